@@ -1,0 +1,1 @@
+"""PigWav: recordings in, MP3 out, on your own object storage."""

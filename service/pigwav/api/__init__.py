@@ -1,0 +1,1 @@
+"""The HTTP entrance: translate, authorise, call one use-case."""

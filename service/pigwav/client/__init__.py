@@ -1,0 +1,1 @@
+"""The typed HTTP client. It imports nothing of the server."""

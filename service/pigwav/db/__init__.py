@@ -1,0 +1,1 @@
+"""The database room: rows in Postgres. Queries are functions that take a Session; they never commit."""

@@ -1,0 +1,100 @@
+"""The nouns. Plain values that leave a database session and cross layers; no behaviour that needs a driver."""
+
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+UserId = NewType("UserId", int)
+RecordingId = NewType("RecordingId", UUID)
+LeaseId = NewType("LeaseId", UUID)
+ObjectKey = NewType("ObjectKey", str)
+
+
+class RecordingState(StrEnum):
+    """pending -> ready -> deleted, or pending -> deleted when the upload failed. Never backwards."""
+
+    PENDING = "pending"
+    READY = "ready"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True)
+class User:
+    id: UserId
+    name: str
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A user and the one access token, which is shown this once and kept only as a SHA-256."""
+
+    user: User
+    token: UUID = field(repr=False)
+
+
+@dataclass(frozen=True)
+class WavSource:
+    """What the WAV's header says about its audio. `bits` is per sample as stored, 0 where the codec has none."""
+
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    bits: int
+
+
+@dataclass(frozen=True)
+class RecordingFacts:
+    """What is known once the last byte has been converted and stored.
+
+    `duration_ms` is what was received and converted; `declared_duration_ms` is what the WAV's header promised, None
+    where it promised nothing. `truncated`: the WAV promised more than it held.
+    """
+
+    size_bytes: int
+    sha256: bytes
+    wav_size_bytes: int
+    wav_sha256: bytes
+    samples: int
+    duration_ms: int
+    declared_duration_ms: int | None
+    truncated: bool
+    sample_rate_hz: int
+    channels: int
+    bitrate_kbps: int
+    source: WavSource
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording that plays."""
+
+    id: RecordingId
+    user_id: UserId
+    title: str | None
+    object_key: ObjectKey
+    created_at: datetime
+    ready_at: datetime
+    facts: RecordingFacts
+
+    @property
+    def download_name(self) -> str:
+        """The file name that a listener's browser saves under."""
+        return mp3_name(self.title, self.id)
+
+
+def mp3_name(title: str | None, recording: RecordingId) -> str:
+    return f"{title or recording}.mp3"
+
+
+def object_key(user: UserId, recording: RecordingId, created_at: datetime) -> ObjectKey:
+    """`recordings/<user id>/<yyyy>/<mm>/<recording id>.mp3`: readable in a console, never reused."""
+    return ObjectKey(f"recordings/{user}/{created_at:%Y/%m}/{recording}.mp3")
+
+
+def plain_name(text: str) -> str:
+    """NFC, control characters and outer white space removed: how user names and titles are compared and kept."""
+    printable = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
+    return unicodedata.normalize("NFC", printable).strip()

@@ -1,0 +1,281 @@
+"""Everything that PigWav can name as wrong. A class's docstring is its message, its `code` never changes.
+
+PigWavError
+├── BadAudio                    the WAV cannot become an MP3
+│   ├── NotAWav  UnsupportedContainer  NoFmtChunk  BrokenFmtChunk  NoDataChunk  NoAudio
+│   ├── UnsupportedCodec  UnsupportedSampleRate  UnsupportedChannels
+│   └── HeaderTooLong  AudioTooLong  UndecodableAudio
+├── BadRequest                  the caller can mend the request
+│   ├── MalformedMultipart  CredentialsFirst  FieldsFirst  FileMissing  InvalidField
+│   └── UnsupportedBitRate
+├── Refused                     well-formed, and still no
+│   ├── NotAuthenticated  RegistrationClosed  NameTaken  RecordingNotFound
+│   ├── UploadTooLarge  UploadIdle  UploadBroken  UploadOvertaken
+│   └── Overloaded  ShuttingDown
+├── Unavailable                 a part that we stand on does not answer
+│   ├── DatabaseUnavailable  StoreUnavailable
+│   └── ObjectMissing  ObjectChanged
+└── CannotStart                 the operator can mend the set-up
+    └── NotConfigured  AddressInUse  FolderInUse  FolderUnusable  PartFailed
+"""
+
+from inspect import cleandoc
+from typing import ClassVar
+
+
+class PigWavError(Exception):
+    """Something went wrong that PigWav has a name for."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail or self.title())
+
+    @classmethod
+    def title(cls) -> str:
+        """The docstring's first line: the same for every error of this class."""
+        return cleandoc(cls.__doc__ or "").partition("\n")[0]
+
+
+class BadAudio(PigWavError):
+    """The WAV cannot be converted."""
+
+
+class NotAWav(BadAudio):
+    """The body is not a RIFF/WAVE file."""
+
+    code = "not-a-wav"
+
+
+class UnsupportedContainer(BadAudio):
+    """The file is a relative of WAV that is not converted."""
+
+    code = "unsupported-container"
+
+
+class NoFmtChunk(BadAudio):
+    """The WAV has no `fmt ` chunk before its audio."""
+
+    code = "no-fmt-chunk"
+
+
+class BrokenFmtChunk(BadAudio):
+    """The WAV's `fmt ` chunk contradicts itself."""
+
+    code = "broken-fmt-chunk"
+
+
+class NoDataChunk(BadAudio):
+    """The WAV has no `data` chunk."""
+
+    code = "no-data-chunk"
+
+
+class NoAudio(BadAudio):
+    """The WAV holds not one whole sample."""
+
+    code = "no-audio"
+
+
+class UnsupportedCodec(BadAudio):
+    """The WAV's audio is in a coding that is not converted."""
+
+    code = "unsupported-codec"
+
+
+class UnsupportedSampleRate(BadAudio):
+    """The WAV's sample rate is not convertible."""
+
+    code = "unsupported-sample-rate"
+
+
+class UnsupportedChannels(BadAudio):
+    """The WAV's number of channels is not convertible."""
+
+    code = "unsupported-channels"
+
+
+class HeaderTooLong(BadAudio):
+    """The WAV carries too many bytes before its audio."""
+
+    code = "header-too-long"
+
+
+class AudioTooLong(BadAudio):
+    """The WAV plays longer than this service allows."""
+
+    code = "audio-too-long"
+
+
+class UndecodableAudio(BadAudio):
+    """The WAV's audio could not be decoded."""
+
+    code = "undecodable-audio"
+
+
+class BadRequest(PigWavError):
+    """The request needs mending."""
+
+
+class MalformedMultipart(BadRequest):
+    """The multipart body is malformed."""
+
+    code = "malformed-multipart"
+
+
+class CredentialsFirst(BadRequest):
+    """Put the fields user_id and token before a file of more than 1 MiB."""
+
+    code = "credentials-first"
+
+
+class FieldsFirst(BadRequest):
+    """Put this field before the file: its conversion has begun."""
+
+    code = "fields-first"
+
+
+class FileMissing(BadRequest):
+    """The form has no file field named `file`."""
+
+    code = "file-missing"
+
+
+class InvalidField(BadRequest):
+    """A field has a value that cannot be used."""
+
+    code = "invalid-field"
+
+
+class UnsupportedBitRate(BadRequest):
+    """MP3 does not have this bit rate at the recording's sample rate."""
+
+    code = "unsupported-bitrate"
+
+
+class Refused(PigWavError):
+    """The request is well-formed, and refused."""
+
+
+class NotAuthenticated(Refused):
+    """User and token are missing or do not belong together."""
+
+    code = "not-authenticated"
+
+
+class RegistrationClosed(Refused):
+    """The operator registers users; registration over HTTP is closed."""
+
+    code = "registration-closed"
+
+
+class NameTaken(Refused):
+    """A user of this name exists."""
+
+    code = "name-taken"
+
+
+class RecordingNotFound(Refused):
+    """There is no such recording of this user."""
+
+    code = "recording-not-found"
+
+
+class UploadTooLarge(Refused):
+    """The upload is larger than this service allows."""
+
+    code = "upload-too-large"
+
+
+class UploadIdle(Refused):
+    """The upload sent nothing for too long."""
+
+    code = "upload-idle"
+
+
+class UploadBroken(Refused):
+    """The upload broke off before its end."""
+
+    code = "upload-broken"
+
+
+class UploadOvertaken(Refused):
+    """The upload lost its place: its user was deleted or its lease ran out. Nothing was kept."""
+
+    code = "upload-overtaken"
+
+
+class Overloaded(Refused):
+    """The service has as many open uploads as it can hold. Try again soon."""
+
+    code = "overloaded"
+
+
+class ShuttingDown(Refused):
+    """The service is stopping and could not wait for this upload. Nothing was kept; try again."""
+
+    code = "shutting-down"
+
+
+class Unavailable(PigWavError):
+    """A part of the service does not answer."""
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer. Try again soon."""
+
+    code = "database-unavailable"
+
+
+class StoreUnavailable(Unavailable):
+    """The object store does not answer. Try again soon."""
+
+    code = "store-unavailable"
+
+
+class ObjectMissing(Unavailable):
+    """The object store does not have the recording's bytes."""
+
+    code = "object-missing"
+
+
+class ObjectChanged(Unavailable):
+    """The object store has other bytes than were stored."""
+
+    code = "object-changed"
+
+
+class CannotStart(PigWavError):
+    """PigWav cannot start."""
+
+    code = "cannot-start"
+
+
+class NotConfigured(CannotStart):
+    """A setting is missing or wrong."""
+
+    code = "not-configured"
+
+
+class AddressInUse(CannotStart):
+    """The address to listen on cannot be had."""
+
+    code = "address-in-use"
+
+
+class FolderInUse(CannotStart):
+    """Another PigWav runs on this data folder."""
+
+    code = "folder-in-use"
+
+
+class FolderUnusable(CannotStart):
+    """The data folder cannot be used."""
+
+    code = "folder-unusable"
+
+
+class PartFailed(CannotStart):
+    """A part of the embedded stack did not start or stay up."""
+
+    code = "part-failed"

@@ -1,0 +1,85 @@
+"""What the service needs of an object store. Writes, deletes and lists block and run on a lane; reads are async."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, NewType, Protocol
+
+from pigwav.domain import ObjectKey
+
+UploadId = NewType("UploadId", str)
+
+PART_BYTES: Final = 5 * 1024 * 1024
+"""S3's smallest part (all but the last). 10,000 of them hold 50 GB: far more than the longest recording."""
+
+
+@dataclass(frozen=True)
+class ObjectHeaders:
+    """What S3 tools and browsers see on an object. Metadata values are ASCII (percent-encode the rest)."""
+
+    content_type: str = "audio/mpeg"
+    content_disposition: str | None = None
+    cache_control: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    key: ObjectKey
+    size_bytes: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True)
+class OpenUpload:
+    """A multipart upload that was begun and neither completed nor aborted."""
+
+    key: ObjectKey
+    upload_id: UploadId
+
+
+@dataclass(frozen=True)
+class Part:
+    number: int
+    etag: str
+
+
+class ObjectStore(Protocol):
+    """One bucket. Every method raises StoreUnavailable when the store does not answer or refuses to serve.
+
+    Everything may be repeated: an object or a part put twice is there once (the last one wins); aborting an upload
+    or deleting a key that is gone is no error.
+    """
+
+    def put(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
+        """Store a whole object. The store checks the body against its MD5."""
+
+    def begin_multipart(self, key: ObjectKey, headers: ObjectHeaders) -> UploadId: ...
+
+    def put_part(self, key: ObjectKey, upload_id: UploadId, number: int, body: bytes) -> Part:
+        """Store part `number` (1 to 10,000), in any order; all but the highest have at least PART_BYTES."""
+
+    def complete_multipart(self, key: ObjectKey, upload_id: UploadId, parts: list[Part]) -> None: ...
+
+    def abort_multipart(self, key: ObjectKey, upload_id: UploadId) -> None: ...
+
+    def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
+        """The open uploads of exactly this key, or of the whole bucket."""
+
+    def delete(self, key: ObjectKey) -> None: ...
+
+    def stat(self, key: ObjectKey) -> StoredObject | None: ...
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """Every object under `prefix`, in key order, page by page."""
+
+    def check(self) -> None:
+        """One cheap call that proves the bucket can be reached with our credentials."""
+
+    def read(self, key: ObjectKey, start: int, stop: int) -> AsyncIterator[bytes]:
+        """The bytes [start, stop) of an object, 0 <= start < stop <= its size, in blocks of about 64 KiB to 1 MiB.
+
+        An async generator that holds no thread. Raises ObjectMissing before the first block where there is no such key.
+        """
+
+    def close(self) -> None: ...

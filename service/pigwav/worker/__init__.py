@@ -1,0 +1,1 @@
+"""The time entrance: work that nobody asks for by name."""
