@@ -7,7 +7,7 @@ PigWavError
 │   └── HeaderTooLong  AudioTooLong  UndecodableAudio
 ├── BadRequest                  the caller can mend the request
 │   ├── MalformedMultipart  CredentialsFirst  FieldsFirst  FileMissing  InvalidField
-│   └── UnsupportedBitRate
+│   └── UnsupportedBitRate  UnsupportedMediaType
 ├── Refused                     well-formed, and still no
 │   ├── NotAuthenticated  RegistrationClosed  NameTaken  RecordingNotFound
 │   ├── UploadTooLarge  UploadIdle  UploadBroken  UploadOvertaken
@@ -151,6 +151,12 @@ class UnsupportedBitRate(BadRequest):
     """MP3 does not have this bit rate at the recording's sample rate."""
 
     code = "unsupported-bitrate"
+
+
+class UnsupportedMediaType(BadRequest):
+    """The body's Content-Type is not one that is taken here."""
+
+    code = "unsupported-media-type"
 
 
 class Refused(PigWavError):

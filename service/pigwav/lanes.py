@@ -6,11 +6,11 @@ nothing of it is still running, and clean-up after it cannot be overtaken.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,6 +39,16 @@ class Lane:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
 
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` to its end however often the caller is cancelled meanwhile; then be cancelled, if so."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await _settled(task)
+        raise
+
+
 async def _settled(done: "asyncio.Future[T]") -> None:
     """Wait for `done` however often the waiter is cancelled meanwhile; its result no longer matters."""
     while not done.done():
@@ -65,6 +75,8 @@ class Lanes:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for lane in (self.cpu, self.store, self.db):
             lane.close()

@@ -3,10 +3,12 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pigwav.errors import NotConfigured
 
 MIB = 1024 * 1024
 
@@ -26,7 +28,9 @@ def _named(*names: str) -> AliasChoices:
 
 
 class _Section(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="PIGWAV_", frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PIGWAV_", frozen=True, extra="ignore", populate_by_name=True
+    )
 
 
 class DatabaseSettings(_Section):
@@ -36,29 +40,51 @@ class DatabaseSettings(_Section):
         description="Postgres, as postgresql://user:password@host:port/database.",
     )
     pool_size: int = Field(
-        8, ge=2, validation_alias="PIGWAV_DATABASE_POOL", description="Database connections per process, and threads that wait on them."
+        8,
+        ge=2,
+        validation_alias="PIGWAV_DATABASE_POOL",
+        description="Database connections per process, and threads that wait on them.",
     )
     timeout_s: float = Field(
-        10, gt=0, validation_alias="PIGWAV_DATABASE_TIMEOUT_S", description="Seconds to wait for a database connection or answer."
+        10,
+        gt=0,
+        validation_alias="PIGWAV_DATABASE_TIMEOUT_S",
+        description="Seconds to wait for a database connection or answer.",
     )
 
 
 class StoreSettings(_Section):
     """Configured means: the bucket is named."""
 
-    endpoint: str | None = Field(None, validation_alias="PIGWAV_S3_ENDPOINT", description="URL of the S3 server; empty means AWS.")
+    endpoint: str | None = Field(
+        None, validation_alias="PIGWAV_S3_ENDPOINT", description="URL of the S3 server; empty means AWS."
+    )
     public_endpoint: str | None = Field(
-        None, validation_alias="PIGWAV_S3_PUBLIC_ENDPOINT", description="URL under which people and S3 tools reach the same server."
+        None,
+        validation_alias="PIGWAV_S3_PUBLIC_ENDPOINT",
+        description="URL under which people and S3 tools reach the same server.",
     )
     region: str = Field("us-east-1", validation_alias="PIGWAV_S3_REGION", description="S3 region.")
-    bucket: str | None = Field(None, validation_alias="PIGWAV_S3_BUCKET", description="Bucket that holds the recordings.")
-    access_key: str | None = Field(None, validation_alias="PIGWAV_S3_ACCESS_KEY", description="S3 access key.")
-    secret_key: SecretStr | None = Field(None, validation_alias="PIGWAV_S3_SECRET_KEY", description="S3 secret key.")
+    bucket: str | None = Field(
+        None, validation_alias="PIGWAV_S3_BUCKET", description="Bucket that holds the recordings."
+    )
+    access_key: str | None = Field(
+        None, validation_alias="PIGWAV_S3_ACCESS_KEY", description="S3 access key."
+    )
+    secret_key: SecretStr | None = Field(
+        None, validation_alias="PIGWAV_S3_SECRET_KEY", description="S3 secret key."
+    )
     concurrency: int = Field(
-        16, ge=1, validation_alias="PIGWAV_S3_CONCURRENCY", description="Blocking calls to the object store at a time, per process."
+        16,
+        ge=1,
+        validation_alias="PIGWAV_S3_CONCURRENCY",
+        description="Blocking calls to the object store at a time, per process.",
     )
     timeout_s: float = Field(
-        30, gt=0, validation_alias="PIGWAV_S3_TIMEOUT_S", description="Seconds to wait for the object store to connect or to answer."
+        30,
+        gt=0,
+        validation_alias="PIGWAV_S3_TIMEOUT_S",
+        description="Seconds to wait for the object store to connect or to answer.",
     )
 
 
@@ -67,42 +93,106 @@ class UploadLimits(_Section):
     max_duration_s: int = Field(12 * 3600, gt=0, description="Longest audio, in seconds.")
     max_open_uploads: int = Field(1000, gt=0, description="Uploads open at a time, per process.")
     max_buffered_bytes: int = Field(
-        1024 * MIB, ge=16 * MIB, description="Memory that open uploads may reserve for MP3 bytes on their way to the store, in bytes, per process."
+        1024 * MIB,
+        ge=16 * MIB,
+        description="Bytes of memory that open uploads may reserve for MP3 on its way to the store, per process.",
     )
-    max_decoders: int = Field(32, gt=0, description="ffmpeg processes at a time (for WAVs that are not plain 16-bit PCM), per process.")
-    idle_timeout_s: float = Field(30, gt=0, description="Seconds without a byte after which an upload is refused (408).")
-    lease_s: float = Field(60, gt=0, description="Seconds after which an upload whose process vanished is given up and cleaned.")
+    max_decoders: int = Field(
+        32,
+        gt=0,
+        description="ffmpeg processes at a time (for WAVs that are not plain 16-bit PCM), per process.",
+    )
+    idle_timeout_s: float = Field(
+        30, gt=0, description="Seconds without a byte after which an upload is refused (408)."
+    )
+    lease_s: float = Field(
+        60, gt=0, description="Seconds after which an upload whose process vanished is given up and cleaned."
+    )
 
 
 class EncoderSettings(_Section):
-    bitrate_stereo_kbps: int = Field(128, description="MP3 bit rate of stereo, in kb/s, where the upload asks for none.")
+    bitrate_stereo_kbps: int = Field(
+        128, description="MP3 bit rate of stereo, in kb/s, where the upload asks for none."
+    )
     bitrate_mono_kbps: int = Field(64, description="MP3 bit rate of mono, in kb/s.")
     bitrate_low_stereo_kbps: int = Field(48, description="MP3 bit rate of stereo at 8 to 12 kHz, in kb/s.")
     bitrate_low_mono_kbps: int = Field(24, description="MP3 bit rate of mono at 8 to 12 kHz, in kb/s.")
     lame_quality: int = Field(3, ge=0, le=9, description="LAME's quality: 0 is best, 9 is fastest.")
-    ffmpeg: Path | None = Field(None, description="ffmpeg program to decode with; empty means the bundled one.")
+    ffmpeg: Path | None = Field(
+        None, description="ffmpeg program to decode with; empty means the bundled one."
+    )
 
 
 class HttpSettings(_Section):
-    public_url: str | None = Field(None, description="Address that links begin with, such as https://voice.example.org.")
-    api_hostname: str | None = Field(None, validation_alias="API_HOSTNAME", description="Host of the links, where PIGWAV_PUBLIC_URL is not set.")
-    api_port: int | None = Field(None, validation_alias="API_PORT", description="Port of the links, with API_HOSTNAME.")
+    public_url: str | None = Field(
+        None, description="Address that links begin with, such as https://voice.example.org."
+    )
+    api_hostname: str | None = Field(
+        None,
+        validation_alias="API_HOSTNAME",
+        description="Host of the links, where PIGWAV_PUBLIC_URL is not set.",
+    )
+    api_port: int | None = Field(
+        None, validation_alias="API_PORT", description="Port of the links, with API_HOSTNAME."
+    )
     root_path: str = Field("", description="Path prefix that a proxy strips, such as /voice.")
-    trusted_proxies: str = Field("", description="Addresses whose X-Forwarded-* headers are believed, comma-separated.")
-    cors_origins: Annotated[str, Field(description="Origins that browsers may call from, comma-separated; empty: none.")] = ""
-    grace_s: float = Field(30, ge=0, description="Seconds that open uploads get to finish when the service stops.")
+    trusted_proxies: str = Field(
+        "", description="Addresses whose X-Forwarded-* headers are believed, comma-separated."
+    )
+    cors_origins: Annotated[
+        str, Field(description="Origins that browsers may call from, comma-separated; empty: none.")
+    ] = ""
+    grace_s: float = Field(
+        30, ge=0, description="Seconds that open uploads get to finish when the service stops."
+    )
 
 
 class Settings(_Section):
     """The whole configuration. Sections are read from the same environment."""
 
-    registration: Registration = Field(Registration.OPEN, description="open: POST /users registers anybody; closed: it answers 403.")
-    sweep_every_s: float = Field(60, gt=0, description="Seconds between two sweeps of what failed uploads and deletions left.")
+    registration: Registration = Field(
+        Registration.OPEN, description="open: POST /users registers anybody; closed: it answers 403."
+    )
+    sweep_every_s: float = Field(
+        60, gt=0, description="Seconds between two sweeps of what failed uploads and deletions left."
+    )
     log_format: LogFormat = Field(LogFormat.JSON, description="json or console.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
-    cpu_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, gt=0, description="Blocks in the encoder at a time, per process; as many as cores.")
+    cpu_threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        gt=0,
+        description="Blocks in the encoder at a time, per process; as many as cores.",
+    )
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     limits: UploadLimits = Field(default_factory=UploadLimits)
     encoder: EncoderSettings = Field(default_factory=EncoderSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
+
+    def configured(self) -> bool:
+        """Whether database and store come from outside; False where neither does. Raises NotConfigured for a half."""
+        missing = [
+            name
+            for name, value in (
+                ("PIGWAV_DATABASE_URL", self.database.url),
+                ("PIGWAV_S3_BUCKET", self.store.bucket),
+            )
+            if not value
+        ]
+        if len(missing) == 1:
+            raise NotConfigured(
+                f"{missing[0]} is not set: configure both a database and an object store,"
+                " or neither to have both embedded."
+            )
+        if missing and (self.store.endpoint or self.store.access_key):
+            raise NotConfigured(f"An S3 server is configured, but {' and '.join(missing)} are not set.")
+        return not missing
+
+
+def read_settings() -> Settings:
+    """The environment's settings. Raises NotConfigured, which names the setting that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        raise NotConfigured(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error

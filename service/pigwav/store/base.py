@@ -1,6 +1,6 @@
-"""What the service needs of an object store. Writes, deletes and lists block and run on a lane; reads are async."""
+"""What the service needs of an object store. Writes, deletes and lists block (on a lane); reads are async."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NewType, Protocol
@@ -47,8 +47,8 @@ class Part:
 class ObjectStore(Protocol):
     """One bucket. Every method raises StoreUnavailable when the store does not answer or refuses to serve.
 
-    Everything may be repeated: an object or a part put twice is there once (the last one wins); aborting an upload
-    or deleting a key that is gone is no error.
+    Everything may be repeated: an object or a part put twice is there once (the last one wins), an upload may
+    be completed twice; aborting an upload or deleting a key that is gone is no error.
     """
 
     def put(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
@@ -76,10 +76,11 @@ class ObjectStore(Protocol):
     def check(self) -> None:
         """One cheap call that proves the bucket can be reached with our credentials."""
 
-    def read(self, key: ObjectKey, start: int, stop: int) -> AsyncIterator[bytes]:
-        """The bytes [start, stop) of an object, 0 <= start < stop <= its size, in blocks of about 64 KiB to 1 MiB.
+    def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
+        """The bytes [start, stop) of an object, 0 <= start < stop <= its size, in blocks of 64 KiB to 1 MiB.
 
-        An async generator that holds no thread. Raises ObjectMissing before the first block where there is no such key.
+        Holds no thread; `aclose()` (contextlib.aclosing) frees its connection. Raises ObjectMissing before
+        the first block where there is no such key, StoreUnavailable where fewer bytes come than asked for.
         """
 
     def close(self) -> None: ...

@@ -1,0 +1,5 @@
+"""`python -m pigwav`."""
+
+from pigwav.cli import main
+
+main()

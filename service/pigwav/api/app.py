@@ -1,0 +1,121 @@
+"""The ASGI application."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from threading import Event
+from typing import Any, Final
+
+import fastapi_offline
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+
+from pigwav.api import health, link, recordings, uploads, users
+from pigwav.api.middleware import DrainedRefusals, RequestLog, SafeHeaders
+from pigwav.api.openapi import describe_errors
+from pigwav.api.problems import add_handlers
+from pigwav.telemetry.logs import log
+from pigwav.wiring import Services
+from pigwav.worker.loop import sweep_for_ever
+
+_CLEAN_UP_S: Final = 10.0
+_ASSETS: Final = Path(fastapi_offline.__file__).parent / "static"
+
+
+def create_app(services: Services) -> FastAPI:
+    """The API over open services; the caller closes them after the app has shut down."""
+    app = FastAPI(
+        title="PigWav",
+        summary="Recordings in, MP3 out, on your own object storage.",
+        version=version("pigwav"),
+        root_path=services.settings.http.root_path,
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.services = services
+    for part in (users, uploads, recordings, link, health):
+        app.include_router(part.router)
+    add_handlers(app)
+    _add_docs(app)
+    _add_middleware(app, services)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    services: Services = app.state.services
+    stopping = Event()
+    loops = [
+        asyncio.create_task(services.leases.keep(), name="leases"),
+        asyncio.create_task(sweep_for_ever(services, stopping), name="sweep"),
+    ]
+    try:
+        yield
+    finally:
+        services.open_uploads.close()
+        stopping.set()
+        await _cleaned_up(services)
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+
+
+async def _cleaned_up(services: Services) -> None:
+    """Uploads that the grace period was too short for have been cancelled; wait until they have cleaned up."""
+    try:
+        async with asyncio.timeout(_CLEAN_UP_S):
+            await services.open_uploads.drained()
+    except TimeoutError:
+        log.warning("uploads_left_to_sweep")
+
+
+def _add_middleware(app: FastAPI, services: Services) -> None:
+    """The last one added sees a request first."""
+    app.add_middleware(DrainedRefusals)
+    origins = [origin.strip() for origin in services.settings.http.cors_origins.split(",") if origin.strip()]
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Range"],
+            expose_headers=[
+                "Location",
+                "ETag",
+                "Content-Range",
+                "Content-Disposition",
+                "Retry-After",
+                "X-Request-ID",
+            ],
+        )
+    app.add_middleware(SafeHeaders)
+    app.add_middleware(RequestLog, metrics=services.metrics)
+
+
+def _add_docs(app: FastAPI) -> None:
+    """Swagger UI from files that we serve ourselves: it works without the internet."""
+    app.mount("/docs/assets", StaticFiles(directory=_ASSETS), name="docs-assets")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        root = app.root_path.rstrip("/")
+        return get_swagger_ui_html(
+            title=app.title,
+            openapi_url=f"{root}/openapi.json",
+            swagger_js_url=f"{root}/docs/assets/swagger-ui-bundle.js",
+            swagger_css_url=f"{root}/docs/assets/swagger-ui.css",
+            swagger_favicon_url=f"{root}/docs/assets/favicon.png",
+        )
+
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        return describe_errors(plain())
+
+    app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to extend the document

@@ -1,0 +1,47 @@
+"""The request body as it arrives: bounded in size, and in patience."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from starlette.types import Receive
+
+from pigwav.errors import UploadBroken, UploadIdle, UploadTooLarge
+from pigwav.settings import UploadLimits
+
+
+async def body_blocks(receive: Receive, limits: UploadLimits) -> AsyncGenerator[bytes]:
+    """Blocks as the socket gives them (up to 64 KiB). Ends only at the body's true end.
+
+    Raises UploadIdle when nothing comes for `idle_timeout_s`, UploadTooLarge past `max_upload_bytes`, UploadBroken
+    when the client is gone before the end.
+    """
+    received_bytes = 0
+    more = True
+    while more:
+        try:
+            async with asyncio.timeout(limits.idle_timeout_s):
+                message = await receive()
+        except TimeoutError:
+            raise UploadIdle(f"Nothing came for {limits.idle_timeout_s:g} seconds.") from None
+        if message["type"] == "http.disconnect":
+            raise UploadBroken
+        more = message.get("more_body", False)
+        if block := message.get("body", b""):
+            received_bytes += len(block)
+            if received_bytes > limits.max_upload_bytes:
+                raise too_large(limits)
+            yield block
+
+
+async def small_body(receive: Receive, limits: UploadLimits, *, most_bytes: int = 64 * 1024) -> bytes:
+    """A whole body of a light request. Raises as `body_blocks` does."""
+    held = bytearray()
+    async for block in body_blocks(receive, limits):
+        held += block
+        if len(held) > most_bytes:
+            raise UploadTooLarge(f"This request takes at most {most_bytes} bytes.")
+    return bytes(held)
+
+
+def too_large(limits: UploadLimits) -> UploadTooLarge:
+    return UploadTooLarge(f"At most {limits.max_upload_bytes} bytes are taken.")

@@ -1,0 +1,54 @@
+"""What routes ask for: the services, the caller, the link."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from pigwav.domain import Recording, User
+from pigwav.errors import NotAuthenticated
+from pigwav.wiring import Services
+
+_bearer = HTTPBearer(auto_error=False, description="The access token that registration answered.")
+
+
+def services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(services_of)]
+BearerDep = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+def bearer_token(bearer: BearerDep) -> str:
+    """Empty where there is none: it then fails like any other wrong token."""
+    return bearer.credentials if bearer else ""
+
+
+async def current_user(services: ServicesDep, token: Annotated[str, Depends(bearer_token)]) -> User:
+    """The caller. Raises NotAuthenticated."""
+    if not token:
+        raise NotAuthenticated
+    return await services.authenticate(token)
+
+
+CallerDep = Annotated[User, Depends(current_user)]
+
+
+def link(request: Request, recording: Recording) -> str:
+    """The recording's link, under the public address."""
+    query = urlencode({"id": str(recording.id), "user": recording.user_id})
+    return f"{public_address(request)}/record?{query}"
+
+
+def public_address(request: Request) -> str:
+    """PIGWAV_PUBLIC_URL, else API_HOSTNAME and API_PORT, else the address that this request came to."""
+    http = services_of(request).settings.http
+    if http.public_url:
+        return http.public_url.rstrip("/")
+    if http.api_hostname:
+        port = f":{http.api_port}" if http.api_port else ""
+        return f"http://{http.api_hostname}{port}{http.root_path}"
+    return str(request.base_url).rstrip("/")

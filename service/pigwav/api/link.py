@@ -1,0 +1,123 @@
+"""The public link: whoever has it may listen, and seek."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response, StreamingResponse
+
+from pigwav.api.conditional import Answer, Conditions
+from pigwav.api.deps import ServicesDep
+from pigwav.api.headers import content_disposition, etag, http_date, repr_digest
+from pigwav.api.openapi import problems
+from pigwav.api.problems import problem
+from pigwav.domain import Recording, RecordingId, UserId
+from pigwav.ranges import Part, Unsatisfiable, Whole, select
+from pigwav.wiring import Services
+
+router = APIRouter(tags=["link"])
+
+MP3: Final = "audio/mpeg"
+
+UserQuery = Annotated[int, Query(ge=1, le=2**63 - 1, description="The owner's user id.")]
+
+_AUDIO: Final[dict[str, Any]] = {"content": {MP3: {"schema": {"type": "string", "format": "binary"}}}}
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "The whole MP3.", **_AUDIO},
+    206: {"description": "The bytes that Range asked for.", **_AUDIO},
+    304: {"description": "The client has these bytes."},
+    **problems(404, 412, 416, 422, 500, 503),
+}
+
+
+@router.api_route(
+    "/record", methods=["GET", "HEAD"], response_class=Response, responses=_ANSWERS, operation_id="play"
+)
+async def play(
+    request: Request,
+    services: ServicesDep,
+    recording_id: Annotated[UUID, Query(alias="id", description="The recording's id.")],
+    user: UserQuery,
+) -> Response:
+    """Stream a recording's MP3. Ranges and conditional requests as in RFC 9110."""
+    return await _answer(request, services, RecordingId(recording_id), UserId(user))
+
+
+@router.api_route(
+    "/record/{recording_id}.mp3",
+    methods=["GET", "HEAD"],
+    response_class=Response,
+    responses=_ANSWERS,
+    operation_id="play_mp3",
+)
+async def play_mp3(
+    request: Request,
+    services: ServicesDep,
+    recording_id: UUID,
+    user: UserQuery,
+) -> Response:
+    """The same, for players that want an extension."""
+    return await _answer(request, services, RecordingId(recording_id), UserId(user))
+
+
+async def _answer(request: Request, services: Services, recording_id: RecordingId, user: UserId) -> Response:
+    recording = await services.find_recording(recording_id, user)
+    headers = _headers(recording)
+    conditions = Conditions(request.method, request.headers, headers["ETag"], recording.ready_at)
+    match conditions.answer():
+        case Answer.NOT_MODIFIED:
+            return Response(status_code=304, headers=_without_body(headers))
+        case Answer.PRECONDITION_FAILED:
+            return problem(412, "precondition-failed", "The recording is not the one that was asked for.")
+        case Answer.WHOLE:
+            return await _send(request, services, recording, Whole())
+        case Answer.RANGE:
+            selection = select(request.headers.get("range"), recording.facts.size_bytes)
+            return await _send(request, services, recording, selection)
+
+
+async def _send(
+    request: Request, services: Services, recording: Recording, selection: Whole | Part | Unsatisfiable
+) -> Response:
+    size_bytes = recording.facts.size_bytes
+    headers = _headers(recording)
+    if isinstance(selection, Unsatisfiable):
+        answer = problem(416, "range-not-satisfiable", "The recording ends before the range begins.")
+        answer.headers["Content-Range"] = selection.content_range(size_bytes)
+        return answer
+    part = Part(0, size_bytes) if isinstance(selection, Whole) else selection
+    status = 200
+    if isinstance(selection, Part):
+        status = 206
+        headers["Content-Range"] = part.content_range(size_bytes)
+    headers["Content-Length"] = str(part.length)
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers, media_type=MP3)
+    blocks = await services.read_recording(recording, part.start, part.stop)
+    return StreamingResponse(_closing(blocks), status_code=status, headers=headers, media_type=MP3)
+
+
+async def _closing(blocks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """A listener who leaves gives the store's connection back at once."""
+    async with aclosing(blocks):
+        async for block in blocks:
+            yield block
+
+
+def _headers(recording: Recording) -> dict[str, str]:
+    facts = recording.facts
+    return {
+        "Accept-Ranges": "bytes",
+        "ETag": etag(facts.sha256),
+        "Repr-Digest": repr_digest(facts.sha256),
+        "Last-Modified": http_date(recording.ready_at),
+        "Content-Disposition": content_disposition(recording.download_name, inline=True),
+        "Cache-Control": "private, no-cache",  # a deleted link must die
+    }
+
+
+def _without_body(headers: dict[str, str]) -> dict[str, str]:
+    """RFC 9110 15.4.5: only what a cache needs."""
+    return {name: headers[name] for name in ("ETag", "Last-Modified", "Cache-Control")}

@@ -1,0 +1,141 @@
+"""What happens around every request: an id, a log line, metrics, safe headers, and refusals that arrive.
+
+Plain ASGI, so that streams pass through untouched.
+"""
+
+import asyncio
+import re
+import time
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pigwav.telemetry.logs import log
+from pigwav.telemetry.metrics import Metrics
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class RequestLog:
+    """Gives each request an id (the caller's X-Request-ID where it is harmless), one log line and its metrics."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        asked = Headers(scope=scope).get("x-request-id", "")
+        request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid4().hex
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request=request_id)
+        began_s = time.perf_counter()
+        status = 0
+
+        async def send_noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        finally:
+            self._note(scope, status, time.perf_counter() - began_s)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "(none)")
+        self._metrics.http_requests.labels(scope["method"], route, str(status)).inc()
+        self._metrics.http_seconds.labels(scope["method"], route).observe(seconds)
+        if scope["path"] not in _QUIET:
+            # The route, not the path or query: those make the link.
+            log.info(
+                "request",
+                method=scope["method"],
+                route=route,
+                status=status,
+                duration_ms=round(seconds * 1000),
+            )
+
+
+class SafeHeaders:
+    """Tells browsers to take nothing for what it is not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_safe(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Referrer-Policy", "no-referrer")
+            await send(message)
+
+        await self._app(scope, receive, send_safe if scope["type"] == "http" else send)
+
+
+class DrainedRefusals:
+    """An answer in the middle of a body is lost: closing then resets the connection, and the client sees a broken
+    pipe. So the rest of the body is read away first, up to a bound. A client that waits for `100 Continue` is
+    answered at once instead: it has sent nothing.
+    """
+
+    MOST_BYTES: Final = 1024**3
+    MOST_S: Final = 10.0
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not _has_body(scope):
+            await self._app(scope, receive, send)
+            return
+        body = _Body(receive)
+        waits = Headers(scope=scope).get("expect", "").lower() == "100-continue"
+
+        async def send_after_body(message: Message) -> None:
+            if message["type"] == "http.response.start" and not body.ended:
+                drained = not (waits and not body.begun) and await body.drain(self.MOST_BYTES, self.MOST_S)
+                if not drained:
+                    MutableHeaders(scope=message)["Connection"] = "close"
+            await send(message)
+
+        await self._app(scope, body.receive, send_after_body)
+
+
+class _Body:
+    """Watches a request body go by."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.begun = False
+        self.ended = False
+
+    async def receive(self) -> Message:
+        self.begun = True
+        message = await self._receive()
+        self.ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        return message
+
+    async def drain(self, most_bytes: int, most_s: float) -> bool:
+        """Read the rest away; False where there was too much of it."""
+        try:
+            async with asyncio.timeout(most_s):
+                while not self.ended and most_bytes > 0:
+                    most_bytes -= len((await self.receive()).get("body", b""))
+        except TimeoutError:
+            return False
+        return self.ended
+
+
+def _has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"

@@ -1,0 +1,145 @@
+"""An upload's multipart/form-data body (RFC 7578), read as a stream: no temp file, nothing held whole."""
+
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from typing import Final
+
+from pigwav.api.form_parts import FormParts, PartHeaders, PartSink
+from pigwav.api.parameters import base_name, boundary
+from pigwav.domain import plain_name
+from pigwav.errors import CredentialsFirst, FileMissing, InvalidField, MalformedMultipart
+
+HELD_BYTES: Final = 1024 * 1024
+_BLOCK_BYTES: Final = 64 * 1024
+_MAX_FIELD_BYTES: Final = 4 * 1024
+_UTF8_CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii"})
+
+
+class UploadForm:
+    """One form with one file. `await until_file()`, then read `fields` and `filename`, then stream `file()`.
+
+    With the `required` fields before the file, the file streams at once, and known fields after it go to
+    `late_fields`. Else up to `held_bytes` of the file are held until the form has ended, and every known
+    field is in `fields`. Which of the two depends on the order of the parts, never on how the bytes arrive.
+    Unknown parts are skipped. Every method raises MalformedMultipart, and InvalidField for a known field
+    that is there twice, too long, or not UTF-8.
+    """
+
+    def __init__(
+        self,
+        content_type: str,
+        blocks: AsyncIterator[bytes],
+        *,
+        file_field: str = "file",
+        known: Collection[str] = ("user_id", "token", "title", "bitrate"),
+        required: Collection[str] = ("user_id", "token"),
+        held_bytes: int = HELD_BYTES,
+    ) -> None:
+        self.fields: dict[str, str] = {}
+        self.late_fields: dict[str, str] = {}
+        self.filename: str | None = None
+        """The file's base name as one line of text; None where the client sent none."""
+        self._parts = FormParts(boundary(content_type), self._open_part)
+        self._blocks = blocks
+        self._file_field = file_field
+        self._known = frozenset(known)
+        self._required = frozenset(required)
+        self._held_limit_bytes = held_bytes
+        self._held = bytearray()
+        self._file: _FilePieces | None = None
+        self._streams = False
+
+    async def until_file(self) -> None:
+        """Read until the file can be streamed: to its first bytes, or to the end of the form (see the class).
+
+        Raises FileMissing when the form ends without a file, and CredentialsFirst when more than
+        `held_bytes` of the file would be held. Required fields that never came are simply absent.
+        """
+        while not self._streams and (block := await self._next_of_file()) is not None:
+            self._held += block
+            if not self._streams and len(self._held) > self._held_limit_bytes:
+                raise CredentialsFirst
+        if self._file is None:
+            raise FileMissing
+
+    async def file(self) -> AsyncIterator[bytes]:
+        """The file's bytes as they arrive, no block empty. Ends when the whole body was read and is sound."""
+        for block in self._release():
+            yield block
+        while (piece := await self._next_of_file()) is not None:
+            if piece:
+                yield piece
+
+    def _release(self) -> Iterator[bytes]:
+        held, self._held = self._held, bytearray()
+        for start in range(0, len(held), _BLOCK_BYTES):
+            yield bytes(held[start : start + _BLOCK_BYTES])
+
+    async def _next_of_file(self) -> bytes | None:
+        """What the body's next block holds of the file: mostly all of it. None at the end of the body."""
+        block = await anext(self._blocks, None)
+        if block is None:
+            self._parts.finish()
+            return None
+        self._parts.feed(block)
+        return b"" if self._file is None else self._file.take()
+
+    def _open_part(self, part: PartHeaders) -> PartSink | None:
+        name = part.disposition.name
+        if name == self._file_field:
+            return self._open_file(part.disposition.filename)
+        if name in self._known:
+            return _Field(name, part.charset(), self._keep)
+        return None
+
+    def _open_file(self, filename: str | None) -> PartSink:
+        if self._file is not None:
+            raise MalformedMultipart("The form has more than one file.")
+        self._file = _FilePieces()
+        self._streams = self._required <= self.fields.keys()
+        self.filename = plain_name(base_name(filename or "")) or None
+        return self._file
+
+    def _keep(self, name: str, text: str) -> None:
+        if name in self.fields or name in self.late_fields:
+            raise InvalidField(f"The field {name} is there twice.")
+        (self.late_fields if self._streams else self.fields)[name] = text
+
+
+class _FilePieces:
+    """The file's bytes out of one block of the body: one piece, or a few where a boundary looked near."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+
+    def end(self) -> None:
+        """The form goes on: there is nothing to finish here."""
+
+    def take(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+class _Field:
+    """A text field while it arrives."""
+
+    def __init__(self, name: str, charset: str, keep: Callable[[str, str], None]) -> None:
+        if charset not in _UTF8_CHARSETS:
+            raise InvalidField(f"The field {name} is not in UTF-8.")
+        self._name = name
+        self._keep = keep
+        self._value = bytearray()
+
+    def write(self, piece: bytes) -> None:
+        self._value += piece
+        if len(self._value) > _MAX_FIELD_BYTES:
+            raise InvalidField(f"The field {self._name} is longer than {_MAX_FIELD_BYTES} bytes.")
+
+    def end(self) -> None:
+        try:
+            text = self._value.decode()
+        except UnicodeDecodeError as error:
+            raise InvalidField(f"The field {self._name} is not in UTF-8.") from error
+        self._keep(self._name, text)

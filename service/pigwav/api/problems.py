@@ -1,0 +1,108 @@
+"""ONE table from errors to HTTP. Problem documents are RFC 9457; `code` is stable; a 5xx says nothing of the inside."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from pigwav import errors
+from pigwav.errors import PigWavError
+from pigwav.telemetry.logs import log
+
+PROBLEM_JSON: Final = "application/problem+json"
+
+STATUS: Final[Mapping[type[PigWavError], int]] = {
+    errors.MalformedMultipart: 400,
+    errors.UploadBroken: 400,
+    errors.NotAuthenticated: 401,
+    errors.RegistrationClosed: 403,
+    errors.RecordingNotFound: 404,
+    errors.UploadIdle: 408,
+    errors.NameTaken: 409,
+    errors.UploadTooLarge: 413,
+    errors.NotAWav: 415,
+    errors.UnsupportedContainer: 415,
+    errors.UnsupportedMediaType: 415,
+    errors.BadAudio: 422,
+    errors.BadRequest: 422,
+    errors.ObjectMissing: 500,
+    errors.ObjectChanged: 500,
+    errors.Overloaded: 503,
+    errors.ShuttingDown: 503,
+    errors.UploadOvertaken: 503,
+    errors.Unavailable: 503,
+}
+"""An error has the status of its nearest ancestor here; what has none is a 500."""
+
+RETRY_AFTER_S: Final = 5
+_INTERNAL: Final = ("internal-error", "Something went wrong on the server.")
+
+
+class Problem(JSONResponse):
+    media_type = PROBLEM_JSON
+
+
+def problem(status: int, code: str, title: str, detail: str | None = None, **more: Any) -> Problem:
+    """`type` names the kind of problem for ever; `detail` is about this one."""
+    document = {"type": f"urn:pigwav:problem:{code}", "title": title, "status": status, "code": code}
+    document |= {"detail": detail} if detail and detail != title else {}
+    return Problem(document | more, status, headers=_headers(status))
+
+
+def answer_for(error: PigWavError) -> Problem:
+    status = status_of(type(error))
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return problem(status, *_INTERNAL)
+    detail = None if status >= HTTPStatus.INTERNAL_SERVER_ERROR else str(error)
+    return problem(status, error.code, error.title(), detail)
+
+
+def status_of(kind: type[PigWavError]) -> int:
+    return next((STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS), 500)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Every error of every route leaves as a problem document."""
+    app.add_exception_handler(PigWavError, _named)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _named(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's signature
+    assert isinstance(error, PigWavError)  # noqa: S101 - registered for nothing else
+    if isinstance(error, errors.Unavailable):
+        log.warning("part_unavailable", code=error.code, detail=str(error), cause=repr(error.__cause__))
+    return answer_for(error)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    found = [{"at": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
+    detail = "; ".join(f"{e['at']}: {e['message']}" for e in found)
+    return problem(422, "invalid-request", "The request does not fit the contract.", detail, errors=found)
+
+
+async def _http(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    assert isinstance(error, HTTPException)  # noqa: S101
+    phrase = HTTPStatus(error.status_code).phrase
+    answer = problem(error.status_code, phrase.lower().replace(" ", "-"), phrase, str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    log.error("unexpected_error", exc_info=error)
+    return problem(500, *_INTERNAL)
+
+
+def _headers(status: int) -> dict[str, str]:
+    if status == HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": 'Bearer realm="pigwav"'}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return {"Retry-After": str(RETRY_AFTER_S)}
+    return {}

@@ -1,0 +1,78 @@
+"""An owner's recordings: look, rename, delete."""
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+
+from pigwav.api.deps import CallerDep, ServicesDep, link
+from pigwav.api.openapi import problems
+from pigwav.api.schemas import RecordingOut, RecordingsOut, TitleIn
+from pigwav.domain import RecordingId
+from pigwav.errors import InvalidField
+
+router = APIRouter(tags=["recordings"], prefix="/records")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@router.get("", responses=problems(401, 422, 503))
+async def list_recordings(
+    request: Request,
+    caller: CallerDep,
+    services: ServicesDep,
+    limit: Annotated[int, Query(ge=1, le=200, description="Recordings per page.")] = 50,
+    cursor: Annotated[str | None, Query(description="`next` of the page before.", max_length=200)] = None,
+) -> RecordingsOut:
+    """The caller's recordings, newest first."""
+    page = await services.list_recordings(
+        caller.id, limit=limit, before=_position(cursor) if cursor else None
+    )
+    items = [RecordingOut.of(recording, link(request, recording)) for recording in page.items]
+    return RecordingsOut(items=items, next=_cursor(*page.next) if page.next else None)
+
+
+@router.get("/{recording_id}", responses=problems(401, 404, 422, 503))
+async def show_recording(
+    request: Request, recording_id: UUID, caller: CallerDep, services: ServicesDep
+) -> RecordingOut:
+    """What is known of one of the caller's recordings."""
+    recording = await services.find_recording(RecordingId(recording_id), caller.id)
+    return RecordingOut.of(recording, link(request, recording))
+
+
+@router.patch("/{recording_id}", responses=problems(401, 404, 422, 503))
+async def rename_recording(
+    request: Request,
+    recording_id: UUID,
+    change: TitleIn,
+    caller: CallerDep,
+    services: ServicesDep,
+) -> RecordingOut:
+    """Give a recording another title, and its download another name. The bytes stay as they are."""
+    recording = await services.rename_recording(RecordingId(recording_id), caller.id, change.title)
+    return RecordingOut.of(recording, link(request, recording))
+
+
+@router.delete("/{recording_id}", status_code=204, responses=problems(401, 404, 422, 503))
+async def delete_recording(recording_id: UUID, caller: CallerDep, services: ServicesDep) -> None:
+    """Delete a recording: its link answers 404 from now on, its bytes go within minutes."""
+    await services.delete_recording(RecordingId(recording_id), caller.id)
+
+
+def _cursor(ready_at: datetime, recording: RecordingId) -> str:
+    microseconds = (ready_at - _EPOCH) // _MICROSECOND
+    return urlsafe_b64encode(microseconds.to_bytes(8, "big") + recording.bytes).decode().rstrip("=")
+
+
+def _position(cursor: str) -> tuple[datetime, RecordingId]:
+    try:
+        raw = urlsafe_b64decode(cursor.encode("ascii") + b"==")
+        moment, recording = raw[:8], RecordingId(UUID(bytes=raw[8:]))
+        return _EPOCH + int.from_bytes(moment, "big") * _MICROSECOND, recording
+    except (ValueError, OverflowError, binascii.Error) as error:
+        raise InvalidField("cursor: pass on `next` of the page before, unchanged") from error

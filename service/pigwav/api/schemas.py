@@ -1,0 +1,112 @@
+"""The JSON of the HTTP contract: one `*In` or `*Out` per route."""
+
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pigwav.domain import Recording, Registration
+
+EXAMPLE_ID = "afadaeeb-2842-41de-987c-ae31169310b5"
+EXAMPLE_TOKEN = "23e10bfa-ce68-4444-95dd-4af608f2bf47"  # noqa: S105 - for the documentation
+
+
+class UserIn(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"example": {"name": "testuser"}})
+
+    name: str = Field(description="Unique; compared after NFC normalisation and trimming.", max_length=1000)
+
+
+class UserOut(BaseModel):
+    id: int = Field(examples=[1])
+    name: str = Field(examples=["testuser"])
+    token: UUID = Field(description="Shown this once.", examples=[EXAMPLE_TOKEN])
+
+    @classmethod
+    def of(cls, registration: Registration) -> Self:
+        return cls(id=registration.user.id, name=registration.user.name, token=registration.token)
+
+
+class TokenOut(BaseModel):
+    token: UUID = Field(description="Shown this once; the old token is dead.", examples=[EXAMPLE_TOKEN])
+
+
+class SourceOut(BaseModel):
+    """The WAV's audio as its header described it."""
+
+    codec: str = Field(examples=["pcm_s16le"])
+    sample_rate_hz: int = Field(examples=[44100])
+    channels: int = Field(examples=[2])
+    bits: int = Field(description="Per sample; 0 where the codec has none.", examples=[16])
+
+
+class RecordingOut(BaseModel):
+    id: UUID = Field(examples=[EXAMPLE_ID])
+    user: int = Field(description="The owner's user id.", examples=[1])
+    url: str = Field(
+        description="The link: whoever has it may listen.",
+        examples=[f"http://localhost:8080/record?id={EXAMPLE_ID}&user=1"],
+    )
+    title: str | None = Field(examples=["Standup, Monday"])
+    created_at: datetime = Field(description="When it became playable.")
+    duration_ms: int = Field(description="Of the audio received.", examples=[61000])
+    declared_duration_ms: int | None = Field(
+        description="What the WAV's header promised; null where it promised nothing.", examples=[61000]
+    )
+    truncated: bool = Field(description="The WAV's header promised more than the WAV held.")
+    bytes: int = Field(description="Size of the MP3.", examples=[976980])
+    sha256: str = Field(description="Of the MP3, in hex.", examples=["9f86d081884c7d65..."])
+    wav_bytes: int = Field(description="Size of the WAV.", examples=[10760444])
+    wav_sha256: str = Field(description="Of the WAV, in hex.", examples=["2c26b46b68ffc68f..."])
+    sample_rate_hz: int = Field(description="Of the MP3.", examples=[44100])
+    channels: int = Field(description="Of the MP3.", examples=[2])
+    bitrate_kbps: int = Field(description="Of the MP3, constant.", examples=[128])
+    source: SourceOut
+
+    @classmethod
+    def of(cls, recording: Recording, url: str) -> Self:
+        facts = recording.facts
+        return cls(
+            id=recording.id,
+            user=recording.user_id,
+            url=url,
+            title=recording.title,
+            created_at=recording.ready_at,
+            duration_ms=facts.duration_ms,
+            declared_duration_ms=facts.declared_duration_ms,
+            truncated=facts.truncated,
+            bytes=facts.size_bytes,
+            sha256=facts.sha256.hex(),
+            wav_bytes=facts.wav_size_bytes,
+            wav_sha256=facts.wav_sha256.hex(),
+            sample_rate_hz=facts.sample_rate_hz,
+            channels=facts.channels,
+            bitrate_kbps=facts.bitrate_kbps,
+            source=SourceOut.model_validate(facts.source, from_attributes=True),
+        )
+
+
+class RecordingsOut(BaseModel):
+    items: list[RecordingOut]
+    next: str | None = Field(description="Pass it as `cursor` for the next page; null on the last.")
+
+
+class TitleIn(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"example": {"title": "Standup, Monday"}})
+
+    title: str | None = Field(description="null removes it.", max_length=1000)
+
+
+class ProblemOut(BaseModel):
+    """RFC 9457."""
+
+    type: str = Field(examples=["urn:pigwav:problem:not-a-wav"])
+    title: str = Field(examples=["The body is not a RIFF/WAVE file."])
+    status: int = Field(examples=[415])
+    code: str = Field(description="Stable; see the README's table.", examples=["not-a-wav"])
+    detail: str | None = Field(None, examples=["The body begins with 'hell', not with 'RIFF'."])
+
+
+class StatusOut(BaseModel):
+    status: str = Field(examples=["ok"])

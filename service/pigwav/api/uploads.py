@@ -1,0 +1,188 @@
+"""`POST /records`: a WAV as a form or as a raw body, converted while it arrives."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, aclosing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+
+from pigwav.api.body import body_blocks, too_large
+from pigwav.api.deps import BearerDep, ServicesDep, link
+from pigwav.api.multipart import UploadForm
+from pigwav.api.openapi import problems
+from pigwav.api.schemas import EXAMPLE_TOKEN, RecordingOut
+from pigwav.domain import Recording, User
+from pigwav.errors import FieldsFirst, InvalidField, PigWavError, UnsupportedMediaType
+from pigwav.usecases.rename_recording import title_from
+from pigwav.wiring import Services
+
+router = APIRouter(tags=["recordings"])
+
+RAW_TYPES: Final = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", "application/octet-stream")
+FORM_TYPE: Final = "multipart/form-data"
+
+_BINARY: Final[dict[str, Any]] = {"type": "string", "format": "binary"}
+_FORM_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["user_id", "token", "file"],
+    "properties": {
+        "user_id": {"type": "integer", "description": "Before the file."},
+        "token": {"type": "string", "format": "uuid", "description": "Before the file."},
+        "title": {"type": "string", "description": "Else the file's name."},
+        "bitrate": {"type": "integer", "description": "kb/s, constant; before the file."},
+        "file": _BINARY | {"description": "The WAV."},
+    },
+}
+_QUERY: Final[list[dict[str, Any]]] = [
+    {"name": "user", "in": "query", "schema": {"type": "integer"}, "description": "Raw body: the user id."},
+    {"name": "title", "in": "query", "schema": {"type": "string"}, "description": "Raw body: the title."},
+    {"name": "bitrate", "in": "query", "schema": {"type": "integer"}, "description": "Raw body: kb/s."},
+]
+_UPLOAD: Final[dict[str, Any]] = {
+    "parameters": _QUERY,
+    "requestBody": {
+        "required": True,
+        "content": {
+            FORM_TYPE: {"schema": _FORM_SCHEMA, "example": {"user_id": 1, "token": EXAMPLE_TOKEN}},
+            **{kind: {"schema": _BINARY} for kind in RAW_TYPES},
+        },
+    },
+}
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """An upload whose sender is known, with its WAV still to come. `late` fills while the WAV is read."""
+
+    user: User
+    wav: AsyncIterator[bytes]
+    title: str | None
+    bitrate_kbps: int | None
+    late: Mapping[str, str] = field(default_factory=dict)
+
+
+@router.post(
+    "/records",
+    status_code=201,
+    openapi_extra=_UPLOAD,
+    responses={
+        **problems(400, 401, 408, 413, 415, 422, 503),
+        201: {"headers": {"Location": {"schema": {"type": "string"}, "description": "The link."}}},
+    },
+)
+async def upload(
+    request: Request, response: Response, services: ServicesDep, bearer: BearerDep
+) -> RecordingOut:
+    """Convert and store a WAV; answers its link.
+
+    A form has `user_id`, `token` and `file` (and `title`, `bitrate`); a raw body comes with the token as Bearer and
+    `?user=`. The recording is playable when the answer is there, and nothing is left of an upload that failed.
+    """
+    with _counted(services):
+        _check_length(request, services)
+        async with AsyncExitStack() as stack:
+            blocks = await stack.enter_async_context(
+                aclosing(body_blocks(request.receive, services.settings.limits))
+            )
+            token = bearer.credentials if bearer else ""
+            incoming = await _incoming(request, services, token, blocks)
+            recording = await services.add_recording(
+                incoming.user.id, incoming.wav, title=incoming.title, bitrate_kbps=incoming.bitrate_kbps
+            )
+        recording = await _with_late_title(services, recording, incoming)
+    url = link(request, recording)
+    response.headers["Location"] = url
+    return RecordingOut.of(recording, url)
+
+
+@contextmanager
+def _counted(services: Services) -> Iterator[None]:
+    """A place among the open uploads, and its outcome in the metrics."""
+    outcome = "cancelled"
+    try:
+        with services.open_uploads.one_more():
+            yield
+        outcome = "stored"
+    except PigWavError as error:
+        outcome = error.code
+        raise
+    finally:
+        services.metrics.uploads.labels(outcome).inc()
+
+
+def _check_length(request: Request, services: Services) -> None:
+    """Refuse before the first byte what says itself that it is too large."""
+    limits = services.settings.limits
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limits.max_upload_bytes:
+        raise too_large(limits)
+
+
+async def _incoming(
+    request: Request, services: Services, bearer_token: str, blocks: AsyncGenerator[bytes]
+) -> Incoming:
+    content_type = request.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == FORM_TYPE:
+        return await _from_form(services, content_type, blocks)
+    if kind in RAW_TYPES:
+        return await _from_raw(request, services, bearer_token, blocks)
+    raise UnsupportedMediaType(
+        f"Send {FORM_TYPE} or {RAW_TYPES[0]}, not {kind or 'a body without Content-Type'}."
+    )
+
+
+async def _from_form(services: Services, content_type: str, blocks: AsyncGenerator[bytes]) -> Incoming:
+    form = UploadForm(content_type, blocks)
+    await form.until_file()
+    user = await services.authenticate(
+        form.fields.get("token", ""), claimed_user=form.fields.get("user_id", "")
+    )
+    return Incoming(
+        user,
+        _refusing_late(form),
+        title=title_from(form.fields.get("title")) or _title_of_file(form.filename),
+        bitrate_kbps=_bitrate(form.fields.get("bitrate")),
+        late=form.late_fields,
+    )
+
+
+async def _from_raw(
+    request: Request, services: Services, bearer_token: str, blocks: AsyncGenerator[bytes]
+) -> Incoming:
+    query = request.query_params
+    user = await services.authenticate(bearer_token, claimed_user=query.get("user", ""))
+    return Incoming(
+        user, blocks, title=title_from(query.get("title")), bitrate_kbps=_bitrate(query.get("bitrate"))
+    )
+
+
+async def _refusing_late(form: UploadForm) -> AsyncGenerator[bytes]:
+    """The form's file. Of the fields behind a file that was streaming, only a title still has a meaning."""
+    async for block in form.file():
+        yield block
+    for name in form.late_fields:
+        if name != "title":
+            raise FieldsFirst(f"Put {name} before the file: its conversion has begun.")
+    title_from(form.late_fields.get("title"))
+
+
+async def _with_late_title(services: Services, recording: Recording, incoming: Incoming) -> Recording:
+    if "title" not in incoming.late:
+        return recording
+    return await services.rename_recording(recording.id, incoming.user.id, incoming.late["title"])
+
+
+def _title_of_file(filename: str | None) -> str | None:
+    """The file's name without its extension, cut where it is longer than a title may be."""
+    return title_from(PurePath(filename).stem[:200]) if filename else None
+
+
+def _bitrate(text: str | None) -> int | None:
+    if not text:
+        return None
+    if not text.isascii() or not text.isdecimal() or len(text) > 4:
+        raise InvalidField("bitrate: a whole number of kb/s is needed, such as 128")
+    return int(text)

@@ -1,0 +1,208 @@
+"""The door of this room: WAV bytes in, MP3 bytes out, while they arrive."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final
+
+from pigwav.audio.ffmpeg import Decoders, clean_header, decode, decoder_argv, find_ffmpeg
+from pigwav.audio.lame import LameEncoder, MeteredEncoder
+from pigwav.audio.pcm import Intake, batches
+from pigwav.audio.plan import Plan, duration_ms
+from pigwav.audio.wav import HeaderWalk, WavHeader
+from pigwav.domain import WavSource
+from pigwav.errors import NoAudio, UndecodableAudio
+from pigwav.lanes import Lane
+from pigwav.settings import EncoderSettings, UploadLimits
+
+BATCH_BYTES: Final = 128 * 1024
+"""What one hop to the cpu lane takes: 0.7 s of stereo, some 15 ms of work, so that many uploads take fair turns."""
+
+
+@dataclass(frozen=True)
+class ConversionResult:
+    """What is known once the last byte has been converted.
+
+    `first_frame` belongs before all that `frames()` answered. `samples` (per channel) and `duration_ms` are the
+    MP3's. `truncated`: the WAV promised more than it held, or than could be decoded.
+    """
+
+    first_frame: bytes
+    samples: int
+    duration_ms: int
+    wav_size_bytes: int
+    wav_sha256: bytes
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class Converter:
+    """Opens conversions."""
+
+    cpu: Lane
+    encoder: EncoderSettings
+    limits: UploadLimits
+    decoders: Decoders
+
+    async def open(self, wav: AsyncIterator[bytes], *, bitrate_kbps: int | None = None) -> "Conversion":
+        """Read `wav` as far as its audio begins. `bitrate_kbps` None: as the settings say.
+
+        Raises BadAudio subclasses, UnsupportedBitRate, Overloaded when no decoder is free, and what `wav` raises. The
+        conversion must be closed.
+        """
+        intake = Intake()
+        header, block = await self._header(wav, intake)
+        plan = Plan.of(
+            header, self.encoder, max_duration_s=self.limits.max_duration_s, bitrate_kbps=bitrate_kbps
+        )
+        intake.begin(header)
+        if not plan.plain:
+            self.decoders.take()
+        decoders = None if plan.plain else self.decoders
+        return Conversion(plan, intake, batches(block, wav, BATCH_BYTES), cpu=self.cpu, decoders=decoders)
+
+    async def _header(self, wav: AsyncIterator[bytes], intake: Intake) -> tuple[WavHeader, bytes]:
+        """The header, and the block that completed it, which `intake` has not taken yet."""
+        walk = HeaderWalk()
+        async for block in wav:
+            if header := walk.feed(block):
+                return header, block
+            await self.cpu(intake.skip, block)
+        raise walk.lacking
+
+
+def open_converter(cpu: Lane, encoder: EncoderSettings, limits: UploadLimits) -> Converter:
+    """Raises NotConfigured when there is no ffmpeg."""
+    return Converter(cpu, encoder, limits, Decoders(find_ffmpeg(encoder.ffmpeg), total=limits.max_decoders))
+
+
+class Conversion:
+    """One WAV on its way. `frames()` is run once, then there is a `result()`; `aclose()` in any case.
+
+    `sample_rate_hz`, `channels` and `bitrate_kbps` are the MP3's. Of the whole MP3, `expected_bytes` is the predicted
+    size and `first_frame` the predicted beginning: exact, unless the WAV turns out to hold less than it says. Where it
+    says nothing of its length they are None, and a blank frame of the same size.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        intake: Intake,
+        batches: AsyncGenerator[bytes, None],
+        *,
+        cpu: Lane,
+        decoders: Decoders | None = None,
+    ) -> None:
+        """`batches`: the bytes that `intake` has not taken yet. `decoders`: who gets back the one taken for this."""
+        predicted = plan.predicted
+        self.source: Final[WavSource] = plan.header.format.source
+        self.sample_rate_hz: Final = plan.mp3.sample_rate_hz
+        self.channels: Final = plan.mp3.channels
+        self.bitrate_kbps: Final = plan.mp3.bitrate_kbps
+        self.declared_duration_ms: Final = plan.declared_duration_ms
+        self.expected_bytes: Final = plan.total_bytes(predicted) if predicted else None
+        self.first_frame: Final = plan.first_frame(predicted)
+        self._plan = plan
+        self._intake = intake
+        self._batches = batches
+        self._wav_ended = False
+        lame = LameEncoder(plan.mp3, quality=plan.lame_quality)
+        self._encoder = MeteredEncoder(lame, plan.mp3, max_samples=plan.max_samples)
+        self._cpu = cpu
+        self._decoders = decoders
+        self._frames: AsyncGenerator[bytes, None] | None = None
+        self._result: ConversionResult | None = None
+
+    def frames(self) -> AsyncGenerator[bytes, None]:
+        """All frames after the first, in blocks of some 10 to 100 KiB, while the WAV is read to its very end.
+
+        Raises what the WAV's iterator raises, NoAudio, AudioTooLong, UndecodableAudio, and Overloaded when no decoder
+        can be started. However it ends, the decoder is gone when it has ended.
+        """
+        if self._frames is not None:
+            raise RuntimeError("a conversion runs once")
+        self._frames = self._run()
+        return self._frames
+
+    def result(self) -> ConversionResult:
+        if self._result is None:
+            raise RuntimeError("the conversion has not come to its end")
+        return self._result
+
+    async def aclose(self) -> None:
+        """Stop what runs and give back the decoder. May be repeated; not for while `frames()` is being awaited."""
+        if self._frames is not None:
+            await self._frames.aclose()
+        await self._batches.aclose()
+        self._give_back_decoder()
+
+    def _give_back_decoder(self) -> None:
+        if self._decoders is not None:
+            self._decoders.give_back()
+            self._decoders = None
+
+    async def _run(self) -> AsyncGenerator[bytes, None]:
+        blocks = (
+            self._encoded_plainly() if self._decoders is None else self._decoded_and_encoded(self._decoders)
+        )
+        try:
+            async with aclosing(blocks):
+                async for frames in blocks:
+                    if frames:
+                        yield frames
+            yield await self._cpu(self._finish)
+        finally:
+            self._give_back_decoder()
+
+    async def _encoded_plainly(self) -> AsyncGenerator[bytes, None]:
+        """Hash, cut and encode in one hop."""
+        async for batch in self._batches:
+            yield await self._cpu(self._take_and_encode, batch)
+
+    def _take_and_encode(self, batch: bytes) -> bytes:
+        return self._encoder.encode(self._intake.take(batch))
+
+    async def _decoded_and_encoded(self, decoders: Decoders) -> AsyncGenerator[bytes, None]:
+        """Hash and cut, decode in a process, encode."""
+        plan = self._plan
+        argv = decoder_argv(decoders.program, plan.header.format, plan.pcm, cpu_limit_s=plan.cpu_limit_s)
+        header = clean_header(plan.header.format)
+        async with aclosing(decode(argv, header, self._data(), cpu_limit_s=plan.cpu_limit_s)) as decoded:
+            async for pcm in decoded:
+                yield await self._cpu(self._encoder.encode, pcm[: self._due_bytes()])
+
+    async def _data(self) -> AsyncGenerator[bytes, None]:
+        async for batch in self._batches:
+            yield await self._cpu(self._intake.take, batch)
+        self._wav_ended = True
+        if self._intake.samples == 0:
+            raise NoAudio
+
+    def _due_bytes(self) -> int | None:
+        """How much PCM may still come; None: any. The resampler's surplus is only made once the WAV has ended."""
+        if not self._wav_ended or not self._plan.resampled:
+            return None
+        due = (
+            self._plan.pcm.samples_of(self._plan.header.format, self._intake.samples) - self._encoder.samples
+        )
+        return max(0, due) * self._plan.pcm.sample_bytes
+
+    def _finish(self) -> bytes:
+        """The last frames; sets the result."""
+        if self._encoder.samples == 0:
+            raise UndecodableAudio if self._intake.samples else NoAudio
+        last = self._encoder.flush()
+        shape = self._encoder.shape()
+        self._result = ConversionResult(
+            first_frame=self._plan.first_frame(shape),
+            samples=shape.samples,
+            duration_ms=duration_ms(shape.samples, self.sample_rate_hz),
+            wav_size_bytes=self._intake.wav_bytes,
+            wav_sha256=self._intake.wav_sha256(),
+            truncated=self._truncated(shape.samples),
+        )
+        return last
+
+    def _truncated(self, samples: int) -> bool:
+        declared, predicted = self._plan.header.declared_samples or 0, self._plan.predicted
+        return self._intake.samples < declared or (predicted is not None and samples < predicted.samples)

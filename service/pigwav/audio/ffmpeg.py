@@ -1,0 +1,263 @@
+"""ffmpeg as a decoder of what is not plain PCM, confined: it sees a pipe with audio, and writes PCM into another.
+
+It never sees the client's file: our header walk has read that, and ffmpeg gets a header that we wrote, followed by the
+bytes of the `data` chunk. So it can neither guess another format nor be led to open a file or an address.
+"""
+
+import asyncio
+import os
+import re
+import resource
+import signal
+import struct
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import Final
+
+import ffmpeg
+import imageio_ffmpeg
+
+from pigwav.audio.downmix import pan_to_stereo
+from pigwav.audio.fmt import FORMAT_TAGS, WavFormat
+from pigwav.audio.pcm import PcmFormat
+from pigwav.errors import NotConfigured, Overloaded, UndecodableAudio
+
+_PIPE_BYTES: Final = 64 * 1024
+_READ_BYTES: Final = 128 * 1024
+_STDERR_BYTES: Final = 4096
+_MEMORY_BYTES: Final = 1024 * 1024 * 1024
+_LARGEST_ALLOCATION_BYTES: Final = 64 * 1024 * 1024
+_OPEN_FILES: Final = 64
+_RESAMPLER_TAIL: Final = 4096
+"""Samples of silence that push the last real ones out of the resampler; what comes out beyond is cut off by us."""
+
+
+class Decoders:
+    """The ffmpeg to run, and how many more may be started. For one event loop."""
+
+    def __init__(self, program: str, *, total: int) -> None:
+        self.program: Final = program
+        self.free = total
+
+    def take(self) -> None:
+        """Raises Overloaded: who comes late had better try again than wait with an open upload."""
+        if self.free == 0:
+            raise Overloaded("all decoders are busy; try again soon")
+        self.free -= 1
+
+    def give_back(self) -> None:
+        self.free += 1
+
+
+def find_ffmpeg(configured: Path | None) -> str:
+    """The program to run: the configured one, else the bundled one. Raises NotConfigured."""
+    if configured is not None:
+        if not os.access(configured, os.X_OK):
+            raise NotConfigured(f"PIGWAV_FFMPEG names no program: {configured}")
+        return str(configured)
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise NotConfigured("there is no ffmpeg; install one or name it in PIGWAV_FFMPEG") from error
+
+
+def decoder_argv(program: str, wav: WavFormat, pcm: PcmFormat, *, cpu_limit_s: int) -> list[str]:
+    """WAV on standard input (`clean_header`, then the data), PCM on standard output."""
+    source = ffmpeg.input(
+        "pipe:0",
+        format="wav",
+        acodec=wav.codec,
+        codec_whitelist=wav.codec,
+        format_whitelist="wav",
+        protocol_whitelist="pipe",
+        threads=1,
+        probesize=32,
+        analyzeduration=0,
+        ignore_length=1,
+    )
+    sink = ffmpeg.output(
+        source,
+        "pipe:1",
+        format="s16le",
+        acodec="pcm_s16le",
+        map="0:a:0",
+        map_metadata=-1,
+        ar=pcm.sample_rate_hz,
+        ac=pcm.channels,
+        **_filters(wav, pcm),
+    )
+    # ffmpeg ignores global options behind the output, where ffmpeg-python puts them.
+    limits = [
+        "-timelimit",
+        str(cpu_limit_s),
+        "-max_alloc",
+        str(_LARGEST_ALLOCATION_BYTES),
+        "-filter_threads",
+        "1",
+    ]
+    argv: list[str] = sink.compile([program, "-nostdin", "-hide_banner", "-loglevel", "error", *limits])
+    return argv
+
+
+def _filters(wav: WavFormat, pcm: PcmFormat) -> dict[str, str]:
+    chain = []
+    if wav.codec in ("pcm_f32le", "pcm_f64le"):
+        chain.append("asoftclip=type=hard")  # else the conversion to integers wraps far-out values around
+    if wav.channels > pcm.channels:
+        chain.append(pan_to_stereo(wav.channels, wav.speakers))
+    if wav.sample_rate_hz != pcm.sample_rate_hz:
+        chain.append(f"apad=pad_len={_RESAMPLER_TAIL}")
+    return {"af": ",".join(chain)} if chain else {}
+
+
+def clean_header(wav: WavFormat) -> bytes:
+    """A header of the same format and of unknown length, with nothing of the client's in it."""
+    tag = FORMAT_TAGS[wav.codec]
+    bytes_per_s = min(wav.sample_rate_hz * wav.block_bytes // wav.block_samples, 0xFFFFFFFF)
+    fmt = struct.pack(
+        "<HHIIHH", tag, wav.channels, wav.sample_rate_hz, bytes_per_s, wav.block_bytes, wav.bits
+    )
+    if wav.block_samples > 1:
+        fmt += struct.pack("<HH", 2, wav.block_samples)
+    endless = b"\xff\xff\xff\xff"
+    return b"".join((b"RIFF", endless, b"WAVEfmt ", len(fmt).to_bytes(4, "little"), fmt, b"data", endless))
+
+
+async def decode(
+    argv: list[str], header: bytes, data: AsyncGenerator[bytes, None], *, cpu_limit_s: int
+) -> AsyncGenerator[bytes, None]:
+    """PCM in blocks of 128 KiB (the last is shorter) while `data` flows in. `data` is read to its end and closed.
+
+    Raises what `data` raises, UndecodableAudio when ffmpeg gives up, and Overloaded when no process can be had.
+    However this ends, the process is gone when it has ended.
+    """
+    process = await _start(argv, cpu_limit_s)
+    stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
+    assert stdin is not None and stdout is not None and stderr is not None  # noqa: S101, PT018 - PIPE was asked for
+    complaints = asyncio.create_task(_first_bytes(stderr))
+    feeding = asyncio.create_task(_feed(stdin, header, data))
+    feeding.add_done_callback(lambda fed: _kill(process) if fed.cancelled() or fed.exception() else None)
+    try:
+        while block := await _read(stdout):
+            yield block
+        if feeding.done():
+            feeding.result()
+        if await process.wait() != 0:
+            raise UndecodableAudio(_reason(await complaints, process.returncode))
+        await feeding
+    finally:
+        feeding.cancel()
+        _kill(process)
+        await _uninterrupted(_reap(process, feeding, complaints))
+
+
+async def _start(argv: list[str], cpu_limit_s: int) -> Process:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            limit=_PIPE_BYTES,
+            cwd="/",
+            env={},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise Overloaded("no decoder process can be started; try again soon") from error
+    _confine(process.pid, cpu_limit_s)
+    return process
+
+
+def _confine(pid: int, cpu_limit_s: int) -> None:
+    """Limits by the kernel, where it lets us set another process's: CPU time, memory, no file written, no core dump."""
+    if sys.platform != "linux":
+        return
+    limits = {
+        resource.RLIMIT_CPU: cpu_limit_s,
+        resource.RLIMIT_AS: _MEMORY_BYTES,
+        resource.RLIMIT_NOFILE: _OPEN_FILES,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+    }
+    with suppress(ProcessLookupError):  # it has ended already
+        for kind, most in limits.items():
+            resource.prlimit(pid, kind, (most, most))
+
+
+async def _feed(stdin: asyncio.StreamWriter, header: bytes, data: AsyncGenerator[bytes, None]) -> None:
+    """Write while ffmpeg reads; once it reads no more, read `data` to its end all the same."""
+    listening = True
+    async with aclosing(data):
+        stdin.write(header)
+        async for block in data:
+            if listening:
+                try:
+                    stdin.write(block)
+                    await stdin.drain()
+                except (BrokenPipeError, ConnectionResetError):
+                    listening = False
+    stdin.close()
+
+
+async def _read(stdout: asyncio.StreamReader) -> bytes:
+    """As much as there is, up to _READ_BYTES; less only at the end."""
+    block = bytearray()
+    while len(block) < _READ_BYTES:
+        piece = await stdout.read(_READ_BYTES - len(block))
+        if not piece:
+            break
+        block += piece
+    return bytes(block)
+
+
+async def _first_bytes(stderr: asyncio.StreamReader) -> bytes:
+    """Read to the end, lest ffmpeg should wait, and keep the beginning."""
+    kept = b""
+    while block := await stderr.read(_STDERR_BYTES):
+        kept = (kept + block)[:_STDERR_BYTES]
+    return kept
+
+
+def _kill(process: Process) -> None:
+    if process.returncode is None:
+        with suppress(ProcessLookupError, PermissionError):  # gone; macOS says EPERM of a group of zombies
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+async def _reap(process: Process, *tasks: asyncio.Task[None] | asyncio.Task[bytes]) -> None:
+    """Wait for a process that is dead or dying. Its pipes are read out, else asyncio would never close them."""
+    stdin, stdout = process.stdin, process.stdout
+    if stdin:
+        stdin.close()
+    while stdout and await stdout.read(_PIPE_BYTES):
+        pass
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await process.wait()
+
+
+async def _uninterrupted(work: Coroutine[None, None, None]) -> None:
+    """Do all of `work` however often we are cancelled meanwhile, and be cancelled then."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled:
+        raise cancelled
+
+
+def _reason(complaints: bytes, status: int | None) -> str:
+    """What ffmpeg said first, without its component names and addresses, and without any path."""
+    if status is not None and status < 0:
+        return f"the decoder was stopped by {signal.Signals(-status).name}"
+    text = complaints.decode("ascii", "replace")
+    said = (re.sub(r"/\S+", "...", re.sub(r"\[[^\]]*\] *", "", line)).strip() for line in text.splitlines())
+    first = next(filter(None, said), "no reason given")
+    return f"the audio could not be decoded: {first[:200]}"

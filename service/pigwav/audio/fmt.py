@@ -1,0 +1,258 @@
+"""The `fmt ` chunk: how the audio is coded, and how many samples a number of bytes holds. Pure.
+
+Source: Microsoft's "Multimedia Programming Interface and Data Specifications 1.0" (1991), chapter 3, and WAVEFORMATEX
+and WAVEFORMATEXTENSIBLE in mmreg.h. A codec's name is ffmpeg's name of its decoder, such as `pcm_s24le`.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from pigwav.domain import WavSource
+from pigwav.errors import BrokenFmtChunk, UnsupportedChannels, UnsupportedCodec, UnsupportedSampleRate
+
+MIN_SAMPLE_RATE_HZ: Final = 1_000
+"""Below it, a few bytes would buy hours of encoding."""
+MAX_SAMPLE_RATE_HZ: Final = 768_000
+MAX_CHANNELS: Final = 32
+
+EXTENSIBLE: Final = 0xFFFE
+_SUBFORMAT_SUFFIXES: Final = (
+    bytes.fromhex("0000 0000 1000 8000 00aa 0038 9b71"),  # KSDATAFORMAT_SUBTYPE_*
+    bytes.fromhex("0000 2107 d311 8644 c8c1 ca00 0000"),  # the same tags, ambisonic B-format
+)
+_INTEGER_CODECS: Final = {1: "pcm_u8", 2: "pcm_s16le", 3: "pcm_s24le", 4: "pcm_s32le", 8: "pcm_s64le"}
+_FLOAT_CODECS: Final = {4: "pcm_f32le", 8: "pcm_f64le"}
+_GSM_BLOCK_BYTES: Final = 65
+_GSM_BLOCK_SAMPLES: Final = 320
+
+_UNSUPPORTED: Final = {
+    0x0010: "OKI ADPCM",
+    0x0020: "Yamaha ADPCM",
+    0x0022: "TrueSpeech",
+    0x0040: "G.721 ADPCM",
+    0x0042: "G.723.1",
+    0x0045: "G.726 ADPCM",
+    0x0050: "MPEG layer 1 or 2",
+    0x0055: "MP3",
+    0x0064: "G.726 ADPCM",
+    0x0065: "G.722 ADPCM",
+    0x0092: "AC-3 over S/PDIF",
+    0x00FF: "AAC",
+    0x0160: "WMA1",
+    0x0161: "WMA2",
+    0x0162: "WMA Pro",
+    0x0163: "WMA Lossless",
+    0x0270: "ATRAC3",
+    0x1610: "HE-AAC",
+    0x2000: "AC-3",
+    0x2001: "DTS",
+    0x674F: "Vorbis",
+    0x704F: "Opus",
+    0xF1AC: "FLAC",
+}
+
+
+@dataclass(frozen=True)
+class WavFormat:
+    """How the bytes of the `data` chunk become samples.
+
+    A block is the least that decodes by itself: one sample of every channel in PCM, a packet in ADPCM and GSM. `bits`
+    is per sample as stored, 0 where the codec has none. `speakers` is WAVEFORMATEXTENSIBLE's channel mask, else 0.
+    """
+
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    bits: int
+    block_bytes: int
+    block_samples: int
+    speakers: int = 0
+
+    @property
+    def cut_bytes(self) -> int:
+        """Data may be cut, at its end, to a multiple of this. ADPCM decodes the part of a block that is there."""
+        return 1 if self.codec in _ADPCM_SAMPLES else self.block_bytes
+
+    @property
+    def source(self) -> WavSource:
+        return WavSource(self.codec, self.sample_rate_hz, self.channels, self.bits)
+
+    def samples_in(self, size_bytes: int) -> int:
+        """Samples per channel in this many bytes of the `data` chunk."""
+        blocks, rest = divmod(size_bytes, self.block_bytes)
+        count = _ADPCM_SAMPLES.get(self.codec)
+        return blocks * self.block_samples + (count(rest, self.channels) if count else 0)
+
+
+@dataclass(frozen=True)
+class _Fields:
+    """The chunk's fields as they stand there, a sub-format's tag and valid bits put in their places."""
+
+    tag: int
+    channels: int
+    sample_rate_hz: int
+    bytes_per_s: int
+    block_bytes: int
+    bits: int
+    speakers: int
+
+    @property
+    def container_bytes(self) -> int:
+        """Bytes per sample of one channel.
+
+        Writers err in each of the three fields that tell it: the block size counts where the byte rate agrees with
+        it, else the bits do.
+        """
+        by_block, rest = divmod(self.block_bytes, self.channels)
+        agreed = rest == 0 and self.bytes_per_s == self.sample_rate_hz * self.block_bytes
+        if agreed and by_block * 8 >= max(self.bits, 1):
+            return by_block
+        return -(-self.bits // 8)
+
+
+def parse_fmt(body: bytes) -> WavFormat:
+    """`body`: the chunk's bytes, at least the first 40 where it has so many.
+
+    Raises BrokenFmtChunk, UnsupportedCodec, UnsupportedChannels and UnsupportedSampleRate.
+    """
+    fields = _fields(body)
+    shape = _CODINGS.get(fields.tag)
+    if shape is None:
+        name = _UNSUPPORTED.get(fields.tag)
+        raise UnsupportedCodec(f"unsupported codec 0x{fields.tag:04X}" + (f" ({name})" if name else ""))
+    if fields.channels == 0:
+        raise BrokenFmtChunk("the fmt chunk says 0 channels")
+    if fields.sample_rate_hz == 0:
+        raise BrokenFmtChunk("the fmt chunk says a sample rate of 0 Hz")
+    if fields.channels > MAX_CHANNELS:
+        raise UnsupportedChannels(f"{fields.channels} channels; at most {MAX_CHANNELS} are converted")
+    if not MIN_SAMPLE_RATE_HZ <= fields.sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
+        bounds = f"{MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz"
+        raise UnsupportedSampleRate(f"a sample rate of {fields.sample_rate_hz} Hz; {bounds} are converted")
+    return shape(fields)
+
+
+def _fields(body: bytes) -> _Fields:
+    if len(body) < 14:
+        raise BrokenFmtChunk(f"the fmt chunk has {len(body)} bytes; 16 are the least")
+    tag, channels, sample_rate_hz, bytes_per_s, block_bytes, bits = struct.unpack(
+        "<HHIIHH", body[:16].ljust(16, b"\0")
+    )
+    speakers = 0
+    if tag == EXTENSIBLE:
+        if len(body) < 40:
+            raise BrokenFmtChunk(f"the extensible fmt chunk has {len(body)} bytes; 40 are the least")
+        valid_bits, speakers = struct.unpack_from("<HI", body, 18)
+        bits = bits or valid_bits
+        tag = _sub_tag(body[24:40])
+    return _Fields(tag, channels, sample_rate_hz, bytes_per_s, block_bytes, bits, speakers)
+
+
+def _sub_tag(guid: bytes) -> int:
+    if guid[2:] not in _SUBFORMAT_SUFFIXES:
+        raise UnsupportedCodec(f"unsupported sub-format {UUID(bytes_le=guid)}")
+    return int.from_bytes(guid[:2], "little")
+
+
+def _samples(fields: _Fields, codec: str, container_bytes: int) -> WavFormat:
+    block_bytes = container_bytes * fields.channels
+    bits = container_bytes * 8
+    return WavFormat(codec, fields.sample_rate_hz, fields.channels, bits, block_bytes, 1, fields.speakers)
+
+
+def _integers(fields: _Fields) -> WavFormat:
+    """Fewer bits than their container sit in its high bits: the container decides."""
+    codec = _INTEGER_CODECS.get(fields.container_bytes)
+    if codec is None:
+        raise _odd_bits("PCM", fields)
+    return _samples(fields, codec, fields.container_bytes)
+
+
+def _floats(fields: _Fields) -> WavFormat:
+    codec = _FLOAT_CODECS.get(fields.container_bytes)
+    if codec is None:
+        raise _odd_bits("floating point PCM", fields)
+    return _samples(fields, codec, fields.container_bytes)
+
+
+def _odd_bits(coding: str, fields: _Fields) -> BrokenFmtChunk | UnsupportedCodec:
+    if not 1 <= fields.bits <= 64:
+        return BrokenFmtChunk(f"the fmt chunk says {fields.bits} bits per sample")
+    return UnsupportedCodec(f"unsupported codec 0x{fields.tag:04X} ({coding} of {fields.bits} bits)")
+
+
+def _a_law(fields: _Fields) -> WavFormat:
+    return _samples(fields, "pcm_alaw", 1)
+
+
+def _mu_law(fields: _Fields) -> WavFormat:
+    return _samples(fields, "pcm_mulaw", 1)
+
+
+def _ms_adpcm(fields: _Fields) -> WavFormat:
+    return _adpcm(fields, "adpcm_ms")
+
+
+def _ima_adpcm(fields: _Fields) -> WavFormat:
+    return _adpcm(fields, "adpcm_ima_wav")
+
+
+def _adpcm(fields: _Fields, codec: str) -> WavFormat:
+    if fields.channels > 2:
+        raise UnsupportedChannels(f"{fields.channels} channels of ADPCM; 1 and 2 are converted")
+    if fields.bits != 4:
+        raise UnsupportedCodec(f"unsupported codec 0x{fields.tag:04X} (ADPCM of {fields.bits} bits)")
+    block_samples = _ADPCM_SAMPLES[codec](fields.block_bytes, fields.channels)
+    if block_samples < 2:
+        raise BrokenFmtChunk(f"the fmt chunk says ADPCM blocks of {fields.block_bytes} bytes")
+    return WavFormat(codec, fields.sample_rate_hz, fields.channels, 4, fields.block_bytes, block_samples)
+
+
+def _gsm(fields: _Fields) -> WavFormat:
+    if fields.channels != 1:
+        raise UnsupportedChannels(f"{fields.channels} channels of GSM 6.10, which has 1")
+    if fields.block_bytes not in (0, _GSM_BLOCK_BYTES):
+        raise BrokenFmtChunk(
+            f"the fmt chunk says GSM 6.10 blocks of {fields.block_bytes} bytes, which have 65"
+        )
+    return WavFormat("gsm_ms", fields.sample_rate_hz, 1, 0, _GSM_BLOCK_BYTES, _GSM_BLOCK_SAMPLES)
+
+
+def _ms_adpcm_samples(size_bytes: int, channels: int) -> int:
+    """A block: 7 bytes of preamble per channel that hold two samples, then two samples a byte."""
+    return max(0, size_bytes - 6 * channels) * 2 // channels if size_bytes >= 7 * channels else 0
+
+
+def _ima_adpcm_samples(size_bytes: int, channels: int) -> int:
+    """A block: 4 bytes of preamble per channel that hold one sample, then groups of 8 samples in 4 bytes a channel."""
+    preamble_bytes = 4 * channels
+    return 1 + (size_bytes - preamble_bytes) // (4 * channels) * 8 if size_bytes > preamble_bytes else 0
+
+
+_ADPCM_SAMPLES: Final[dict[str, Callable[[int, int], int]]] = {
+    "adpcm_ms": _ms_adpcm_samples,
+    "adpcm_ima_wav": _ima_adpcm_samples,
+}
+
+_CODINGS: Final[dict[int, Callable[[_Fields], WavFormat]]] = {
+    0x0001: _integers,
+    0x0002: _ms_adpcm,
+    0x0003: _floats,
+    0x0006: _a_law,
+    0x0007: _mu_law,
+    0x0011: _ima_adpcm,
+    0x0031: _gsm,
+}
+FORMAT_TAGS: Final = {
+    **dict.fromkeys(_INTEGER_CODECS.values(), 0x0001),
+    **dict.fromkeys(_FLOAT_CODECS.values(), 0x0003),
+    "adpcm_ms": 0x0002,
+    "pcm_alaw": 0x0006,
+    "pcm_mulaw": 0x0007,
+    "adpcm_ima_wav": 0x0011,
+    "gsm_ms": 0x0031,
+}
+"""The `fmt ` tag of every codec that is converted."""

@@ -1,0 +1,77 @@
+"""PCM to MP3 frames, in this process."""
+
+from typing import Final, Protocol
+
+import lameenc
+
+from pigwav.audio.mp3 import Mp3Format, Mp3Shape
+from pigwav.errors import AudioTooLong
+
+
+class Encoder(Protocol):
+    """Turns PCM (signed 16-bit little-endian, interleaved) into MP3 frames. One stream, one call at a time; blocks."""
+
+    def encode(self, pcm: bytes) -> bytes:
+        """Takes whole samples, at least one. What is answered may lag behind what was taken, and come in bursts."""
+
+    def flush(self) -> bytes:
+        """The rest. Called once, after the last `encode`."""
+
+
+class LameEncoder:
+    """LAME at a constant bit rate. Releases the interpreter lock while it works; holds 0.4 MB once it has begun."""
+
+    def __init__(self, mp3: Mp3Format, *, quality: int) -> None:
+        """`quality`: LAME's, 0 (best) to 9 (fastest)."""
+        lame = lameenc.Encoder()
+        lame.silence()
+        lame.set_channels(mp3.channels)
+        lame.set_in_sample_rate(mp3.sample_rate_hz)
+        lame.set_out_sample_rate(mp3.sample_rate_hz)  # unset, LAME resamples as it sees fit
+        lame.set_bit_rate(mp3.bitrate_kbps)
+        lame.set_quality(quality)
+        self._lame: Final = lame
+
+    def encode(self, pcm: bytes) -> bytes:
+        return bytes(self._lame.encode(pcm))
+
+    def flush(self) -> bytes:
+        return bytes(self._lame.flush())
+
+
+class MeteredEncoder:
+    """An encoder that keeps to a number of samples per channel, and knows at the end what it has made."""
+
+    def __init__(self, encoder: Encoder, mp3: Mp3Format, *, max_samples: int) -> None:
+        self._encoder = encoder
+        self._mp3 = mp3
+        self._max_samples = max_samples
+        self._bytes = 0
+        self.samples = 0
+
+    def encode(self, pcm: bytes) -> bytes:
+        """Raises AudioTooLong."""
+        if not pcm:
+            return b""
+        self.samples += len(pcm) // (2 * self._mp3.channels)
+        if self.samples > self._max_samples:
+            limit_s = self._max_samples // self._mp3.sample_rate_hz
+            raise AudioTooLong(f"the WAV plays longer than {limit_s} s")
+        return self._counted(self._encoder.encode(pcm))
+
+    def flush(self) -> bytes:
+        return self._counted(self._encoder.flush())
+
+    def _counted(self, frames: bytes) -> bytes:
+        self._bytes += len(frames)
+        return frames
+
+    def shape(self) -> Mp3Shape:
+        """Of all that was encoded, after `flush`."""
+        shape = Mp3Shape.of(self.samples, self._mp3)
+        if self._bytes != shape.audio_bytes:
+            # Seek points and length would lie: better no recording than one that players stumble over.
+            raise RuntimeError(
+                f"the encoder made {self._bytes} bytes of {self.samples} samples: {shape} was due"
+            )
+        return shape

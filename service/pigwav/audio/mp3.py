@@ -1,0 +1,140 @@
+"""MPEG audio layer III at a constant bit rate: frame headers, what LAME takes, and the exact shape of an MP3. Pure.
+
+Source: ISO/IEC 11172-3 2.4.1.3 and 13818-3 (header and tables), LAME's lame.c and bitstream.c (delay, padding, slots).
+"""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+from pigwav.errors import UnsupportedBitRate
+
+SAMPLE_RATES_HZ: Final = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+ENCODER_DELAY: Final = 576
+"""Samples that LAME puts before the first one."""
+LOW_RATE_HZ: Final = 12_000
+"""The highest rate of MPEG 2.5, and of LAME's lowest limit."""
+
+_MPEG1_KBPS: Final = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_MPEG2_KBPS: Final = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_RATES_HZ: Final = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+_VERSIONS: Final = {rate: version for version, rates in _RATES_HZ.items() for rate in rates}
+_JOINT_STEREO_UP_TO_KBPS: Final = 128
+"""LAME codes plain stereo where bits are plenty."""
+
+
+def bit_rates_kbps(sample_rate_hz: int) -> tuple[int, ...]:
+    """What a header can say and LAME does not silently lower, at one of SAMPLE_RATES_HZ; ascending."""
+    most_kbps = 64 if sample_rate_hz <= LOW_RATE_HZ else 320
+    return tuple(kbps for kbps in _table_kbps(sample_rate_hz) if kbps <= most_kbps)
+
+
+def check_bit_rate(bitrate_kbps: int, sample_rate_hz: int) -> int:
+    """`bitrate_kbps` itself. Raises UnsupportedBitRate, which names the ones to choose from."""
+    allowed = bit_rates_kbps(sample_rate_hz)
+    if bitrate_kbps not in allowed:
+        names = ", ".join(str(kbps) for kbps in allowed)
+        raise UnsupportedBitRate(
+            f"at {sample_rate_hz} Hz the bit rate is one of {names} kb/s, not {bitrate_kbps}"
+        )
+    return bitrate_kbps
+
+
+def _table_kbps(sample_rate_hz: int) -> tuple[int, ...]:
+    return _MPEG1_KBPS if _VERSIONS[sample_rate_hz] == 3 else _MPEG2_KBPS
+
+
+@dataclass(frozen=True)
+class Mp3Format:
+    """A constant-bit-rate stream. `sample_rate_hz` is one of SAMPLE_RATES_HZ, `bitrate_kbps` one of its bit rates."""
+
+    sample_rate_hz: int
+    channels: int
+    bitrate_kbps: int
+
+    @property
+    def frame_samples(self) -> int:
+        """Per channel: two granules of 576 in MPEG 1, one in MPEG 2 and 2.5."""
+        return 1152 if _VERSIONS[self.sample_rate_hz] == 3 else 576
+
+    @property
+    def side_info_bytes(self) -> int:
+        if self.frame_samples == 1152:
+            return 17 if self.channels == 1 else 32
+        return 9 if self.channels == 1 else 17
+
+    def frame_bytes(self, bitrate_kbps: int) -> int:
+        """The size of an unpadded frame."""
+        return self.frame_samples * 125 * bitrate_kbps // self.sample_rate_hz
+
+    def frame_offset(self, index: int) -> int:
+        """Bytes from the first audio frame to audio frame `index`: the slot rule of LAME, summed up.
+
+        Frames are rounded down; the remainder is owed, and a frame pays it with one more byte. The first owes nothing.
+        """
+        whole, owed = divmod(self.frame_samples * 125 * self.bitrate_kbps, self.sample_rate_hz)
+        paid = -(-(index - 1) * owed // self.sample_rate_hz) if index else 0
+        return index * whole + paid
+
+    def header(self, bitrate_kbps: int) -> bytes:
+        """Four bytes: no CRC, not padded, original, no emphasis; the mode that LAME chooses."""
+        version = _VERSIONS[self.sample_rate_hz]
+        bitrate_index = _table_kbps(self.sample_rate_hz).index(bitrate_kbps) + 1
+        rate_index = _RATES_HZ[version].index(self.sample_rate_hz)
+        joint = self.bitrate_kbps <= _JOINT_STEREO_UP_TO_KBPS
+        mode = 3 if self.channels == 1 else int(joint)
+        return bytes((0xFF, 0xE3 | version << 3, bitrate_index << 4 | rate_index << 2, mode << 6 | 0x04))
+
+    def smallest_frame_kbps(self, size_bytes: int) -> int:
+        """The stream's bit rate, or the next one whose frames hold `size_bytes`, whatever LAME takes."""
+        table = _table_kbps(self.sample_rate_hz)
+        return next(k for k in table if k >= self.bitrate_kbps and self.frame_bytes(k) >= size_bytes)
+
+
+@dataclass(frozen=True)
+class Mp3Shape:
+    """The audio frames that a number of samples becomes. `padding`: samples of silence after the last one."""
+
+    samples: int
+    frames: int
+    padding: int
+    audio_bytes: int
+
+    @classmethod
+    def of(cls, samples: int, mp3: Mp3Format) -> Self:
+        """Exact: LAME adds its delay, then silence to the end of a frame, and at least 576 samples of it."""
+        coded = samples + ENCODER_DELAY
+        padding = mp3.frame_samples - coded % mp3.frame_samples
+        if padding < ENCODER_DELAY:
+            padding += mp3.frame_samples
+        frames = (coded + padding) // mp3.frame_samples
+        return cls(samples, frames, padding, mp3.frame_offset(frames))
+
+
+@dataclass(frozen=True)
+class FrameHeader:
+    """A layer III frame header, as a player reads it."""
+
+    sample_rate_hz: int
+    channels: int
+    bitrate_kbps: int
+    size_bytes: int
+
+    @classmethod
+    def parse(cls, head: bytes) -> Self | None:
+        """From the frame's first four bytes; None where they are no layer III header (or of a free bit rate)."""
+        version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
+        bitrate_index, rate_index = head[2] >> 4, head[2] >> 2 & 3
+        synced = head[0] == 0xFF and head[1] >> 5 == 7
+        if (
+            not synced
+            or layer != 1
+            or version not in _RATES_HZ
+            or rate_index == 3
+            or bitrate_index in (0, 15)
+        ):
+            return None
+        sample_rate_hz = _RATES_HZ[version][rate_index]
+        bitrate_kbps = _table_kbps(sample_rate_hz)[bitrate_index - 1]
+        mp3 = Mp3Format(sample_rate_hz, 1 if head[3] >> 6 == 3 else 2, bitrate_kbps)
+        size_bytes = mp3.frame_bytes(bitrate_kbps) + (head[2] >> 1 & 1)
+        return cls(sample_rate_hz, mp3.channels, bitrate_kbps, size_bytes)

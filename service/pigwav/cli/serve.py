@@ -1,0 +1,75 @@
+"""`pigwav serve`: the API alone; database and object store are configured from outside."""
+
+import asyncio
+import signal
+import socket
+from typing import Annotated
+
+import typer
+
+
+def add_commands(app: typer.Typer) -> None:
+    app.command()(serve)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8080,
+    fd: Annotated[int | None, typer.Option(hidden=True, help="Listening socket, already open.")] = None,
+) -> None:
+    """Serve the API. Needs PIGWAV_DATABASE_URL, PIGWAV_S3_BUCKET and whatever else differs from the defaults."""
+    import uvicorn  # noqa: PLC0415 - the base install has no server
+
+    from pigwav.api.app import create_app  # noqa: PLC0415
+    from pigwav.settings import read_settings  # noqa: PLC0415
+    from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
+    from pigwav.wiring import open_services  # noqa: PLC0415
+
+    settings = read_settings()
+    configure_logging(settings)
+    listening = socket.socket(fileno=fd) if fd is not None else _listen(host, port)
+    with open_services(settings) as services:
+        trusted = settings.http.trusted_proxies
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(services),
+                loop="uvloop",
+                http="httptools",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=max(1, round(settings.http.grace_s)),
+                proxy_headers=bool(trusted),
+                forwarded_allow_ips=trusted,
+            )
+        )
+        _stop_quietly()
+        with asyncio.Runner(loop_factory=_event_loop) as runner:
+            runner.run(server.serve(sockets=[listening]))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    from pigwav.errors import AddressInUse  # noqa: PLC0415
+
+    try:
+        return socket.create_server((host, port), backlog=2048, family=_family(host))
+    except OSError as error:
+        raise AddressInUse(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _event_loop() -> asyncio.AbstractEventLoop:
+    import uvloop  # noqa: PLC0415
+
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+def _stop_quietly() -> None:
+    """uvicorn stops on these signals and then raises them again: an ordinary stop is no failure."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)

@@ -1,0 +1,47 @@
+"""`pigwav up`: the service with everything it stands on, in one command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def add_commands(app: typer.Typer) -> None:
+    app.command()(up)
+
+
+def up(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")] = 8080,
+    data: Annotated[Path, typer.Option(help="Folder of the embedded Postgres and S3 server.")] = Path(
+        "pigwav-data"
+    ),
+    workers: Annotated[int, typer.Option(min=1, help="API processes.")] = 1,
+) -> None:
+    """Start the API and, where neither a database nor an object store is configured, a Postgres and an S3 server."""
+    from pigwav.devstack.supervisor import Up  # noqa: PLC0415 - the base install has no server
+    from pigwav.settings import read_settings  # noqa: PLC0415
+    from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
+
+    settings = read_settings()
+    configure_logging(settings)
+    Up(settings, host, port, data, workers, on_ready=_tell_ready, on_stop=_tell_stopping).run()
+
+
+def _tell_ready(url: str) -> None:
+    typer.echo(f"PigWav is ready: {url}\n\n{_commands(url)}")
+
+
+def _commands(url: str) -> str:
+    """Three to copy: each takes what the one before it answered."""
+    return "\n".join(
+        (
+            f"curl {url}/users -d name=NAME",
+            f"curl {url}/records -F user_id=USER_ID -F token=TOKEN -F file=@recording.wav",
+            f"curl -o recording.mp3 '{url}/record?id=RECORDING_ID&user=USER_ID'",
+        )
+    )
+
+
+def _tell_stopping(grace_s: float) -> None:
+    typer.echo(f"Stopping; open uploads get up to {grace_s:g} s. Ctrl-C again: at once.", err=True)

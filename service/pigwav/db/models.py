@@ -1,0 +1,129 @@
+"""Tables. Postgres refuses the impossible; every constraint has a name."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMES = {
+    "pk": "%(table_name)s_pkey",
+    "uq": "%(table_name)s_%(column_0_name)s_key",
+    "fk": "%(table_name)s_%(column_0_name)s_fkey",
+    "ck": "%(table_name)s_%(constraint_name)s_check",
+    "ix": "%(table_name)s_%(column_0_name)s_idx",
+}
+
+FACTS = (
+    "size_bytes",
+    "sha256",
+    "wav_size_bytes",
+    "wav_sha256",
+    "samples",
+    "duration_ms",
+    "truncated",
+    "sample_rate_hz",
+    "channels",
+    "bitrate_kbps",
+    "source_codec",
+    "source_sample_rate_hz",
+    "source_channels",
+    "source_bits",
+)
+
+
+class Row(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own way to declare it
+        datetime: DateTime(timezone=True),
+        bytes: LargeBinary,
+        str: Text,
+        int: BigInteger,
+    }
+
+
+class UserRow(Row):
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    name: Mapped[str]
+    token_sha256: Mapped[bytes]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (
+        UniqueConstraint("name"),
+        UniqueConstraint("token_sha256"),
+        CheckConstraint("name <> ''", name="name_given"),
+        CheckConstraint("octet_length(token_sha256) = 32", name="token_is_sha256"),
+    )
+
+
+class RecordingRow(Row):
+    """One upload from its first intent to its last trace. Facts are null until it is ready.
+
+    `lease_id`/`lease_until`: whoever receives the upload renews the lease; an expired one may be given up by anyone.
+    `upload_id`: the multipart upload that is open at the object store, if any.
+    `user_id` is null only where the user is gone and the bytes still have to go.
+    """
+
+    __tablename__ = "recordings"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    state: Mapped[str]
+    object_key: Mapped[str]
+    title: Mapped[str | None]
+    created_at: Mapped[datetime]
+    ready_at: Mapped[datetime | None]
+    lease_id: Mapped[UUID | None]
+    lease_until: Mapped[datetime | None]
+    upload_id: Mapped[str | None]
+
+    size_bytes: Mapped[int | None]
+    sha256: Mapped[bytes | None]
+    wav_size_bytes: Mapped[int | None]
+    wav_sha256: Mapped[bytes | None]
+    samples: Mapped[int | None]
+    duration_ms: Mapped[int | None]
+    declared_duration_ms: Mapped[int | None]
+    truncated: Mapped[bool | None]
+    sample_rate_hz: Mapped[int | None]
+    channels: Mapped[int | None]
+    bitrate_kbps: Mapped[int | None]
+    source_codec: Mapped[str | None]
+    source_sample_rate_hz: Mapped[int | None]
+    source_channels: Mapped[int | None]
+    source_bits: Mapped[int | None]
+
+    __table_args__ = (
+        UniqueConstraint("object_key"),
+        CheckConstraint("state IN ('pending', 'ready', 'deleted')", name="state_known"),
+        CheckConstraint("state = 'deleted' OR user_id IS NOT NULL", name="owned"),
+        CheckConstraint(
+            "state <> 'pending' OR (lease_id IS NOT NULL AND lease_until IS NOT NULL)",
+            name="pending_is_leased",
+        ),
+        CheckConstraint(
+            f"state <> 'ready' OR (ready_at IS NOT NULL AND lease_id IS NULL AND num_nulls({', '.join(FACTS)}) = 0)",
+            name="ready_is_complete",
+        ),
+        CheckConstraint("size_bytes > 0", name="size_positive"),
+        CheckConstraint(
+            "octet_length(sha256) = 32 AND octet_length(wav_sha256) = 32", name="checksums_are_sha256"
+        ),
+        Index("recordings_newest_idx", "user_id", "ready_at", "id", postgresql_where="state = 'ready'"),
+        Index("recordings_unfinished_idx", "state", "lease_until", postgresql_where="state <> 'ready'"),
+        Index("recordings_lease_id_idx", "lease_id", postgresql_where="state = 'pending'"),
+    )

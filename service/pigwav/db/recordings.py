@@ -1,0 +1,238 @@
+"""Queries about recordings."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, delete, func, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from pigwav.db.models import FACTS, RecordingRow
+from pigwav.domain import (
+    LeaseId,
+    ObjectKey,
+    Recording,
+    RecordingFacts,
+    RecordingId,
+    RecordingState,
+    UserId,
+    WavSource,
+)
+
+_COLUMNS = (
+    RecordingRow.id,
+    RecordingRow.user_id,
+    RecordingRow.title,
+    RecordingRow.object_key,
+    RecordingRow.created_at,
+    RecordingRow.ready_at,
+    RecordingRow.declared_duration_ms,
+    *(getattr(RecordingRow, name) for name in FACTS),
+)
+
+
+@dataclass(frozen=True)
+class Remains:
+    """A row whose bytes have to go."""
+
+    id: RecordingId
+    object_key: ObjectKey
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a row says about the object under its key."""
+
+    object_key: ObjectKey
+    state: RecordingState
+    size_bytes: int | None
+    expired: bool
+
+
+def add_pending(
+    db: Session,
+    recording: RecordingId,
+    user: UserId,
+    *,
+    key: ObjectKey,
+    title: str | None,
+    created_at: datetime,
+    lease: LeaseId,
+    lease_s: float,
+) -> None:
+    """Write the intent. The caller holds the user's lock."""
+    db.add(
+        RecordingRow(
+            id=recording,
+            user_id=user,
+            state=RecordingState.PENDING,
+            object_key=key,
+            title=title,
+            created_at=created_at,
+            lease_id=lease,
+            lease_until=func.now() + timedelta(seconds=lease_s),
+        )
+    )
+
+
+def note_upload(db: Session, lease: LeaseId, upload_id: str) -> bool:
+    """Remember the multipart upload that is about to hold parts. False when the lease is lost."""
+    return _changed(db, _held_by(lease), values={"upload_id": upload_id})
+
+
+def renew_leases(db: Session, leases: Collection[LeaseId], lease_s: float) -> int:
+    """How many of `leases` are still held, for another `lease_s` seconds."""
+    statement = (
+        update(RecordingRow)
+        .where(RecordingRow.state == RecordingState.PENDING, RecordingRow.lease_id.in_(leases))
+        .values(lease_until=func.now() + timedelta(seconds=lease_s))
+        .returning(RecordingRow.id)
+    )
+    return len(db.execute(statement).all())
+
+
+def mark_ready(db: Session, lease: LeaseId, facts: RecordingFacts) -> Recording | None:
+    """Acknowledge: the object is complete. None when the lease is lost, and then nothing is changed."""
+    statement = (
+        update(RecordingRow)
+        .where(_held_by(lease))
+        .values(
+            state=RecordingState.READY,
+            ready_at=func.clock_timestamp(),
+            lease_id=None,
+            lease_until=None,
+            upload_id=None,
+            **_columns_of(facts),
+        )
+        .returning(*_COLUMNS)
+    )
+    row = db.execute(statement).one_or_none()
+    return None if row is None else _recording(row)
+
+
+def forget(db: Session, recording: RecordingId) -> None:
+    """Drop a row that never became ready, or whose bytes are gone. A ready row stays."""
+    db.execute(
+        delete(RecordingRow).where(RecordingRow.id == recording, RecordingRow.state != RecordingState.READY)
+    )
+
+
+def state_of(db: Session, recording: RecordingId) -> RecordingState | None:
+    state = db.execute(select(RecordingRow.state).where(RecordingRow.id == recording)).scalar_one_or_none()
+    return None if state is None else RecordingState(state)
+
+
+def find(db: Session, recording: RecordingId, user: UserId) -> Recording | None:
+    """The ready recording of exactly this user."""
+    row = db.execute(select(*_COLUMNS).where(*_ready(recording, user))).one_or_none()
+    return None if row is None else _recording(row)
+
+
+def newest(
+    db: Session, user: UserId, *, limit: int, before: tuple[datetime, RecordingId] | None = None
+) -> list[Recording]:
+    """At most `limit` ready recordings of the user, newest first, older than `before`."""
+    query = select(*_COLUMNS).where(RecordingRow.user_id == user, RecordingRow.state == RecordingState.READY)
+    if before is not None:
+        query = query.where(tuple_(RecordingRow.ready_at, RecordingRow.id) < before)
+    query = query.order_by(RecordingRow.ready_at.desc(), RecordingRow.id.desc()).limit(limit)
+    return [_recording(row) for row in db.execute(query)]
+
+
+def rename(db: Session, recording: RecordingId, user: UserId, title: str | None) -> Recording | None:
+    statement = update(RecordingRow).where(*_ready(recording, user)).values(title=title).returning(*_COLUMNS)
+    row = db.execute(statement).one_or_none()
+    return None if row is None else _recording(row)
+
+
+def mark_deleted(db: Session, recording: RecordingId, user: UserId) -> bool:
+    """The link is dead from the commit on; `sweep` removes the bytes. False when there was no such recording."""
+    return _changed(db, *_ready(recording, user), values={"state": RecordingState.DELETED})
+
+
+def give_up_expired(db: Session) -> int:
+    """Mark the uploads whose process vanished. Live leases are never touched."""
+    statement = (
+        update(RecordingRow)
+        .where(RecordingRow.state == RecordingState.PENDING, RecordingRow.lease_until < func.now())
+        .values(state=RecordingState.DELETED, lease_id=None)
+        .returning(RecordingRow.id)
+    )
+    return len(db.execute(statement).all())
+
+
+def remains(db: Session, *, limit: int, after: RecordingId | None = None) -> list[Remains]:
+    query = select(RecordingRow.id, RecordingRow.object_key).where(
+        RecordingRow.state == RecordingState.DELETED
+    )
+    if after is not None:
+        query = query.where(RecordingRow.id > after)
+    rows = db.execute(query.order_by(RecordingRow.id).limit(limit))
+    return [Remains(RecordingId(row.id), ObjectKey(row.object_key)) for row in rows]
+
+
+def claims(db: Session) -> Iterator[Claim]:
+    """What every row claims, in the order in which S3 lists keys (bytewise); streamed, a thousand rows at a time."""
+    query = _claims().order_by(RecordingRow.object_key.collate("C")).execution_options(yield_per=1000)
+    return map(_claim, db.execute(query))
+
+
+def claim_of(db: Session, key: ObjectKey) -> Claim | None:
+    row = db.execute(_claims().where(RecordingRow.object_key == key)).one_or_none()
+    return None if row is None else _claim(row)
+
+
+def _claims() -> Any:  # Any: a Select over four column types, spelled out nowhere else
+    expired = func.coalesce(RecordingRow.lease_until < func.now(), False)
+    return select(
+        RecordingRow.object_key, RecordingRow.state, RecordingRow.size_bytes, expired.label("expired")
+    )
+
+
+def _claim(row: Row[Any]) -> Claim:
+    return Claim(ObjectKey(row.object_key), RecordingState(row.state), row.size_bytes, row.expired)
+
+
+def _held_by(lease: LeaseId) -> ColumnElement[bool]:
+    return (RecordingRow.lease_id == lease) & (RecordingRow.state == RecordingState.PENDING)
+
+
+def _ready(recording: RecordingId, user: UserId) -> tuple[ColumnElement[bool], ...]:
+    return (
+        RecordingRow.id == recording,
+        RecordingRow.user_id == user,
+        RecordingRow.state == RecordingState.READY,
+    )
+
+
+def _changed(db: Session, *where: ColumnElement[bool], values: dict[str, Any]) -> bool:
+    statement = update(RecordingRow).where(*where).values(**values).returning(RecordingRow.id)
+    return db.execute(statement).scalar_one_or_none() is not None
+
+
+def _columns_of(facts: RecordingFacts) -> dict[str, Any]:
+    source = facts.source
+    flat = {name: getattr(facts, name) for name in FACTS if not name.startswith("source_")}
+    return flat | {
+        "declared_duration_ms": facts.declared_duration_ms,
+        "source_codec": source.codec,
+        "source_sample_rate_hz": source.sample_rate_hz,
+        "source_channels": source.channels,
+        "source_bits": source.bits,
+    }
+
+
+def _recording(row: Row[Any]) -> Recording:
+    source = WavSource(row.source_codec, row.source_sample_rate_hz, row.source_channels, row.source_bits)
+    flat = {name: getattr(row, name) for name in FACTS if not name.startswith("source_")}
+    facts = RecordingFacts(**flat, declared_duration_ms=row.declared_duration_ms, source=source)
+    return Recording(
+        id=RecordingId(row.id),
+        user_id=UserId(row.user_id),
+        title=row.title,
+        object_key=ObjectKey(row.object_key),
+        created_at=row.created_at,
+        ready_at=row.ready_at,
+        facts=facts,
+    )

@@ -1,0 +1,99 @@
+"""The door of the database room: short transactions, and driver errors under our own names."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Self
+
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
+
+from pigwav.errors import DatabaseUnavailable, NotConfigured
+from pigwav.settings import DatabaseSettings
+
+
+def driver_url(url: str) -> URL:
+    """Any usual spelling of a Postgres URL, for psycopg2: SQLAlchemy 2.1 reads `postgresql://` as psycopg 3."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise NotConfigured(
+            "PIGWAV_DATABASE_URL is not a database URL (postgresql://user:password@host/name)"
+        ) from error
+    if parsed.get_backend_name() not in ("postgresql", "postgres"):
+        raise NotConfigured(f"PIGWAV_DATABASE_URL names {parsed.get_backend_name()}; PigWav needs postgresql")
+    return parsed.set(drivername="postgresql+psycopg2")
+
+
+class Database:
+    """A pool of connections. No connection is held longer than one `with` block, and none while bytes flow."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        # One statement alone needs no transaction: saves two round trips on the hot read path.
+        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @classmethod
+    def open(cls, settings: DatabaseSettings) -> Self:
+        """Connects on first use, so a service can start before its database. Raises NotConfigured."""
+        if settings.url is None:
+            raise NotConfigured("PIGWAV_DATABASE_URL is not set")
+        timeout_ms = int(settings.timeout_s * 1000)
+        engine = create_engine(
+            driver_url(settings.url.get_secret_value()),
+            pool_size=settings.pool_size,
+            max_overflow=0,
+            pool_timeout=settings.timeout_s,
+            pool_pre_ping=True,  # else the first request after a database restart is an error
+            connect_args={
+                "connect_timeout": max(2, int(settings.timeout_s)),
+                "application_name": "pigwav",
+                "options": f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms} -c timezone=UTC",
+                "tcp_user_timeout": timeout_ms,
+            },
+            hide_parameters=True,  # parameters hold token hashes and titles; errors are logged
+        )
+        return cls(engine)
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """One transaction, committed at the end of the block. Raises DatabaseUnavailable."""
+        with _translated(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session whose every statement stands alone. Raises DatabaseUnavailable."""
+        with _translated(), Session(self._autocommit) as session:
+            yield session
+
+    @contextmanager
+    def only_runner(self, job: int) -> Iterator[bool]:
+        """True in at most one place at a time among all processes on this database (a Postgres advisory lock)."""
+        with self.read() as session:
+            mine = bool(session.execute(text("SELECT pg_try_advisory_lock(:job)"), {"job": job}).scalar_one())
+            try:
+                yield mine
+            finally:
+                if mine:
+                    session.execute(text("SELECT pg_advisory_unlock(:job)"), {"job": job})
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+_GONE: Final = ("57P", "08", "53", "55P03", "57014")
+"""SQLSTATE classes that say "not now": shutdown, connection, resources, lock and statement timeouts."""
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        raise DatabaseUnavailable from error
+    except DBAPIError as error:
+        if error.connection_invalidated or str(getattr(error.orig, "pgcode", None) or "").startswith(_GONE):
+            raise DatabaseUnavailable from error
+        raise

@@ -1,0 +1,55 @@
+"""Queries about users."""
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from pigwav.db.models import RecordingRow, UserRow
+from pigwav.domain import RecordingState, User, UserId
+
+
+def add(db: Session, name: str, token_sha256: bytes) -> UserId | None:
+    """The new user's id; None when the name is taken."""
+    statement = (
+        insert(UserRow)
+        .values(name=name, token_sha256=token_sha256)
+        .on_conflict_do_nothing(constraint="users_name_key")
+        .returning(UserRow.id)
+    )
+    found = db.execute(statement).scalar_one_or_none()
+    return None if found is None else UserId(found)
+
+
+def by_token(db: Session, token_sha256: bytes) -> User | None:
+    row = db.execute(
+        select(UserRow.id, UserRow.name).where(UserRow.token_sha256 == token_sha256)
+    ).one_or_none()
+    return None if row is None else User(UserId(row.id), row.name)
+
+
+def replace_token(db: Session, user: UserId, token_sha256: bytes) -> bool:
+    """False when there is no such user any more."""
+    statement = (
+        update(UserRow).where(UserRow.id == user).values(token_sha256=token_sha256).returning(UserRow.id)
+    )
+    return db.execute(statement).scalar_one_or_none() is not None
+
+
+def lock(db: Session, user: UserId, *, to_delete: bool = False) -> bool:
+    """Keep the user from vanishing (or, `to_delete`, from gaining recordings) until the transaction ends.
+
+    False when there is no such user.
+    """
+    query = select(UserRow.id).where(UserRow.id == user)
+    query = query.with_for_update() if to_delete else query.with_for_update(read=True, key_share=True)
+    return db.execute(query).scalar_one_or_none() is not None
+
+
+def remove(db: Session, user: UserId) -> None:
+    """The user goes now; their recordings are disowned and marked, so that `sweep` removes the bytes."""
+    db.execute(
+        update(RecordingRow)
+        .where(RecordingRow.user_id == user)
+        .values(state=RecordingState.DELETED, user_id=None, lease_id=None)
+    )
+    db.execute(delete(UserRow).where(UserRow.id == user))

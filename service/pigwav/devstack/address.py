@@ -1,0 +1,59 @@
+"""Where the embedded stack answers, and the run file that tells it to other commands."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pigwav.devstack.folder import write_private
+
+REGION: Final = "us-east-1"
+
+
+@dataclass(frozen=True)
+class StackAddress:
+    """One run's database and object store. `database_url` names a Unix socket in a folder that only we may enter."""
+
+    database_url: str
+    s3_endpoint: str
+    s3_bucket: str
+    s3_access_key: str = field(repr=False)
+    s3_secret_key: str = field(repr=False)
+
+    def environment(self) -> dict[str, str]:
+        """The settings of a service that stands on this stack."""
+        return {
+            "PIGWAV_DATABASE_URL": self.database_url,
+            "PIGWAV_S3_ENDPOINT": self.s3_endpoint,
+            "PIGWAV_S3_REGION": REGION,
+            "PIGWAV_S3_BUCKET": self.s3_bucket,
+            "PIGWAV_S3_ACCESS_KEY": self.s3_access_key,
+            "PIGWAV_S3_SECRET_KEY": self.s3_secret_key,
+        }
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """What `up` tells others while it runs. The keys are this run's; the next run makes new ones."""
+
+    pid: int
+    url: str
+    ports: Mapping[str, int]
+    stack: StackAddress
+
+    def write(self, path: Path) -> None:
+        """Mode 0600. Raises OSError."""
+        write_private(
+            path, {"pid": self.pid, "url": self.url, "ports": dict(self.ports), **asdict(self.stack)}
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> "RunFile | None":
+        """None where there is none. A run file of another release counts as none."""
+        try:
+            content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            pid, url, ports = (content.pop(name) for name in ("pid", "url", "ports"))
+            return cls(pid, url, ports, StackAddress(**content))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None

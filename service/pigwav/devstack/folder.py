@@ -1,0 +1,171 @@
+"""The data folder: who owns it now, what lies where, and plain words for what is wrong with it."""
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pigwav.devstack.processes import is_running
+from pigwav.devstack.waiting import StopRequested, Waiter
+from pigwav.errors import FolderInUse, FolderUnusable
+
+DYING_S: Final = 10.0
+"""How long a predecessor that was killed or is stopping may take to let go."""
+
+NEEDED_BYTES: Final = 200 * 1024 * 1024
+"""A new Postgres cluster with its write-ahead log, SeaweedFS's first volumes, and some air."""
+
+LOG_BYTES: Final = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """Absolute path of the folder, and the places in it. Everything inside is for our eyes only (0700, 0600)."""
+
+    path: Path
+
+    @property
+    def postgres(self) -> Path:
+        return self.path / "postgres"
+
+    @property
+    def s3(self) -> Path:
+        return self.path / "s3"
+
+    @property
+    def metrics(self) -> Path:
+        """Where API workers share their metrics (PROMETHEUS_MULTIPROC_DIR)."""
+        return self.path / "metrics"
+
+    @property
+    def run_file(self) -> Path:
+        """Pid, ports and keys of the `up` that runs here; exists while it runs."""
+        return self.path / "run.json"
+
+    @property
+    def children_file(self) -> Path:
+        """The processes that a killed `up` may have left behind."""
+        return self.path / "children.json"
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked while in use; holds the owner's pid, or nothing once the owner is stopping."""
+        return self.path / "lock"
+
+    def log(self, name: str) -> Path:
+        return self.path / "logs" / f"{name}.log"
+
+    @contextmanager
+    def taken(self, waiter: Waiter) -> Iterator[None]:
+        """Own the folder for the length of the block. Raises FolderInUse, FolderUnusable."""
+        with plain_words(self.path):
+            _make_private(self.path)
+            lock = os.open(
+                self.lock_file, os.O_RDWR | os.O_CREAT, 0o600
+            )  # not inherited by children (PEP 446)
+        try:
+            self._acquire(lock, waiter)
+            with plain_words(self.path):
+                _write_pid(lock, os.getpid())
+                self._furnish()
+            yield
+        finally:
+            os.close(lock)
+
+    @contextmanager
+    def leaving(self) -> Iterator[None]:
+        """From here on we are stopping: a successor waits for us instead of giving up."""
+        with suppress(OSError):
+            os.truncate(self.lock_file, 0)
+        yield
+
+    def is_taken(self) -> bool:
+        """Whether a live process owns the folder."""
+        try:
+            lock = os.open(self.lock_file, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
+
+    def _acquire(self, lock: int, waiter: Waiter) -> None:
+        give_up = time.monotonic() + DYING_S
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = _read_pid(lock)
+            else:
+                return
+            if (owner and is_running(owner)) or time.monotonic() > give_up:
+                by = f" (process {owner})" if owner else ""
+                raise FolderInUse(f"Another PigWav{by} runs on the data folder {self.path}.")
+            waiter.wait(0.05)
+            if waiter.stops:
+                raise StopRequested
+
+    def _furnish(self) -> None:
+        if shutil.disk_usage(self.path).free < NEEDED_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        for inner in (self.s3, self.log("").parent):
+            _make_private(inner)
+        self.run_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def plain_words(path: Path) -> Iterator[None]:
+    """An OSError in the block becomes a FolderUnusable that says which folder and why."""
+    try:
+        yield
+    except FileExistsError as error:  # mkdir(exist_ok=True) found something that is no folder
+        raise FolderUnusable(
+            f"The data folder {path} cannot be used: there is a file of that name."
+        ) from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        if error.errno == errno.ENOSPC:
+            reason = f"the disk is full (PigWav needs {NEEDED_BYTES // 1024**2} MiB to start)"
+        raise FolderUnusable(f"The data folder {path} cannot be used: {reason}.") from error
+
+
+def open_log(path: Path) -> int:
+    """A descriptor that appends to the log; beyond 10 MiB a new one is begun and the last one kept as `.old`."""
+    with suppress(FileNotFoundError):
+        if path.stat().st_size > LOG_BYTES:
+            path.replace(path.with_suffix(".log.old"))
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+def write_private(path: Path, content: object) -> None:
+    """Write JSON that only we may read; readers see the old file or the new one, never half of it."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # 0600
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file, ensure_ascii=False, indent=1)
+    Path(name).replace(path)
+
+
+def _make_private(path: Path) -> None:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _write_pid(lock: int, pid: int) -> None:
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, b"%d" % pid, 0)
+
+
+def _read_pid(lock: int) -> int | None:
+    text = os.pread(lock, 32, 0)
+    return int(text) if text.isdigit() else None

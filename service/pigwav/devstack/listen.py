@@ -1,0 +1,44 @@
+"""The address that the API answers on, taken by the supervisor so that a restarting API refuses nobody."""
+
+import errno
+import os
+import socket
+from typing import Final
+
+from pigwav.errors import AddressInUse
+
+BACKLOG: Final = 2048
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket; port 0: any free one. Raises AddressInUse with the reason.
+
+    It listens at once: who comes before the API is ready waits in the queue.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except socket.gaierror as error:
+        raise AddressInUse(f"Cannot listen on {host}: {error.strerror}.") from error
+    except (OSError, OverflowError) as error:
+        raise AddressInUse(f"Cannot listen on {host} port {port}: {_reason(error)}.") from error
+
+
+def url_of(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def reachable_url_of(listening: socket.socket) -> str:
+    """The same, from this machine: nobody can connect to "every address"."""
+    url = url_of(listening)
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
+def _reason(error: OSError | OverflowError) -> str:
+    if isinstance(error, OverflowError):
+        return "there is no such port"
+    if error.errno == errno.EADDRINUSE:
+        return "another program has it; choose another with --port"
+    # create_server adds the address to the message, in the form of a tuple
+    return os.strerror(error.errno or 0).lower()

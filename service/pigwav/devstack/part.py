@@ -1,0 +1,148 @@
+"""One child process: how it is started, watched and stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pigwav.devstack import launch
+from pigwav.devstack.folder import open_log, plain_words
+
+_TAIL_BYTES: Final = 2000
+
+
+@dataclass(frozen=True)
+class Program:
+    """Everything that a start of the part needs, so that a restart is the same start again.
+
+    `stop_by`: signals, and the seconds that each may take before the next. `litter`: files that the program leaves
+    when it is killed; `temporary`: an empty folder outside the data folder that goes when the part goes for good.
+    `log`: None means our own standard error.
+    """
+
+    name: str
+    argv: Sequence[str]
+    environment: Mapping[str, str]
+    stop_by: Sequence[tuple[signal.Signals, float]]
+    folder: Path | None = None
+    log: Path | None = None
+    identity: str = "as-is"
+    dies_with_us_by: signal.Signals = signal.SIGKILL
+    inherits: Sequence[int] = ()
+    litter: Sequence[Path] = ()
+    temporary: Path | None = None
+    before_start: Callable[[], None] = field(default=lambda: None)
+
+
+class Part:
+    """A program that is running, or was. Start it from the main thread: it dies with the thread that started it."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._process: subprocess.Popen[bytes] | None = None
+        self._steps: list[tuple[signal.Signals, float]] = []
+        self._step_ends_at = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative: the signal that ended it."""
+        return None if self._process is None else self._process.poll()
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Raises FolderUnusable where not even a log file can be written."""
+        program = self.program
+        self.remove_litter()
+        program.before_start()
+        output = None
+        if program.log is not None:
+            with plain_words(program.log.parent):
+                output = open_log(program.log)
+        try:
+            self._process = self._spawn(output)
+        finally:
+            if output is not None:
+                os.close(output)
+
+    def _spawn(self, output: int | None) -> subprocess.Popen[bytes]:
+        program = self.program
+        launcher = (sys.executable, "-I", "-S", launch.__file__)
+        tie = (str(os.getpid()), str(int(program.dies_with_us_by)), program.identity)
+        return subprocess.Popen(  # noqa: S603 - programs and arguments are ours
+            [*launcher, *tie, *program.argv],
+            env=dict(program.environment),
+            cwd=program.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr.fileno() if output is None else output,
+            stderr=output,
+            pass_fds=program.inherits,
+            start_new_session=True,  # Ctrl-C is for us to hear; the order of stopping is ours
+        )
+
+    def begin_stop(self) -> None:
+        self._steps = list(self.program.stop_by)
+        self._next_step()
+
+    def is_stopping(self) -> bool:
+        """Whether it still runs; impatience is put into action here. False also for what not even SIGKILL ends."""
+        if self.is_running and time.monotonic() >= self._step_ends_at:
+            if not self._steps:
+                return False
+            self._next_step()
+        return self.is_running
+
+    def hurry(self) -> None:
+        """Do not wait for the current signal's effect any longer."""
+        self._step_ends_at = 0.0
+
+    def remove_litter(self) -> None:
+        for path in self.program.litter:
+            path.unlink(missing_ok=True)
+
+    def clean_up(self) -> None:
+        """After the last stop: nothing is left but data and logs."""
+        self.remove_litter()
+        if self.program.temporary is not None:
+            with suppress(OSError):
+                self.program.temporary.rmdir()
+
+    def obituary(self) -> str:
+        """How it ended, and its last words."""
+        code = self.exit_code
+        how = (
+            f"was ended by {signal.Signals(-code).name}"
+            if code and code < 0
+            else f"ended with exit code {code}"
+        )
+        words = "see its messages above" if self.program.log is None else _tail(self.program.log)
+        return f"{self.program.name} {how}: {words}"
+
+    def _next_step(self) -> None:
+        number, seconds = self._steps.pop(0)
+        self._step_ends_at = time.monotonic() + seconds
+        if self._process is not None:
+            self._process.send_signal(number)
+
+
+def _tail(log: Path) -> str:
+    """The end of a log on one line."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError as error:
+        return f"its log {log} cannot be read ({error.strerror})"
+    return " | ".join(line.strip() for line in lines[-3:] if line.strip()) or f"see {log}"

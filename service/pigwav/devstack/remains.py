@@ -1,0 +1,89 @@
+"""What a killed `up` left behind: processes that are dying (Linux) or orphaned (macOS), and their litter."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pigwav.devstack.folder import DYING_S, write_private
+from pigwav.devstack.part import Part
+from pigwav.devstack.processes import command_line, is_running
+from pigwav.devstack.waiting import POLL_S, StopRequested, Waiter
+from pigwav.errors import FolderInUse
+
+_KILL_AFTER_S: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Remains:
+    """The record of our children, kept in the data folder for a successor to read."""
+
+    path: Path
+
+    def record(self, parts: Iterable[Part]) -> None:
+        write_private(self.path, [_entry(part) for part in parts if part.pid is not None])
+
+    def forget(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+    def clear(self, waiter: Waiter) -> None:
+        """End what a predecessor left. Raises FolderInUse when it will not go."""
+        entries = self._read()
+        left = [entry for entry in entries if _is_ours(entry)]
+        for entry in left:
+            _send(entry["pid"], signal.Signals(entry["signal"]))
+        _outlive(left, waiter)
+        for path in (path for entry in entries for path in entry["litter"]):
+            with suppress(OSError):
+                Path(path).unlink()
+        for folder in (entry["temporary"] for entry in entries if entry["temporary"]):
+            with suppress(OSError):
+                Path(folder).rmdir()
+        self.forget()
+
+    def _read(self) -> list[dict[str, Any]]:
+        try:
+            entries: list[dict[str, Any]] = json.loads(self.path.read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            return []
+        return entries
+
+
+def _entry(part: Part) -> dict[str, Any]:
+    program = part.program
+    return {
+        "pid": part.pid,
+        "command": " ".join(program.argv),
+        "signal": int(program.dies_with_us_by),
+        "litter": [str(path) for path in program.litter],
+        "temporary": None if program.temporary is None else str(program.temporary),
+    }
+
+
+def _is_ours(entry: dict[str, Any]) -> bool:
+    """The pid may be another process's by now; the command line tells."""
+    return is_running(entry["pid"]) and entry["command"] in command_line(entry["pid"])
+
+
+def _outlive(entries: list[dict[str, Any]], waiter: Waiter) -> None:
+    began = time.monotonic()
+    while entries := [entry for entry in entries if is_running(entry["pid"])]:
+        waited_s = time.monotonic() - began
+        if waited_s > DYING_S:
+            raise FolderInUse(f"A process of an earlier PigWav does not end: {entries[0]['command']}")
+        if waited_s > _KILL_AFTER_S:
+            for entry in entries:
+                _send(entry["pid"], signal.SIGKILL)
+        waiter.wait(POLL_S)
+        if waiter.stops:
+            raise StopRequested
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -1,0 +1,85 @@
+"""Postgres and SeaweedFS together, on one data folder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from pigwav.db.migrate import upgrade
+from pigwav.devstack.address import RunFile, StackAddress
+from pigwav.devstack.folder import DataFolder
+from pigwav.devstack.postgres import Postgres
+from pigwav.devstack.remains import Remains
+from pigwav.devstack.seaweed import BUCKET, SeaweedFS
+from pigwav.devstack.waiting import Sleeper, Waiter
+from pigwav.devstack.watch import Watch
+
+CONNECTIONS: Final = 100
+READY_WITHIN_S: Final = 60.0
+"""Generous: recovery after a crash, on a slow disk."""
+
+
+class Stack:
+    """Both parts, kept by a Watch. Nothing runs before `start`; what runs is the Watch's to stop."""
+
+    def __init__(self, folder: DataFolder, *, connections: int = CONNECTIONS) -> None:
+        self._postgres = Postgres(folder, connections=connections)
+        self._seaweed = SeaweedFS(folder)
+
+    @property
+    def address(self) -> StackAddress:
+        seaweed = self._seaweed
+        return StackAddress(
+            self._postgres.url, seaweed.endpoint, BUCKET, seaweed.access_key, seaweed.secret_key
+        )
+
+    @property
+    def ports(self) -> dict[str, int]:
+        return self._seaweed.ports
+
+    def start(self, watch: Watch) -> None:
+        """Returns when both can really work, the schema included. SeaweedFS starts while Postgres does."""
+        watch.start(self._seaweed.part)
+        self._postgres.initialise(watch)
+        watch.start(self._postgres.part)
+        watch.until(self._postgres.is_ready, what="Postgres", within_s=READY_WITHIN_S)
+        self._postgres.make_database()
+        upgrade(self.address.database_url)
+        watch.until(self._seaweed.is_ready, what="SeaweedFS", within_s=READY_WITHIN_S)
+
+
+@contextmanager
+def watching(folder: DataFolder, waiter: Waiter) -> Iterator[Watch]:
+    """Take the folder, end what a predecessor left there, and stop at the end whatever was started."""
+    with folder.taken(waiter):
+        remains = Remains(folder.children_file)
+        remains.clear(waiter)
+        watch = Watch(remains, waiter)
+        try:
+            yield watch
+        finally:
+            with folder.leaving():
+                watch.stop()
+
+
+def running(data: Path) -> StackAddress | None:
+    """The stack that an `up` keeps running on this folder; None where there is none, or none that is ready."""
+    folder = DataFolder(data.absolute())
+    run = RunFile.read(folder.run_file)
+    return run.stack if run and folder.is_taken() else None
+
+
+@contextmanager
+def stack_for(data: Path) -> Iterator[StackAddress]:
+    """The stack that runs on this folder, or one that is started here and stopped at the end (from the main thread).
+
+    Raises CannotStart.
+    """
+    if address := running(data):
+        yield address
+        return
+    folder = DataFolder(data.absolute())
+    with watching(folder, Sleeper()) as watch:
+        stack = Stack(folder)
+        stack.start(watch)
+        yield stack.address

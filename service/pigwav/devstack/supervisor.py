@@ -1,0 +1,160 @@
+"""`pigwav up`: what of the stack nobody else provides, and the API on top, from start to stop."""
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from pigwav.devstack.address import RunFile
+from pigwav.devstack.folder import DataFolder, plain_words
+from pigwav.devstack.listen import listen, reachable_url_of, url_of
+from pigwav.devstack.part import Part, Program
+from pigwav.devstack.remains import Remains
+from pigwav.devstack.stack import Stack, watching
+from pigwav.devstack.waiting import Signals, StopRequested
+from pigwav.devstack.watch import Watch
+from pigwav.settings import Settings
+
+READY_WITHIN_S: Final = 60.0
+TEND_EVERY_S: Final = 1.0
+_AFTER_GRACE_S: Final = 15.0
+"""For uploads that were cut off to clean up after themselves."""
+_SPARE_CONNECTIONS: Final = 20
+"""For psql, doctor, sweep and Postgres's own workers."""
+
+METRICS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+
+@dataclass(frozen=True)
+class Up:
+    """One run of `pigwav up`. `on_ready` and `on_stop` tell a person."""
+
+    settings: Settings
+    host: str
+    port: int
+    data: Path
+    workers: int
+    on_ready: Callable[[str], None]
+    on_stop: Callable[[float], None]
+
+    def run(self) -> None:
+        """Serve until a signal asks to stop, and return when nothing is left running. Raises CannotStart."""
+        configured = self.settings.configured()
+        with Signals() as signals:
+            try:
+                if configured:
+                    self._run_alone(signals)
+                else:
+                    self._run_on_own_stack(signals)
+            except StopRequested:
+                return
+
+    def _run_on_own_stack(self, signals: Signals) -> None:
+        folder = DataFolder(self.data.absolute())
+        with watching(folder, signals) as watch, listen(self.host, self.port) as listening:
+            stack = Stack(folder, connections=self._connections())
+            stack.start(watch)
+            run = RunFile(os.getpid(), url_of(listening), stack.ports, stack.address)
+            with _told(run, folder):
+                self._serve(watch, signals, listening, stack.address.environment(), folder.metrics)
+
+    def _run_alone(self, signals: Signals) -> None:
+        """Everything is configured: only the API, and no data folder."""
+        with (
+            listen(self.host, self.port) as listening,
+            tempfile.TemporaryDirectory(prefix="pigwav-") as scratch,
+        ):
+            watch = Watch(Remains(Path(scratch) / "children.json"), signals)
+            try:
+                self._serve(watch, signals, listening, {}, Path(scratch) / "metrics")
+            finally:
+                watch.stop()
+
+    def _serve(
+        self,
+        watch: Watch,
+        signals: Signals,
+        listening: socket.socket,
+        environment: Mapping[str, str],
+        metrics: Path,
+    ) -> None:
+        shared = self._share_metrics(metrics)
+        workers = [
+            Part(self._worker(number, listening, {**environment, **shared})) for number in range(self.workers)
+        ]
+        try:
+            for worker in workers:
+                watch.start(worker, lambda dead: _forget_gauges(metrics, dead))
+            url = reachable_url_of(listening)
+            watch.until(lambda: _answers(url), what="The API", within_s=READY_WITHIN_S)
+            self.on_ready(url_of(listening))
+            while True:
+                watch.tend()
+                watch.pause(TEND_EVERY_S)
+        finally:
+            if signals.stops:
+                self.on_stop(self.settings.http.grace_s)
+            listening.close()  # who comes now is refused, not kept waiting
+            watch.stop(workers)
+
+    def _worker(self, number: int, listening: socket.socket, environment: Mapping[str, str]) -> Program:
+        return Program(
+            name="The API" if self.workers == 1 else f"API worker {number + 1}",
+            # -P: a file json.py in the folder that one stands in is not ours to run.
+            argv=[sys.executable, "-P", "-m", "pigwav", "serve", "--fd", str(listening.fileno())],
+            environment={**os.environ, **environment},
+            stop_by=((signal.SIGTERM, self.settings.http.grace_s + _AFTER_GRACE_S), (signal.SIGKILL, 5)),
+            inherits=(listening.fileno(),),
+        )
+
+    def _share_metrics(self, folder: Path) -> dict[str, str]:
+        """What several workers need to answer /metrics as one."""
+        if self.workers == 1 or METRICS_VARIABLE in os.environ:
+            return {}
+        with plain_words(folder):
+            if folder.exists():
+                shutil.rmtree(folder)
+            folder.mkdir(mode=0o700)
+        return {METRICS_VARIABLE: str(folder)}
+
+    def _connections(self) -> int:
+        return max(100, self.workers * (self.settings.database.pool_size + 2) + _SPARE_CONNECTIONS)
+
+
+@contextmanager
+def _told(run: RunFile, folder: DataFolder) -> Iterator[None]:
+    """The run file is there for the length of the block."""
+    with plain_words(folder.path):
+        run.write(folder.run_file)
+    try:
+        yield
+    finally:
+        folder.run_file.unlink(missing_ok=True)
+
+
+def _answers(url: str) -> bool:
+    """Whether the service says that it can take a recording."""
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _forget_gauges(metrics: Path, dead: Part) -> None:
+    """A dead worker has no open uploads (prometheus_client.multiprocess.mark_process_dead does the same)."""
+    for gauge in metrics.glob(f"gauge_live*_{dead.pid}.db"):
+        gauge.unlink()

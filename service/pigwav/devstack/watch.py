@@ -1,0 +1,111 @@
+"""Keeping parts running: one that dies is started again, one that keeps dying ends the whole."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from pigwav.devstack.part import Part
+from pigwav.devstack.remains import Remains
+from pigwav.devstack.restarts import Restarts
+from pigwav.devstack.waiting import POLL_S, StopRequested, Waiter
+from pigwav.errors import PartFailed
+from pigwav.telemetry.logs import log
+
+
+@dataclass
+class _Kept:
+    part: Part
+    after_death: Callable[[Part], None]
+    restarts: Restarts = field(default_factory=Restarts)
+    start_at: float | None = None
+
+    def tend(self, now_s: float) -> bool:
+        """Whether the part was started again."""
+        if self.part.is_running:
+            return False
+        if self.start_at is None:
+            self.start_at = now_s + self._mourn(now_s)
+        if now_s < self.start_at:
+            return False
+        self.start_at = None
+        self.part.start()
+        return True
+
+    def _mourn(self, now_s: float) -> float:
+        self.after_death(self.part)
+        delay_s = self.restarts.delay_s(now_s)
+        if delay_s is None:
+            raise PartFailed(f"{self.part.obituary()} (and so did its restarts)")
+        log.warning(
+            "part_died", part=self.part.program.name, exit_code=self.part.exit_code, restart_in_s=delay_s
+        )
+        return delay_s
+
+
+class Watch:
+    """The parts that should be running, in the order of their start."""
+
+    def __init__(self, remains: Remains, waiter: Waiter) -> None:
+        self._remains = remains
+        self._waiter = waiter
+        self._kept: list[_Kept] = []
+
+    def start(self, part: Part, after_death: Callable[[Part], None] = lambda _part: None) -> None:
+        self._kept.append(_Kept(part, after_death))
+        part.start()
+        self._record()
+
+    def run(self, part: Part) -> None:
+        """Run a part to its end. Raises StopRequested, and then the part is gone, too."""
+        part.start()
+        try:
+            while part.is_running:
+                self.pause(POLL_S)
+        finally:
+            self.stop([part])
+
+    def tend(self) -> None:
+        """Start again what died. Raises PartFailed when that does not help."""
+        now_s = time.monotonic()
+        restarted = [kept for kept in self._kept if kept.tend(now_s)]
+        if restarted:
+            self._record()
+
+    def pause(self, seconds: float) -> None:
+        """Wait for news. Raises StopRequested."""
+        pending = any(kept.start_at is not None for kept in self._kept)
+        self._waiter.wait(POLL_S if pending else seconds)
+        if self._waiter.stops:
+            raise StopRequested
+
+    def until(self, is_ready: Callable[[], bool], *, what: str, within_s: float) -> None:
+        """Tend until ready. Raises PartFailed, StopRequested."""
+        give_up = time.monotonic() + within_s
+        while not is_ready():
+            self.tend()
+            if time.monotonic() > give_up:
+                raise PartFailed(f"{what} was not ready within {within_s:.0f} s.")
+            self.pause(POLL_S)
+
+    def stop(self, parts: Iterable[Part] | None = None) -> None:
+        """End these parts (or all) at the same time, and wait; a further request to stop makes it brisk."""
+        leaving = [kept.part for kept in self._kept] if parts is None else list(parts)
+        self._kept = [kept for kept in self._kept if kept.part not in leaving]
+        for part in leaving:
+            part.begin_stop()
+        patience = self._waiter.stops
+        while [part for part in leaving if part.is_stopping()]:
+            self._waiter.wait(POLL_S)
+            if self._waiter.stops > patience:
+                patience = self._waiter.stops
+                for part in leaving:
+                    part.hurry()
+        for part in leaving:
+            part.clean_up()
+        self._record()
+
+    def _record(self) -> None:
+        if self._kept:
+            self._remains.record(kept.part for kept in self._kept)
+        else:
+            self._remains.forget()

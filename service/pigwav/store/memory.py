@@ -1,0 +1,144 @@
+"""An object store in memory, for tests: as strict as S3 where S3 is strict."""
+
+import hashlib
+import itertools
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Final
+
+from pigwav.domain import ObjectKey
+from pigwav.errors import ObjectMissing, StoreUnavailable
+from pigwav.store.base import PART_BYTES, ObjectHeaders, OpenUpload, Part, StoredObject, UploadId
+
+READ_BLOCK_BYTES: Final = 64 * 1024
+HIGHEST_PART: Final = 10_000
+
+
+@dataclass(frozen=True)
+class _Object:
+    body: bytes
+    headers: ObjectHeaders
+    stored: StoredObject
+
+
+@dataclass
+class _Upload:
+    key: ObjectKey
+    headers: ObjectHeaders
+    parts: dict[int, bytes] = field(default_factory=dict)
+    completed: bool = False
+
+
+class MemoryStore:
+    """An ObjectStore for one process. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._objects: dict[ObjectKey, _Object] = {}
+        self._uploads: dict[UploadId, _Upload] = {}
+        self._numbers = itertools.count(1)
+
+    def put(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
+        with self._lock:
+            self._store(key, bytes(body), headers)
+
+    def begin_multipart(self, key: ObjectKey, headers: ObjectHeaders) -> UploadId:
+        with self._lock:
+            upload_id = UploadId(f"upload-{next(self._numbers)}")
+            self._uploads[upload_id] = _Upload(key, headers)
+            return upload_id
+
+    def put_part(self, key: ObjectKey, upload_id: UploadId, number: int, body: bytes) -> Part:
+        if not 1 <= number <= HIGHEST_PART:
+            raise StoreUnavailable(f"InvalidArgument: part {number}.")
+        with self._lock:
+            upload = self._upload(key, upload_id)
+            if upload.completed:
+                raise StoreUnavailable(f"NoSuchUpload: {upload_id}.")
+            upload.parts[number] = bytes(body)
+            return Part(number, _etag(body))
+
+    def complete_multipart(self, key: ObjectKey, upload_id: UploadId, parts: list[Part]) -> None:
+        with self._lock:
+            upload = self._upload(key, upload_id)
+            if not upload.completed:
+                self._store(key, _assemble(upload, parts), upload.headers)
+                upload.completed = True
+                upload.parts.clear()
+
+    def abort_multipart(self, key: ObjectKey, upload_id: UploadId) -> None:
+        with self._lock:
+            upload = self._uploads.get(upload_id)
+            if upload is not None and upload.key == key and not upload.completed:
+                del self._uploads[upload_id]
+
+    def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
+        with self._lock:
+            found = [
+                OpenUpload(upload.key, upload_id)
+                for upload_id, upload in self._uploads.items()
+                if not upload.completed and key in (None, upload.key)
+            ]
+        yield from found
+
+    def delete(self, key: ObjectKey) -> None:
+        with self._lock:
+            self._objects.pop(key, None)
+
+    def stat(self, key: ObjectKey) -> StoredObject | None:
+        with self._lock:
+            found = self._objects.get(key)
+        return None if found is None else found.stored
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        with self._lock:
+            found = [self._objects[key].stored for key in sorted(self._objects) if key.startswith(prefix)]
+        yield from found
+
+    def headers(self, key: ObjectKey) -> ObjectHeaders | None:
+        """What the object was stored with; tests ask."""
+        with self._lock:
+            found = self._objects.get(key)
+        return None if found is None else found.headers
+
+    def check(self) -> None:
+        """Memory is always there."""
+
+    async def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
+        with self._lock:
+            found = self._objects.get(key)
+        if found is None:
+            raise ObjectMissing(f"The object store has no object {key}.")
+        for at in range(start, min(stop, len(found.body)), READ_BLOCK_BYTES):
+            yield found.body[at : min(at + READ_BLOCK_BYTES, stop)]
+        if stop > len(found.body):
+            raise StoreUnavailable(f"The object {key} is shorter than asked for.")
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _store(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
+        self._objects[key] = _Object(body, headers, StoredObject(key, len(body), datetime.now(UTC)))
+
+    def _upload(self, key: ObjectKey, upload_id: UploadId) -> _Upload:
+        upload = self._uploads.get(upload_id)
+        if upload is None or upload.key != key:
+            raise StoreUnavailable(f"NoSuchUpload: {upload_id}.")
+        return upload
+
+
+def _assemble(upload: _Upload, parts: list[Part]) -> bytes:
+    in_order = sorted(parts, key=lambda part: part.number)
+    for part in in_order:
+        if part.number not in upload.parts or _etag(upload.parts[part.number]) != part.etag:
+            raise StoreUnavailable(f"InvalidPart: {part.number}.")
+    bodies = [upload.parts[part.number] for part in in_order]
+    if not bodies or any(len(body) < PART_BYTES for body in bodies[:-1]):
+        raise StoreUnavailable("EntityTooSmall: only the last part may be shorter than PART_BYTES.")
+    return b"".join(bodies)
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'

@@ -1,0 +1,272 @@
+"""One bucket of an S3 server: boto3 for what blocks, obstore for reads. Their exceptions stop here."""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import obstore
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from obstore.auth.boto3 import Boto3CredentialProvider
+from obstore.exceptions import BaseError as ObstoreError
+from obstore.store import S3Store as Bucket
+
+from pigwav.domain import ObjectKey
+from pigwav.errors import NotConfigured, ObjectMissing, StoreUnavailable
+from pigwav.settings import StoreSettings
+from pigwav.store.base import ObjectHeaders, OpenUpload, Part, StoredObject, UploadId
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config  # is not there at run time
+
+READ_BLOCK_BYTES: Final = 256 * 1024
+CONNECT_TIMEOUT_S: Final = 5.0
+LONGEST_READ: Final = timedelta(days=1)
+"""A slow listener may take hours; only a store that falls silent (read_timeout) is given up."""
+
+
+class S3Store:
+    """An ObjectStore. Every request is tried up to `attempts` times: all of them may be repeated."""
+
+    def __init__(self, client: Any, bucket: Bucket, name: str, *, page_size: int = 1000) -> None:
+        self._s3 = client  # Any: boto3 makes a client's methods at run time
+        self._reads = bucket
+        self._bucket = name
+        self._page_size = page_size
+
+    def put(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
+        md5 = hashlib.md5(body, usedforsecurity=False)
+        with _door():
+            answer = self._s3.put_object(
+                Bucket=self._bucket, Key=key, Body=body, ContentMD5=_base64(md5.digest()), **_as_s3(headers)
+            )
+        _check_stored(answer, md5.hexdigest())
+
+    def begin_multipart(self, key: ObjectKey, headers: ObjectHeaders) -> UploadId:
+        with _door():
+            answer = self._s3.create_multipart_upload(Bucket=self._bucket, Key=key, **_as_s3(headers))
+        upload_id = UploadId(answer["UploadId"])
+        if answer["ResponseMetadata"]["RetryAttempts"]:
+            self._abort_others(key, upload_id)  # an attempt whose answer got lost began one, too
+        return upload_id
+
+    def put_part(self, key: ObjectKey, upload_id: UploadId, number: int, body: bytes) -> Part:
+        md5 = hashlib.md5(body, usedforsecurity=False)
+        with _door():
+            answer = self._s3.upload_part(
+                Bucket=self._bucket,
+                Key=key,
+                UploadId=upload_id,
+                PartNumber=number,
+                Body=body,
+                ContentMD5=_base64(md5.digest()),
+            )
+        _check_stored(answer, md5.hexdigest())
+        return Part(number, answer["ETag"])
+
+    def complete_multipart(self, key: ObjectKey, upload_id: UploadId, parts: list[Part]) -> None:
+        in_order = sorted(parts, key=lambda part: part.number)
+        entries = [{"PartNumber": part.number, "ETag": part.etag} for part in in_order]
+        with _door():
+            try:
+                self._s3.complete_multipart_upload(
+                    Bucket=self._bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": entries}
+                )
+            except ClientError as error:
+                # MinIO forgets an upload once it is complete: repeating one whose answer got lost ends here.
+                if _code(error) != "NoSuchUpload" or self._etag(key) != _multipart_etag(in_order):
+                    raise
+
+    def abort_multipart(self, key: ObjectKey, upload_id: UploadId) -> None:
+        with _door():
+            try:
+                self._s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id)
+            except ClientError as error:
+                if _code(error) != "NoSuchUpload":
+                    raise
+
+    def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
+        # MinIO lists open uploads for an exact key, or for no prefix at all; others take the key as a prefix.
+        for entry in self._entries("list_multipart_uploads", "Uploads", prefix=key or ""):
+            if key is None or entry["Key"] == key:
+                yield OpenUpload(ObjectKey(entry["Key"]), UploadId(entry["UploadId"]))
+
+    def delete(self, key: ObjectKey) -> None:
+        with _door():
+            self._s3.delete_object(Bucket=self._bucket, Key=key)
+
+    def stat(self, key: ObjectKey) -> StoredObject | None:
+        with _door():
+            head = self._head(key)
+        return None if head is None else StoredObject(key, head["ContentLength"], head["LastModified"])
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        for entry in self._entries("list_objects_v2", "Contents", prefix=prefix):
+            yield StoredObject(ObjectKey(entry["Key"]), entry["Size"], entry["LastModified"])
+
+    def check(self) -> None:
+        with _door():
+            self._s3.head_bucket(Bucket=self._bucket)
+
+    async def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
+        missing_bytes = stop - start
+        blocks: obstore.BytesStream | None = None
+        try:
+            found = await obstore.get_async(self._reads, key, options={"range": (start, stop)})
+            blocks = found.stream(min_chunk_size=READ_BLOCK_BYTES)
+            async for block in blocks:
+                missing_bytes -= len(block)
+                yield block
+        except FileNotFoundError as error:
+            raise ObjectMissing(f"The object store has no object {key}.") from error
+        except (ObstoreError, OSError) as error:
+            raise StoreUnavailable(_first_line(error)) from error
+        finally:
+            del blocks  # a traceback may keep this frame, but must not keep the connection
+        if missing_bytes:
+            raise StoreUnavailable(f"The object {key} is {missing_bytes} bytes shorter than asked for.")
+
+    def close(self) -> None:
+        self._s3.close()
+
+    def _head(self, key: ObjectKey) -> dict[str, Any] | None:
+        try:
+            head: dict[str, Any] = self._s3.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if _code(error) != "404":  # an answer to HEAD has no body to name NoSuchKey in
+                raise
+            return None
+        return head
+
+    def _etag(self, key: ObjectKey) -> str | None:
+        head = self._head(key)
+        return None if head is None else str(head["ETag"]).strip('"')
+
+    def _abort_others(self, key: ObjectKey, ours: UploadId) -> None:
+        for upload in list(self.open_uploads(key)):
+            if upload.upload_id != ours:
+                self.abort_multipart(key, upload.upload_id)
+
+    def _entries(self, operation: str, member: str, *, prefix: str) -> Iterator[dict[str, Any]]:
+        pages = self._s3.get_paginator(operation).paginate(
+            Bucket=self._bucket, Prefix=prefix, PaginationConfig={"PageSize": self._page_size}
+        )
+        with _door():
+            for page in pages:
+                yield from page.get(member, ())
+
+
+def open_s3(settings: StoreSettings, *, attempts: int = 3, page_size: int = 1000) -> S3Store:
+    """The bucket of `settings`; nothing is sent yet. Raises NotConfigured.
+
+    Without an access key in the settings, both drivers use the first credentials that boto3 finds: its
+    environment variables, its files, the machine's role.
+    """
+    if settings.bucket is None:
+        raise NotConfigured("The object store needs a bucket: set PIGWAV_S3_BUCKET.")
+    if (settings.access_key is None) != (settings.secret_key is None):
+        raise NotConfigured("Set both of PIGWAV_S3_ACCESS_KEY and PIGWAV_S3_SECRET_KEY, or neither.")
+    if settings.endpoint and not settings.endpoint.startswith(("http://", "https://")):
+        raise NotConfigured(f"PIGWAV_S3_ENDPOINT is no http:// or https:// URL: {settings.endpoint}")
+    try:
+        session = _session(settings)
+        client = session.client(
+            "s3", endpoint_url=settings.endpoint or None, config=_boto_config(settings, attempts)
+        )
+        bucket = _open_bucket(settings, settings.bucket, Boto3CredentialProvider(session), attempts)
+    except (BotoCoreError, ObstoreError, ValueError) as error:
+        raise NotConfigured(f"The object store cannot be used as configured: {_first_line(error)}") from error
+    return S3Store(client, bucket, settings.bucket, page_size=page_size)
+
+
+def _session(settings: StoreSettings) -> boto3.Session:
+    secret = settings.secret_key
+    return boto3.Session(
+        aws_access_key_id=settings.access_key,
+        aws_secret_access_key=None if secret is None else secret.get_secret_value(),
+        region_name=settings.region,
+    )
+
+
+def _boto_config(settings: StoreSettings, attempts: int) -> Config:
+    return Config(
+        s3={"addressing_style": "path"},
+        connect_timeout=min(CONNECT_TIMEOUT_S, settings.timeout_s),
+        read_timeout=settings.timeout_s,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=settings.concurrency,
+        tcp_keepalive=True,
+        # We send Content-MD5, which every S3 server checks; boto3's CRCs are a second pass that some refuse.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+
+
+def _open_bucket(
+    settings: StoreSettings, name: str, credentials: Boto3CredentialProvider, attempts: int
+) -> Bucket:
+    config: S3Config = {"region": settings.region, "virtual_hosted_style_request": False}
+    if settings.endpoint:
+        config["endpoint"] = settings.endpoint
+    return Bucket(
+        name,
+        config=config,
+        credential_provider=credentials,
+        client_options={
+            "allow_http": (settings.endpoint or "").startswith("http://"),
+            "connect_timeout": timedelta(seconds=min(CONNECT_TIMEOUT_S, settings.timeout_s)),
+            "read_timeout": timedelta(seconds=settings.timeout_s),
+            "timeout": LONGEST_READ,
+        },
+        retry_config={"max_retries": attempts - 1},
+    )
+
+
+@contextmanager
+def _door() -> Iterator[None]:
+    """boto3's exceptions become StoreUnavailable; a request that it finds malformed is our own mistake."""
+    try:
+        yield
+    except ParamValidationError:
+        raise
+    except (ClientError, BotoCoreError) as error:
+        raise StoreUnavailable(str(error)) from error
+
+
+def _as_s3(headers: ObjectHeaders) -> dict[str, Any]:
+    named = {
+        "ContentType": headers.content_type,
+        "ContentDisposition": headers.content_disposition,
+        "CacheControl": headers.cache_control,
+        "Metadata": dict(headers.metadata),
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _check_stored(answer: dict[str, Any], md5_hex: str) -> None:
+    """An ETag is the body's MD5, except under KMS encryption."""
+    by_kms = answer.get("ServerSideEncryption", "AES256") != "AES256"
+    if not by_kms and answer["ETag"].strip('"') != md5_hex:
+        raise StoreUnavailable("The object store stored other bytes than it was sent.")
+
+
+def _multipart_etag(in_order: list[Part]) -> str:
+    """How S3 computes it: the MD5 of the parts' MD5s, and their number."""
+    digests = b"".join(bytes.fromhex(part.etag.strip('"')) for part in in_order)
+    return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(in_order)}"
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def _base64(digest: bytes) -> str:
+    return b64encode(digest).decode("ascii")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,210 @@
+"""An MP3 on its way into the store while it is made: its length and first frame are final only at the end.
+
+write -> filling -> in flight -> parts 2, 3, ...
+            |
+            +-----> held: part 1, sent last, with the final first frame
+
+Up to PART_BYTES it is one PUT at the end, and nothing is sent before.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from pigwav.domain import ObjectKey
+from pigwav.errors import ObjectChanged
+from pigwav.lanes import Lane
+from pigwav.store.base import PART_BYTES, ObjectHeaders, ObjectStore, Part, UploadId
+
+
+@dataclass(frozen=True)
+class StoredBytes:
+    size_bytes: int
+    sha256: bytes
+
+
+class StreamingUpload:
+    """One object, written by one caller, who calls `abort` after any failure or cancellation.
+
+    At most three parts are in memory: held, filling and in flight. A multipart upload is told to `on_begun`
+    before its first part is sent, so that whoever comes after a crash can clean it up.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        lane: Lane,
+        key: ObjectKey,
+        headers: ObjectHeaders,
+        *,
+        on_begun: Callable[[UploadId], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._lane = lane
+        self._key = key
+        self._headers = headers
+        self._on_begun = on_begun
+
+        self._predicted: bytes | None = None
+        self._sha256 = hashlib.sha256()
+        self._size_bytes = 0
+
+        self._held = b""
+        self._filling = bytearray()
+        self._in_flight: asyncio.Task[None] | None = None
+        self._in_flight_bytes = 0
+
+        self._upload_id = UploadId("")  # empty: not known
+        self._parts: list[Part] = []
+        self._may_be_begun = False
+        self._may_be_stored = False
+
+    @property
+    def held_bytes(self) -> int:
+        """The memory that this upload's bytes take now."""
+        return len(self._held) + len(self._filling) + self._in_flight_bytes
+
+    async def write(self, block: bytes) -> None:
+        """Append `block`; the very first one is the predicted first frame.
+
+        Waits while a part is filled and another still in flight. Raises what befell an earlier part.
+        """
+        if self._predicted is None:
+            self._predicted = bytes(block)
+        self._sha256.update(block)
+        self._size_bytes += len(block)
+        self._filling += block
+        if self._in_flight is not None and self._in_flight.done():
+            await self._landed()
+        while len(self._filling) > PART_BYTES:
+            await self._cut()
+
+    async def finish(self, first_frame: bytes) -> StoredBytes:
+        """Make the object complete. `first_frame` takes the place of the predicted one, and has its length.
+
+        Raises ObjectChanged when the store gives back other bytes than were written.
+        """
+        predicted = self._predicted or b""
+        if len(first_frame) != len(predicted):
+            raise ValueError(f"a first frame of {len(first_frame)} bytes cannot replace {len(predicted)}")
+        if self._held:
+            sha256 = await self._finish_multipart(predicted, first_frame)
+        else:
+            sha256 = await self._finish_whole(predicted, first_frame)
+        return StoredBytes(self._size_bytes, sha256)
+
+    async def abort(self) -> None:
+        """Leave no object and no open upload under this key, even where it is unknown what the store did.
+
+        May be repeated, also after its own failure or cancellation. A store that was sent nothing is asked nothing.
+        """
+        await self._settle()
+        self._held = b""
+        self._filling.clear()
+        if self._may_be_begun:
+            for upload_id in await self._our_uploads():
+                await self._lane(self._store.abort_multipart, self._key, upload_id)
+            self._may_be_begun = False
+        if self._may_be_stored:
+            await self._lane(self._store.delete, self._key)
+            self._may_be_stored = False
+
+    async def _cut(self) -> None:
+        """Take a full part out of `filling`, which has more."""
+        if not self._held:
+            self._held = self._take(PART_BYTES)
+            self._launch(self._begin(), carrying_bytes=0)
+        else:
+            await self._landed()
+            self._launch_part(self._take(PART_BYTES))
+
+    def _take(self, size_bytes: int) -> bytes:
+        with memoryview(self._filling) as filling, filling[:size_bytes] as full:
+            part = bytes(full)
+        del self._filling[:size_bytes]
+        return part
+
+    def _launch_part(self, body: bytes) -> None:
+        number = len(self._parts) + 2  # every earlier one has landed; part 1 is held
+        self._launch(self._send(number, body), carrying_bytes=len(body))
+
+    def _launch(self, sending: Coroutine[None, None, None], *, carrying_bytes: int) -> None:
+        self._in_flight_bytes = carrying_bytes
+        self._in_flight = asyncio.create_task(sending)
+
+    async def _landed(self) -> None:
+        """Wait for what is in flight. Its failure is raised here, and again by whoever asks next."""
+        if self._in_flight is not None:
+            await self._in_flight
+            self._in_flight = None
+            self._in_flight_bytes = 0
+
+    async def _settle(self) -> None:
+        """Withdraw what is in flight; what has begun is waited for, how it ended no longer matters."""
+        if self._in_flight is not None:
+            self._in_flight.cancel()
+            await asyncio.wait({self._in_flight})
+            if not self._in_flight.cancelled():
+                self._in_flight.exception()  # marks it as seen
+            self._in_flight = None
+            self._in_flight_bytes = 0
+
+    async def _begin(self) -> None:
+        self._may_be_begun = True
+        self._upload_id = await self._lane(self._store.begin_multipart, self._key, self._headers)
+        await self._on_begun(self._upload_id)
+
+    async def _send(self, number: int, body: bytes) -> None:
+        self._parts.append(await self._put_part(number, body))
+
+    async def _put_part(self, number: int, body: bytes) -> Part:
+        return await self._lane(self._store.put_part, self._key, self._upload_id, number, body)
+
+    async def _our_uploads(self) -> list[UploadId]:
+        """Where the answer to `begin` got lost: all uploads of the key, which nobody else writes to."""
+        if self._upload_id:
+            return [self._upload_id]
+        return await self._lane(lambda: [found.upload_id for found in self._store.open_uploads(self._key)])
+
+    async def _finish_whole(self, predicted: bytes, first_frame: bytes) -> bytes:
+        self._held = _with_first_frame(self._take(len(self._filling)), predicted, first_frame)
+        self._may_be_stored = True
+        await self._lane(self._store.put, self._key, self._held, self._headers)
+        sha256 = self._sha256 if first_frame == predicted else await self._lane(hashlib.sha256, self._held)
+        self._held = b""
+        return sha256.digest()
+
+    async def _finish_multipart(self, predicted: bytes, first_frame: bytes) -> bytes:
+        self._held = _with_first_frame(self._held, predicted, first_frame)
+        await self._landed()
+        self._launch_part(self._take(len(self._filling)))
+        first = await self._put_part(1, self._held)
+        await self._landed()
+        self._held = b""
+        self._may_be_stored = True
+        await self._lane(self._store.complete_multipart, self._key, self._upload_id, [first, *self._parts])
+        return self._sha256.digest() if first_frame == predicted else await self._read_back(predicted)
+
+    async def _read_back(self, predicted: bytes) -> bytes:
+        """The SHA-256 of the object as it is in the store; its size, and all but the first frame, are checked."""
+        stored = await self._lane(self._store.stat, self._key)
+        if stored is None or stored.size_bytes != self._size_bytes:
+            raise ObjectChanged(f"The object {self._key} is not there in the size in which it was written.")
+        as_stored, as_written = hashlib.sha256(), hashlib.sha256(predicted)
+        skip = len(predicted)
+        async with aclosing(self._store.read(self._key, 0, self._size_bytes)) as blocks:
+            async for block in blocks:
+                as_stored.update(block)
+                as_written.update(block[skip:])
+                skip = max(0, skip - len(block))
+        if as_written.digest() != self._sha256.digest():
+            raise ObjectChanged(f"The object {self._key} is not what was written.")
+        return as_stored.digest()
+
+
+def _with_first_frame(body: bytes, predicted: bytes, first_frame: bytes) -> bytes:
+    if first_frame == predicted:
+        return body
+    return b"".join((first_frame, memoryview(body)[len(first_frame) :]))

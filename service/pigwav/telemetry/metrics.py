@@ -1,0 +1,80 @@
+"""Every metric, declared in one place, named by Prometheus' conventions."""
+
+import os
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """One process's metrics. With PROMETHEUS_MULTIPROC_DIR set, `exposition` answers for all workers together."""
+
+    def __init__(self) -> None:
+        own = self._registry = CollectorRegistry()
+        self.http_requests = Counter(
+            "pigwav_http_requests_total", "Answered requests.", ["method", "route", "status"], registry=own
+        )
+        self.http_seconds = Histogram(
+            "pigwav_http_request_duration_seconds",
+            "From the request's head to the answer's end.",
+            ["method", "route"],
+            buckets=_SECONDS,
+            registry=own,
+        )
+        self.uploads = Counter(
+            "pigwav_uploads_total",
+            "Uploads by outcome: stored, or the error's code.",
+            ["outcome"],
+            registry=own,
+        )
+        self.uploads_open = Gauge(
+            "pigwav_uploads_open", "Uploads being received.", registry=own, multiprocess_mode="livesum"
+        )
+        self.reserved_bytes = Gauge(
+            "pigwav_upload_reserved_bytes",
+            "Memory reserved for MP3 bytes on their way to the store.",
+            registry=own,
+            multiprocess_mode="livesum",
+        )
+        self.answer_seconds = Histogram(
+            "pigwav_upload_answer_seconds",
+            "From an upload's last byte to its recording being ready.",
+            buckets=_SECONDS,
+            registry=own,
+        )
+        self.wav_bytes = Counter("pigwav_wav_bytes_total", "WAV bytes of stored recordings.", registry=own)
+        self.mp3_bytes = Counter("pigwav_mp3_bytes_total", "MP3 bytes of stored recordings.", registry=own)
+        self.audio_seconds = Counter(
+            "pigwav_audio_seconds_total", "Audio in stored recordings.", registry=own
+        )
+        self.store_requests = Counter(
+            "pigwav_store_requests_total",
+            "Calls to the object store by outcome: ok, or the error's code.",
+            ["operation", "outcome"],
+            registry=own,
+        )
+        self.store_seconds = Histogram(
+            "pigwav_store_request_duration_seconds",
+            "Blocking calls to the object store.",
+            ["operation"],
+            buckets=_SECONDS,
+            registry=own,
+        )
+        self.given_up = Counter(
+            "pigwav_uploads_given_up_total",
+            "Uploads whose lease ran out and that `sweep` gave up.",
+            registry=own,
+        )
+        self.swept = Counter(
+            "pigwav_objects_swept_total", "Recordings whose bytes `sweep` removed.", registry=own
+        )
+
+    def exposition(self) -> bytes:
+        """The text format of Prometheus, version 0.0.4."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self._registry)
+        together = CollectorRegistry()
+        multiprocess.MultiProcessCollector(together)  # type: ignore[no-untyped-call] # it has no annotations
+        return generate_latest(together)

@@ -1,0 +1,221 @@
+"""A WAV comes in, an MP3 is in the store and a link can be given before the sender has put the phone down.
+
+The intent is written before the first side effect (a `pending` row that names the object key), the fact after the
+last one. Whatever fails in between, the row says exactly what to clean: here at once, or in `sweep` after a crash.
+"""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote
+from uuid import uuid4
+
+from pigwav.audio.conversion import Conversion, ConversionResult, Converter
+from pigwav.db import recordings, users
+from pigwav.db.session import Database
+from pigwav.domain import (
+    LeaseId,
+    ObjectKey,
+    Recording,
+    RecordingFacts,
+    RecordingId,
+    RecordingState,
+    UserId,
+    mp3_name,
+    object_key,
+)
+from pigwav.errors import NotAuthenticated, Unavailable, UploadOvertaken
+from pigwav.lanes import Lanes, to_the_end
+from pigwav.store.base import ObjectHeaders, ObjectStore, UploadId
+from pigwav.store.upload import StoredBytes, StreamingUpload
+from pigwav.telemetry.logs import log
+from pigwav.telemetry.metrics import Metrics
+from pigwav.usecases.leases import Leases
+from pigwav.usecases.open_uploads import OpenUploads
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A recording that is on its way, as its `pending` row says it."""
+
+    id: RecordingId
+    user: UserId
+    title: str | None
+    key: ObjectKey
+    lease: LeaseId
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class AddRecording:
+    database: Database
+    store: ObjectStore
+    lanes: Lanes
+    converter: Converter
+    leases: Leases
+    open_uploads: OpenUploads
+    metrics: Metrics
+
+    async def __call__(
+        self,
+        user: UserId,
+        wav: AsyncIterator[bytes],
+        *,
+        title: str | None = None,
+        bitrate_kbps: int | None = None,
+    ) -> Recording:
+        """Convert and store `wav` while it arrives; it must end only when the whole body was received well.
+
+        Raises BadAudio, UnsupportedBitRate, NotAuthenticated (the user is gone), Overloaded, UploadOvertaken,
+        Unavailable, and whatever `wav` raises. After any of them nothing is left of the upload, here or in the
+        store; where the store or the database does not answer, `sweep` makes it so later.
+        """
+        async with aclosing(await self.converter.open(wav, bitrate_kbps=bitrate_kbps)) as conversion:
+            with self.open_uploads.memory(conversion.expected_bytes):
+                intent = self._intent(user, title)
+                with self.leases.kept(intent.lease):
+                    return await self._receive(intent, conversion)
+
+    async def _receive(self, intent: Intent, conversion: Conversion) -> Recording:
+        upload = StreamingUpload(
+            self.store,
+            self.lanes.store,
+            intent.key,
+            _headers(intent, conversion),
+            on_begun=self._noter(intent),
+        )
+        unsure = False
+        try:
+            await self.lanes.db(self._declare, intent)
+            result = await _pour(conversion, upload)
+            last_byte_s = time.perf_counter()
+            stored = await upload.finish(result.first_frame)
+            unsure = True  # from here on the row may be ready although we are told otherwise
+            recording = await self.lanes.db(self._acknowledge, intent, _facts(conversion, result, stored))
+        except BaseException:
+            await to_the_end(self._clean(intent, upload, unsure=unsure))
+            raise
+        self._count(recording, time.perf_counter() - last_byte_s)
+        return recording
+
+    def _intent(self, user: UserId, title: str | None) -> Intent:
+        recording, now = RecordingId(uuid4()), datetime.now(UTC)
+        return Intent(recording, user, title, object_key(user, recording, now), LeaseId(uuid4()), now)
+
+    def _declare(self, intent: Intent) -> None:
+        with self.database.begin() as db:
+            if not users.lock(db, intent.user):
+                raise NotAuthenticated
+            recordings.add_pending(
+                db,
+                intent.id,
+                intent.user,
+                key=intent.key,
+                title=intent.title,
+                created_at=intent.created_at,
+                lease=intent.lease,
+                lease_s=self.leases.lease_s,
+            )
+
+    def _noter(self, intent: Intent) -> Callable[[UploadId], Awaitable[None]]:
+        async def note(upload_id: UploadId) -> None:
+            await self.lanes.db(self._note_upload, intent, upload_id)
+
+        return note
+
+    def _note_upload(self, intent: Intent, upload_id: UploadId) -> None:
+        with self.database.begin() as db:
+            if not recordings.note_upload(db, intent.lease, upload_id):
+                raise UploadOvertaken
+
+    def _acknowledge(self, intent: Intent, facts: RecordingFacts) -> Recording:
+        with self.database.begin() as db:
+            recording = recordings.mark_ready(db, intent.lease, facts)
+        if recording is None:
+            raise UploadOvertaken
+        return recording
+
+    async def _clean(self, intent: Intent, upload: StreamingUpload, *, unsure: bool) -> None:
+        """Bytes first, then the row that names them. What cannot be reached now is left to `sweep`."""
+        try:
+            if unsure and await self.lanes.db(self._state_of, intent) is RecordingState.READY:
+                return
+            await upload.abort()
+            await self.lanes.db(self._forget, intent)
+        except Unavailable as error:
+            log.warning("upload_left_to_sweep", recording=str(intent.id), reason=error.code)
+
+    def _state_of(self, intent: Intent) -> RecordingState | None:
+        with self.database.read() as db:
+            return recordings.state_of(db, intent.id)
+
+    def _forget(self, intent: Intent) -> None:
+        with self.database.begin() as db:
+            recordings.forget(db, intent.id)
+
+    def _count(self, recording: Recording, answer_s: float) -> None:
+        facts = recording.facts
+        self.metrics.answer_seconds.observe(answer_s)
+        self.metrics.wav_bytes.inc(facts.wav_size_bytes)
+        self.metrics.mp3_bytes.inc(facts.size_bytes)
+        self.metrics.audio_seconds.inc(facts.duration_ms / 1000)
+        log.info(
+            "recording_stored",
+            recording=str(recording.id),
+            user=recording.user_id,
+            size_bytes=facts.size_bytes,
+            wav_size_bytes=facts.wav_size_bytes,
+            duration_ms=facts.duration_ms,
+            truncated=facts.truncated,
+            answer_ms=round(answer_s * 1000),
+        )
+
+
+async def _pour(conversion: Conversion, upload: StreamingUpload) -> ConversionResult:
+    await upload.write(conversion.first_frame)
+    async with aclosing(conversion.frames()) as frames:
+        async for block in frames:
+            await upload.write(block)
+    return conversion.result()
+
+
+def _headers(intent: Intent, conversion: Conversion) -> ObjectHeaders:
+    """What S3 tools see; all of it is known before the first byte is converted."""
+    source = conversion.source
+    metadata = {
+        "recording-id": str(intent.id),
+        "user-id": str(intent.user),
+        "source-codec": source.codec,
+        "source-sample-rate-hz": str(source.sample_rate_hz),
+        "source-channels": str(source.channels),
+        "bitrate-kbps": str(conversion.bitrate_kbps),
+    }
+    if intent.title is not None:
+        metadata["title"] = quote(intent.title, safe=" ")
+    if conversion.declared_duration_ms is not None:
+        metadata["duration-ms"] = str(conversion.declared_duration_ms)
+    name = quote(mp3_name(intent.title, intent.id), safe="")
+    return ObjectHeaders(
+        content_disposition=f"attachment; filename*=UTF-8''{name}",
+        cache_control="private, no-cache",
+        metadata=metadata,
+    )
+
+
+def _facts(conversion: Conversion, result: ConversionResult, stored: StoredBytes) -> RecordingFacts:
+    return RecordingFacts(
+        size_bytes=stored.size_bytes,
+        sha256=stored.sha256,
+        wav_size_bytes=result.wav_size_bytes,
+        wav_sha256=result.wav_sha256,
+        samples=result.samples,
+        duration_ms=result.duration_ms,
+        declared_duration_ms=conversion.declared_duration_ms,
+        truncated=result.truncated,
+        sample_rate_hz=conversion.sample_rate_hz,
+        channels=conversion.channels,
+        bitrate_kbps=conversion.bitrate_kbps,
+        source=conversion.source,
+    )

@@ -1,0 +1,29 @@
+"""Could a recording be taken right now?"""
+
+from dataclasses import dataclass
+
+from pigwav.db import migrate
+from pigwav.db.session import Database
+from pigwav.errors import DatabaseUnavailable
+from pigwav.lanes import Lanes
+from pigwav.store.base import ObjectStore
+
+
+@dataclass(frozen=True)
+class CheckReady:
+    database: Database
+    store: ObjectStore
+    lanes: Lanes
+
+    async def __call__(self) -> None:
+        """Raises DatabaseUnavailable (also for a schema of another release) or StoreUnavailable."""
+        await self.lanes.db(self._check_schema)
+        await self.lanes.store(self.store.check)
+
+    def _check_schema(self) -> None:
+        with self.database.read() as db:
+            found, needed = migrate.current(db.connection()), migrate.head()
+        if found != needed:
+            raise DatabaseUnavailable(
+                f"The schema is at {found}, this release needs {needed}: run `pigwav migrate`"
+            )

@@ -1,0 +1,24 @@
+"""A recording goes: the row first, the bytes later."""
+
+from dataclasses import dataclass
+
+from pigwav.db import recordings
+from pigwav.db.session import Database
+from pigwav.domain import RecordingId, UserId
+from pigwav.errors import RecordingNotFound
+from pigwav.lanes import Lane
+
+
+@dataclass(frozen=True)
+class DeleteRecording:
+    database: Database
+    db: Lane
+
+    async def __call__(self, recording: RecordingId, user: UserId) -> None:
+        """The link is dead from now on; `sweep` removes the bytes. Raises RecordingNotFound."""
+        await self.db(self._delete, recording, user)
+
+    def _delete(self, recording: RecordingId, user: UserId) -> None:
+        with self.database.begin() as db:
+            if not recordings.mark_deleted(db, recording, user):
+                raise RecordingNotFound

@@ -1,0 +1,50 @@
+"""A listener presses play."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+
+from pigwav.db import recordings
+from pigwav.db.session import Database
+from pigwav.domain import Recording, RecordingId, UserId
+from pigwav.errors import RecordingNotFound
+from pigwav.lanes import Lane
+from pigwav.store.base import ObjectStore
+
+
+@dataclass(frozen=True)
+class FindRecording:
+    """The recording of exactly this user; who else's it is, or whether it was ever there, is not told."""
+
+    database: Database
+    db: Lane
+
+    async def __call__(self, recording: RecordingId, user: UserId) -> Recording:
+        """Raises RecordingNotFound."""
+        return await self.db(self._find, recording, user)
+
+    def _find(self, recording: RecordingId, user: UserId) -> Recording:
+        with self.database.read() as db:
+            found = recordings.find(db, recording, user)
+        if found is None:
+            raise RecordingNotFound
+        return found
+
+
+@dataclass(frozen=True)
+class ReadRecording:
+    store: ObjectStore
+
+    async def __call__(self, recording: Recording, start: int, stop: int) -> AsyncGenerator[bytes]:
+        """The MP3's bytes [start, stop). The first block is there when this returns, so that errors can be answered.
+
+        Raises ObjectMissing, StoreUnavailable.
+        """
+        blocks = self.store.read(recording.object_key, start, stop)
+        first = await anext(blocks)
+        return _with_first(first, blocks)
+
+
+async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    yield first
+    async for block in rest:
+        yield block

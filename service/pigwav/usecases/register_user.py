@@ -1,0 +1,37 @@
+"""A name becomes a user with an access token."""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import uuid4
+
+from pigwav.db import users
+from pigwav.db.session import Database
+from pigwav.domain import Registration, User, plain_name
+from pigwav.errors import InvalidField, NameTaken
+from pigwav.lanes import Lane
+from pigwav.usecases.authenticate import token_sha256
+
+MAX_NAME_CHARS: Final = 200
+
+
+@dataclass(frozen=True)
+class RegisterUser:
+    database: Database
+    db: Lane
+
+    async def __call__(self, name: str) -> Registration:
+        """The new user; the token is in no other answer ever. Raises InvalidField, NameTaken."""
+        plain = plain_name(name)
+        if not 0 < len(plain) <= MAX_NAME_CHARS:
+            raise InvalidField(
+                f"name: 1 to {MAX_NAME_CHARS} characters are needed, {len(plain)} are left after trimming"
+            )
+        return await self.db(self._register, plain)
+
+    def _register(self, name: str) -> Registration:
+        token = uuid4()
+        with self.database.begin() as db:
+            user_id = users.add(db, name, token_sha256(str(token)))
+        if user_id is None:
+            raise NameTaken
+        return Registration(User(user_id, name), token)

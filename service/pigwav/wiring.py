@@ -1,0 +1,102 @@
+"""The composition root: rooms and use-cases are built once from the settings, and closed in reverse."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+
+from pigwav.audio.conversion import open_converter
+from pigwav.db.session import Database
+from pigwav.lanes import Lanes
+from pigwav.settings import Settings
+from pigwav.store.base import ObjectStore
+from pigwav.store.metered import MeteredStore
+from pigwav.store.s3 import open_s3
+from pigwav.telemetry.metrics import Metrics
+from pigwav.usecases.add_recording import AddRecording
+from pigwav.usecases.authenticate import Authenticate
+from pigwav.usecases.check_agreement import CheckAgreement
+from pigwav.usecases.check_ready import CheckReady
+from pigwav.usecases.delete_recording import DeleteRecording
+from pigwav.usecases.delete_user import DeleteUser
+from pigwav.usecases.leases import Leases
+from pigwav.usecases.list_recordings import ListRecordings
+from pigwav.usecases.open_uploads import OpenUploads
+from pigwav.usecases.read_recording import FindRecording, ReadRecording
+from pigwav.usecases.register_user import RegisterUser
+from pigwav.usecases.rename_recording import RenameRecording
+from pigwav.usecases.rotate_token import RotateToken
+from pigwav.usecases.sweep import Sweep
+
+
+@dataclass(frozen=True)
+class Services:
+    """All that the entrances may call."""
+
+    settings: Settings
+    metrics: Metrics
+    lanes: Lanes
+    leases: Leases
+    open_uploads: OpenUploads
+
+    register_user: RegisterUser
+    authenticate: Authenticate
+    rotate_token: RotateToken
+    delete_user: DeleteUser
+    add_recording: AddRecording
+    find_recording: FindRecording
+    read_recording: ReadRecording
+    list_recordings: ListRecordings
+    rename_recording: RenameRecording
+    delete_recording: DeleteRecording
+    check_ready: CheckReady
+    sweep: Sweep
+    check_agreement: CheckAgreement
+
+
+@contextmanager
+def open_services(settings: Settings, *, store: ObjectStore | None = None) -> Iterator[Services]:
+    """Connects to nothing yet: a service may start before its parts. `store` stands in for the configured one.
+
+    Raises NotConfigured.
+    """
+    with ExitStack() as stack:
+        metrics = Metrics()
+        database = stack.enter_context(closing(Database.open(settings.database)))
+        opened = stack.enter_context(closing(store or open_s3(settings.store)))
+        lanes = stack.enter_context(
+            Lanes.open(
+                db=settings.database.pool_size, store=settings.store.concurrency, cpu=settings.cpu_threads
+            )
+        )
+        yield _services(settings, metrics, database, MeteredStore(opened, metrics), lanes)
+
+
+def _services(
+    settings: Settings, metrics: Metrics, database: Database, store: ObjectStore, lanes: Lanes
+) -> Services:
+    limits = settings.limits
+    leases = Leases(database, lanes.db, lease_s=limits.lease_s)
+    open_uploads = OpenUploads(
+        most=limits.max_open_uploads, most_bytes=limits.max_buffered_bytes, metrics=metrics
+    )
+    converter = open_converter(lanes.cpu, settings.encoder, limits)
+    return Services(
+        settings=settings,
+        metrics=metrics,
+        lanes=lanes,
+        leases=leases,
+        open_uploads=open_uploads,
+        register_user=RegisterUser(database, lanes.db),
+        authenticate=Authenticate(database, lanes.db),
+        rotate_token=RotateToken(database, lanes.db),
+        delete_user=DeleteUser(database, lanes.db),
+        add_recording=AddRecording(database, store, lanes, converter, leases, open_uploads, metrics),
+        find_recording=FindRecording(database, lanes.db),
+        read_recording=ReadRecording(store),
+        list_recordings=ListRecordings(database, lanes.db),
+        rename_recording=RenameRecording(database, lanes.db),
+        delete_recording=DeleteRecording(database, lanes.db),
+        check_ready=CheckReady(database, store, lanes),
+        sweep=Sweep(database, store, metrics),
+        check_agreement=CheckAgreement(database, store),
+    )

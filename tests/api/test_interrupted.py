@@ -1,0 +1,170 @@
+"""Uploads that break off, stall or are refused on the way: the client hears why, and nothing is left."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+
+import httpx2
+import pytest
+from factories import wav
+
+from accounts import Account, register
+from pigwav.settings import Settings
+from serving import ServedApi, served
+from traces import Traces
+from waiting import wait_until
+
+MIB = 1024 * 1024
+
+
+def connect(api: ServedApi) -> "closing[socket.socket]":
+    return closing(socket.create_connection(("127.0.0.1", api.port), timeout=30))
+
+
+def head(account: Account, length: int, **headers: str) -> bytes:
+    lines = {
+        "Host": "localhost",
+        "Content-Type": "audio/wav",
+        "Content-Length": str(length),
+        "Authorization": f"Bearer {account.token}",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"POST /records?user={account.id} HTTP/1.1\r\n{text}\r\n".encode()
+
+
+def answer(connection: socket.socket) -> tuple[int, dict]:
+    """Status and problem document of the answer, read to the connection's end or the body's length."""
+    raw = b""
+    while b"\r\n\r\n" not in raw:
+        raw += _received(connection)
+    start, _, body = raw.partition(b"\r\n\r\n")
+    headers = dict(line.lower().split(b": ", 1) for line in start.split(b"\r\n")[1:])
+    while len(body) < int(headers.get(b"content-length", 0)):
+        body += _received(connection)
+    return int(start.split()[1]), json.loads(body or b"{}")
+
+
+def _received(connection: socket.socket) -> bytes:
+    data = connection.recv(65536)
+    assert data, "the connection ended before the answer"
+    return data
+
+
+@pytest.fixture
+def traces(api: ServedApi) -> Traces:
+    return Traces(api.services)
+
+
+def test_a_wrong_token_in_a_large_body_is_told_after_the_body_is_read_away(
+    api: ServedApi, account: Account
+) -> None:
+    body = wav(seconds=1) + bytes(64 * MIB)
+    wrong = Account(account.http, account.id, "no such token")
+    with connect(api) as connection:
+        connection.sendall(head(wrong, len(body)))
+        connection.sendall(body)  # a server that answers and closes would break this pipe
+
+        assert answer(connection)[0] == 401
+
+
+def test_a_client_that_expects_100_continue_gets_the_refusal_itself(api: ServedApi, account: Account) -> None:
+    wrong = Account(account.http, account.id, "no such token")
+    with connect(api) as connection:
+        connection.sendall(head(wrong, 10**9, Expect="100-continue"))
+
+        assert answer(connection)[0] == 401
+        assert connection.recv(1) == b""  # nobody can tell a body from a next request now
+
+
+def test_a_client_that_expects_100_continue_is_told_to_go_on(api: ServedApi, account: Account) -> None:
+    body = wav(seconds=0.2)
+    with connect(api) as connection:
+        connection.sendall(head(account, len(body), Expect="100-continue"))
+        assert _received(connection) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+
+        assert answer(connection)[0] == 201
+
+
+def test_a_body_that_says_it_is_too_large_is_refused_unread(settings: Settings) -> None:
+    for api, account in served_with(settings, max_upload_bytes=MIB):
+        with connect(api) as connection:
+            connection.sendall(head(account, MIB + 1, Expect="100-continue"))
+
+            assert answer(connection) == (
+                413,
+                {
+                    "type": "urn:pigwav:problem:upload-too-large",
+                    "title": "The upload is larger than this service allows.",
+                    "status": 413,
+                    "code": "upload-too-large",
+                    "detail": "At most 1048576 bytes are taken.",
+                },
+            )
+
+
+def test_a_chunked_body_that_grows_too_large_is_refused_and_leaves_nothing(settings: Settings) -> None:
+    for api, account in served_with(settings, max_upload_bytes=MIB):
+        blocks = (block for block in [wav(seconds=1), *[bytes(65536)] * 32])
+        refused = httpx2.post(
+            f"{api.url}/records?user={account.id}",
+            content=blocks,
+            headers=account.bearer | {"Content-Type": "audio/wav"},
+        )
+
+        assert refused.status_code == 413
+        assert refused.json()["code"] == "upload-too-large"
+        assert Traces(api.services).of(account.id) == []
+
+
+def test_an_upload_that_falls_silent_is_refused_and_leaves_nothing(settings: Settings) -> None:
+    for api, account in served_with(settings, idle_timeout_s=0.3):
+        with connect(api) as connection:
+            connection.sendall(head(account, 10 * MIB) + wav(seconds=2))
+
+            status, document = answer(connection)
+
+        assert (status, document["code"]) == (408, "upload-idle")
+        assert Traces(api.services).of(account.id) == []
+
+
+@pytest.mark.parametrize("seconds", [1, 200], ids=["before the first part", "after the first part"])
+def test_a_client_that_leaves_in_the_middle_leaves_nothing(
+    api: ServedApi, account: Account, traces: Traces, seconds: int
+) -> None:
+    body = wav(seconds=seconds, rate=48000, channels=2)
+    with connect(api) as connection:
+        request = head(account, len(body) + MIB).replace(b"?user=", b"?bitrate=320&user=")
+        connection.sendall(request + body)
+        wait_until(lambda: traces.of(account.id) != [])
+
+    wait_until(lambda: traces.of(account.id) == [])
+    assert traces.of_store(account.id) == []
+
+
+def test_a_user_who_is_deleted_meanwhile_leaves_nothing(
+    api: ServedApi, account: Account, traces: Traces
+) -> None:
+    body = wav(seconds=1)
+    with connect(api) as connection:
+        connection.sendall(head(account, len(body)) + body[:-100])
+        wait_until(lambda: traces.of(account.id) != [])
+        account.http.delete("/users/me", headers=account.bearer)
+        connection.sendall(body[-100:])
+
+        status, document = answer(connection)
+
+    assert (status, document["code"]) == (503, "upload-overtaken")
+    assert traces.of_store(account.id) == []
+
+
+def served_with(settings: Settings, **limits: object) -> Iterator[tuple[ServedApi, Account]]:
+    """An API with other limits, and a user of it."""
+    changed = settings.limits.model_copy(update=limits)
+    with (
+        served(settings.model_copy(update={"limits": changed})) as api,
+        httpx2.Client(base_url=api.url) as http,
+    ):
+        yield api, register(http)

@@ -1,0 +1,279 @@
+"""POST /records: what is taken, what is answered, what is refused."""
+
+import hashlib
+import uuid
+from urllib.parse import unquote
+
+import httpx2
+import pytest
+from factories import wav
+
+from accounts import Account, register
+from pigwav.settings import Settings
+from problem_assertions import assert_problem
+from serving import served
+
+
+def test_a_form_upload_answers_a_link_that_plays(account: Account) -> None:
+    body = wav(seconds=2, rate=44100, channels=2)
+
+    answer = account.upload_form(body, filename="Голос.wav")
+
+    assert answer.status_code == 201
+    recording = answer.json()
+    assert answer.headers["location"] == recording["url"]
+    assert recording["url"] == f"{account.http.base_url}/record?id={recording['id']}&user={account.id}"
+    assert uuid.UUID(recording["id"]).version == 4
+    assert recording["title"] == "Голос"
+    played = account.http.get(recording["url"])
+    assert hashlib.sha256(played.content).hexdigest() == recording["sha256"]
+    assert "Голос.mp3" in unquote(played.headers["content-disposition"])
+
+
+def test_the_answer_holds_the_facts(account: Account) -> None:
+    body = wav(seconds=2, rate=44100, channels=2)
+
+    recording = account.upload_raw(body, title="facts").json()
+
+    assert recording["user"] == account.id
+    assert recording["duration_ms"] == recording["declared_duration_ms"] == 2000
+    assert recording["truncated"] is False
+    assert recording["wav_bytes"] == len(body)
+    assert recording["wav_sha256"] == hashlib.sha256(body).hexdigest()
+    assert (recording["sample_rate_hz"], recording["channels"], recording["bitrate_kbps"]) == (44100, 2, 128)
+    assert recording["source"] == {"codec": "pcm_s16le", "sample_rate_hz": 44100, "channels": 2, "bits": 16}
+    assert recording["bytes"] == pytest.approx(2 * 128_000 / 8, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "kind", ["audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", "application/octet-stream"]
+)
+def test_raw_bodies_of_all_names_are_taken(account: Account, kind: str) -> None:
+    answer = account.http.post(
+        "/records",
+        params={"user": account.id},
+        content=wav(seconds=0.1),
+        headers=account.bearer | {"Content-Type": kind},
+    )
+
+    assert answer.status_code == 201
+    assert answer.json()["title"] is None
+
+
+def test_a_chunked_body_without_a_length_is_taken(account: Account) -> None:
+    body = wav(seconds=1)
+    pieces = (body[i : i + 1000] for i in range(0, len(body), 1000))
+
+    answer = account.http.post(
+        "/records",
+        params={"user": account.id},
+        content=pieces,
+        headers=account.bearer | {"Content-Type": "audio/wav"},
+    )
+
+    assert answer.status_code == 201
+    assert answer.json()["wav_sha256"] == hashlib.sha256(body).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "kbps"),
+    [(44100, 2, 128), (44100, 1, 64), (16000, 1, 64), (8000, 1, 24), (11025, 2, 48)],
+)
+def test_the_default_bit_rate_fits_the_audio(account: Account, rate: int, channels: int, kbps: int) -> None:
+    answer = account.upload_raw(wav(seconds=0.5, rate=rate, channels=channels))
+
+    assert answer.json()["bitrate_kbps"] == kbps
+
+
+def test_a_bit_rate_can_be_asked_for(account: Account) -> None:
+    assert account.upload_raw(wav(seconds=0.5), bitrate=192).json()["bitrate_kbps"] == 192
+    assert account.upload_form(wav(seconds=0.5), bitrate="32").json()["bitrate_kbps"] == 32
+
+
+@pytest.mark.parametrize(
+    ("bitrate", "code"), [("100", "unsupported-bitrate"), ("99999", "invalid-field"), ("x", "invalid-field")]
+)
+def test_a_bit_rate_that_mp3_lacks_is_refused(account: Account, bitrate: str, code: str) -> None:
+    assert_problem(account.upload_raw(wav(seconds=0.1), bitrate=bitrate), 422, code)
+
+
+def test_a_wav_that_claims_more_than_it_holds_is_converted_and_marked(account: Account) -> None:
+    body = wav(seconds=2, rate=8000)
+
+    recording = account.upload_raw(body[: 44 + 16000]).json()
+
+    assert recording["truncated"] is True
+    assert recording["declared_duration_ms"] == 2000
+    assert recording["duration_ms"] == 1000
+    played = account.http.get(recording["url"]).content
+    assert hashlib.sha256(played).hexdigest() == recording["sha256"]
+
+
+def test_the_title_field_wins_over_the_file_name(account: Account) -> None:
+    assert account.upload_form(wav(seconds=0.1), title=" Мой день ").json()["title"] == "Мой день"
+
+
+def multipart(*parts: tuple[str, bytes]) -> tuple[bytes, dict[str, str]]:
+    """A form with its parts in exactly this order; a part called `file` is the file."""
+    body = b""
+    for name, value in parts:
+        filename = '; filename="late.wav"' if name == "file" else ""
+        body += (
+            f'--sep\r\nContent-Disposition: form-data; name="{name}"{filename}\r\n\r\n'.encode()
+            + value
+            + b"\r\n"
+        )
+    return body + b"--sep--\r\n", {"Content-Type": "multipart/form-data; boundary=sep"}
+
+
+def post_parts(account: Account, *parts: tuple[str, bytes]) -> httpx2.Response:
+    body, headers = multipart(*parts)
+    return account.http.post("/records", content=body, headers=headers)
+
+
+def test_fields_behind_a_small_file_are_taken(account: Account) -> None:
+    credentials = [("user_id", str(account.id).encode()), ("token", account.token.encode())]
+    answer = post_parts(
+        account, ("file", wav(seconds=1)), *credentials, ("title", b"last"), ("bitrate", b"96")
+    )
+
+    assert answer.status_code == 201
+    assert (answer.json()["title"], answer.json()["bitrate_kbps"]) == ("last", 96)
+
+
+def test_credentials_behind_a_large_file_are_refused(account: Account) -> None:
+    credentials = [("user_id", str(account.id).encode()), ("token", account.token.encode())]
+    answer = post_parts(account, ("file", wav(seconds=12, rate=44100, channels=2)), *credentials)
+
+    assert_problem(answer, 422, "credentials-first")
+
+
+def test_a_title_behind_the_file_still_counts_and_a_bit_rate_is_refused(account: Account) -> None:
+    credentials = [("user_id", str(account.id).encode()), ("token", account.token.encode())]
+
+    titled = post_parts(account, *credentials, ("file", wav(seconds=0.5)), ("title", b"late"))
+    refused = post_parts(account, *credentials, ("file", wav(seconds=0.5)), ("bitrate", b"96"))
+
+    assert titled.json()["title"] == "late"
+    assert (
+        account.http.get(f"/records/{titled.json()['id']}", headers=account.bearer).json()["title"] == "late"
+    )
+    assert_problem(refused, 422, "fields-first")
+
+
+def test_a_form_without_a_file_is_refused(account: Account) -> None:
+    answer = account.http.post(
+        "/records", data={"user_id": "1"}, files={"other": ("a.wav", b"RIFF", "audio/wav")}
+    )
+
+    assert_problem(answer, 422, "file-missing")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=nope"],
+)
+def test_a_malformed_form_is_refused(account: Account, content_type: str) -> None:
+    answer = account.http.post("/records", content=b"--sep\r\nx", headers={"Content-Type": content_type})
+
+    assert_problem(answer, 400, "malformed-multipart")
+
+
+def test_a_form_that_ends_early_is_refused(account: Account) -> None:
+    body, headers = multipart(
+        ("user_id", str(account.id).encode()), ("token", account.token.encode()), ("file", wav(seconds=1))
+    )
+
+    answer = account.http.post("/records", content=body[:-9], headers=headers)
+
+    assert_problem(answer, 400, "malformed-multipart")
+    assert account.http.get("/records", headers=account.bearer).json()["items"] == []
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_another_content_type_is_refused(account: Account, kind: str) -> None:
+    answer = account.http.post("/records", content=b"RIFF", headers=account.bearer | {"Content-Type": kind})
+
+    assert "multipart/form-data" in assert_problem(answer, 415, "unsupported-media-type")["detail"]
+
+
+def wrong_credentials(account: Account, stranger: Account) -> list[tuple[str, str]]:
+    return [
+        (str(account.id), stranger.token),
+        (str(account.id), str(uuid.uuid4())),
+        (str(account.id), "nonsense"),
+        (str(account.id), ""),
+        ("", account.token),
+        ("x", account.token),
+        ("999999", account.token),
+    ]
+
+
+def test_every_wrong_user_or_token_has_the_same_answer(account: Account, stranger: Account) -> None:
+    documents = []
+    for user, token in wrong_credentials(account, stranger):
+        form = account.upload_form(wav(seconds=0.1), user_id=user, token=token)
+        documents.append(assert_problem(form, 401, "not-authenticated"))
+        raw = account.http.post(
+            "/records",
+            params={"user": user},
+            content=wav(seconds=0.1),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "audio/wav"},
+        )
+        documents.append(assert_problem(raw, 401, "not-authenticated"))
+
+    assert all(document == documents[0] for document in documents)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 415, "not-a-wav"),
+        (b"hello, this is a text file named .wav\n" * 50, 415, "not-a-wav"),
+        (b"#EXTM3U\nfile:///etc/passwd\n", 415, "not-a-wav"),
+        (b"RIFX" + wav(seconds=0.1)[4:], 415, "unsupported-container"),
+        (b"RIFF\x04\x00\x00\x00WAVE", 422, "no-fmt-chunk"),
+        (wav(seconds=0.1)[:36], 422, "no-data-chunk"),
+        (wav(seconds=0.1)[:44], 422, "no-audio"),
+    ],
+)
+def test_what_is_no_usable_wav_is_refused_by_name(
+    account: Account, body: bytes, status: int, code: str
+) -> None:
+    document = assert_problem(account.upload_raw(body), status, code)
+
+    assert document["title"]
+    assert account.http.get("/records", headers=account.bearer).json()["items"] == []
+
+
+def test_the_link_begins_with_the_configured_address(settings: Settings) -> None:
+    for change, expected in (
+        ({"public_url": "https://voice.example.org/x/"}, "https://voice.example.org/x/record?"),
+        ({"api_hostname": "localhost", "api_port": 8080}, "http://localhost:8080/record?"),
+    ):
+        http = settings.http.model_copy(update=change)
+        with (
+            served(settings.model_copy(update={"http": http})) as api,
+            httpx2.Client(base_url=api.url) as client,
+        ):
+            assert register(client).recording()["url"].startswith(expected)
+
+
+def test_audio_beyond_the_longest_duration_is_refused(settings: Settings) -> None:
+    limits = settings.limits.model_copy(update={"max_duration_s": 2})
+    with (
+        served(settings.model_copy(update={"limits": limits})) as api,
+        httpx2.Client(base_url=api.url) as client,
+    ):
+        answer = register(client).upload_raw(wav(seconds=3))
+
+        assert_problem(answer, 422, "audio-too-long")
+
+
+def test_more_open_uploads_than_the_bound_are_refused_for_a_while(settings: Settings) -> None:
+    limits = settings.limits.model_copy(update={"max_buffered_bytes": 1000})
+    with (
+        served(settings.model_copy(update={"limits": limits})) as api,
+        httpx2.Client(base_url=api.url) as client,
+    ):
+        assert_problem(register(client).upload_raw(wav(seconds=3)), 503, "overloaded")

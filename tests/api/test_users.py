@@ -1,0 +1,118 @@
+"""Users and tokens over HTTP."""
+
+import uuid
+
+import httpx2
+import pytest
+
+from accounts import Account, register
+from pigwav.settings import Registration, Settings
+from problem_assertions import assert_problem
+from serving import served
+
+
+def test_registering_answers_an_id_and_a_uuid_token(http: httpx2.Client) -> None:
+    answer = http.post("/users", json={"name": "Ада"})
+
+    assert answer.status_code == 201
+    assert answer.headers["cache-control"] == "no-store"
+    body = answer.json()
+    assert body["name"] == "Ада"
+    assert isinstance(body["id"], int)
+    assert uuid.UUID(body["token"]).version == 4
+
+
+def test_a_form_registers_too(http: httpx2.Client) -> None:
+    answer = http.post("/users", data={"name": "by form"})
+
+    assert answer.status_code == 201
+    assert answer.json()["name"] == "by form"
+
+
+def test_names_are_trimmed_and_compared_in_nfc(http: httpx2.Client) -> None:
+    assert http.post("/users", json={"name": "Zo\u00eb"}).status_code == 201
+
+    assert_problem(http.post("/users", json={"name": "  Zoe\u0308 "}), 409, "name-taken")
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("", "invalid-field"), ("  \t ", "invalid-field"), ("x" * 201, "invalid-field"), (7, "invalid-request")],
+)
+def test_a_name_that_cannot_be_used_is_refused(http: httpx2.Client, name: object, code: str) -> None:
+    assert_problem(http.post("/users", json={"name": name}), 422, code)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"name": null}', b"\xff\xfe"])
+def test_a_body_that_is_no_registration_is_refused(http: httpx2.Client, body: bytes) -> None:
+    answer = http.post("/users", content=body, headers={"Content-Type": "application/json"})
+
+    assert_problem(answer, 422, "invalid-request")
+
+
+def test_another_content_type_is_refused_by_name(http: httpx2.Client) -> None:
+    answer = http.post("/users", content=b"<name/>", headers={"Content-Type": "application/xml"})
+
+    assert "application/xml" in assert_problem(answer, 415, "unsupported-media-type")["detail"]
+
+
+def test_a_registration_larger_than_any_name_is_refused(http: httpx2.Client) -> None:
+    answer = http.post("/users", content=b"x" * 100_000, headers={"Content-Type": "application/json"})
+
+    assert_problem(answer, 413, "upload-too-large")
+
+
+def test_closed_registration_is_refused(settings: Settings) -> None:
+    closed = settings.model_copy(update={"registration": Registration.CLOSED})
+    with served(closed) as api:
+        assert_problem(httpx2.post(f"{api.url}/users", json={"name": "late"}), 403, "registration-closed")
+
+
+def test_a_rotated_token_works_and_the_old_one_is_dead(account: Account) -> None:
+    answer = account.http.post("/users/me/token", headers=account.bearer)
+
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    renewed = {"Authorization": f"Bearer {answer.json()['token']}"}
+    assert account.http.get("/records", headers=renewed).status_code == 200
+    assert_problem(account.http.get("/records", headers=account.bearer), 401, "not-authenticated")
+
+
+def test_a_deleted_user_is_gone_with_token_and_links(account: Account) -> None:
+    link = account.recording()["url"]
+
+    assert account.http.delete("/users/me", headers=account.bearer).status_code == 204
+
+    assert_problem(account.http.get("/records", headers=account.bearer), 401, "not-authenticated")
+    assert_problem(account.http.get(link), 404, "recording-not-found")
+
+
+def test_the_name_of_a_deleted_user_can_be_taken_again(http: httpx2.Client) -> None:
+    first = register(http, "phoenix")
+    http.delete("/users/me", headers=first.bearer)
+
+    assert register(http, "phoenix").id != first.id
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [None, "Bearer", "Bearer ", "Bearer nonsense", f"Bearer {uuid.uuid4()}", "Basic dTpw", "Bearer \xe9"],
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/records"),
+        ("DELETE", "/users/me"),
+        ("POST", "/users/me/token"),
+        ("GET", f"/records/{uuid.uuid4()}"),
+    ],
+)
+def test_every_wrong_token_has_the_same_answer(
+    http: httpx2.Client, method: str, path: str, authorization: str | None
+) -> None:
+    headers = {"Authorization": authorization.encode("latin-1")} if authorization else {}
+
+    document = assert_problem(http.request(method, path, headers=headers), 401, "not-authenticated")
+
+    assert document["title"] == "User and token are missing or do not belong together."
+    assert "detail" not in document

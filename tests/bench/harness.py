@@ -1,0 +1,145 @@
+"""What the benchmarks share: a running PigWav, audio to send, a paced sender, memory as the kernel accounts it."""
+
+import http.client
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import pi, sin
+from pathlib import Path
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+from factories import wav_header
+
+RATE_HZ = 44100
+CHANNELS = 2
+LOOP_S = 10
+BLOCK_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class RunningPigWav:
+    url: str
+    process: psutil.Process
+    user: int
+    token: str
+
+    def own_processes(self) -> list[psutil.Process]:
+        """`up` itself and its API processes; Postgres and the S3 server are not ours to account for."""
+        children = self.process.children(recursive=True)
+        return [self.process, *(child for child in children if "serve" in child.cmdline())]
+
+    def pss_bytes(self) -> int:
+        return sum(process.memory_full_info().pss for process in self.own_processes())
+
+    def cpu_s(self) -> float:
+        times = [process.cpu_times() for process in self.own_processes()]
+        return sum(t.user + t.system for t in times)
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=600)
+
+    def send_head(self, connection: http.client.HTTPConnection, length: int) -> None:
+        connection.putrequest("POST", f"/records?user={self.user}")
+        connection.putheader("Authorization", f"Bearer {self.token}")
+        connection.putheader("Content-Type", "audio/wav")
+        connection.putheader("Content-Length", str(length))
+        connection.endheaders()
+
+    def upload(self, audio: bytes, *, bits_per_s: float | None = None) -> "Upload":
+        """Send a WAV, as fast as it goes or paced like a network; blocks are due at fixed times."""
+        connection = self.connect()
+        began_s = time.perf_counter()
+        self.send_head(connection, len(audio))
+        view = memoryview(audio)
+        for start in range(0, len(audio), BLOCK_BYTES):
+            if bits_per_s:
+                due_s = began_s + start * 8 / bits_per_s
+                time.sleep(max(0.0, due_s - time.perf_counter()))
+            connection.send(view[start : start + BLOCK_BYTES])
+        sent_s = time.perf_counter()
+        answer = answered(connection)
+        return Upload(answer, time.perf_counter() - began_s, time.perf_counter() - sent_s)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """`answer_s`: from the last byte sent to the answer read."""
+
+    recording: dict[str, Any]
+    total_s: float
+    answer_s: float
+
+
+def answered(connection: http.client.HTTPConnection) -> dict[str, Any]:
+    response = connection.getresponse()
+    document = json.loads(response.read())
+    connection.close()
+    if response.status != 201:
+        sys.exit(f"the upload was refused: {document}")
+    return document
+
+
+@contextmanager
+def running_pigwav(**environment: str) -> Iterator[RunningPigWav]:
+    """`pigwav up` with an empty data folder, and a user."""
+    import os
+
+    with tempfile.TemporaryDirectory(prefix="pigwav-bench-") as folder:
+        command = [sys.executable, "-m", "pigwav", "up", "--port", "0", "--data", f"{folder}/data"]
+        log = Path(folder, "log").open("wb")
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ | environment
+        )
+        try:
+            yield _registered(process, Path(folder, "log"))
+        finally:
+            process.terminate()
+            process.wait()
+            log.close()
+
+
+def _registered(process: "subprocess.Popen[str]", log: Path) -> RunningPigWav:
+    assert process.stdout
+    for line in process.stdout:
+        if found := re.match(r"PigWav is ready: (\S+)", line):
+            break
+    else:
+        sys.exit(f"pigwav up did not start:\n{log.read_text()}")
+    connection = http.client.HTTPConnection(urlsplit(found[1]).netloc)
+    connection.request("POST", "/users", '{"name": "bench"}', {"Content-Type": "application/json"})
+    user = json.loads(connection.getresponse().read())
+    return RunningPigWav(found[1], psutil.Process(process.pid), user["id"], user["token"])
+
+
+def music(seconds: float, *, rate_hz: int = RATE_HZ, channels: int = CHANNELS, seed: int = 7) -> bytes:
+    """A 16-bit WAV that gives an encoder real work: a chord that moves, with noise, different in each channel."""
+    random = Random(seed)
+    samples = int(seconds * rate_hz)
+    loop = min(samples, LOOP_S * rate_hz)
+    pcm = array("h", bytes(2 * channels * loop))
+    for channel in range(channels):
+        pcm[channel::channels] = array("h", _chord(random, loop, rate_hz))
+    data = pcm.tobytes() * (samples // loop + 1)
+    return wav_header(2 * channels * samples, rate=rate_hz, channels=channels, bits=16) + data[: 2 * channels * samples]
+
+
+def _chord(random: Random, samples: int, rate_hz: int) -> Iterator[int]:
+    tones = [(random.uniform(110, 4000), random.uniform(0.1, 2)) for _ in range(4)]
+    for n in range(samples):
+        t = 2 * pi * n / rate_hz
+        tone = sum(sin(hz * t + 3 * sin(wobble_hz * t)) for hz, wobble_hz in tones)
+        yield int(6000 * tone + random.uniform(-3000, 3000))
+
+
+def mib(count: float) -> str:
+    return f"{count / 2**20:.1f} MiB"

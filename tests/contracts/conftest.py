@@ -1,0 +1,91 @@
+"""The stores that one suite is run over: memory, the embedded S3 server, and any S3 server given by the environment."""
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from pigwav.domain import ObjectKey
+from pigwav.settings import StoreSettings
+from pigwav.store.base import ObjectStore
+from pigwav.store.memory import MemoryStore
+from pigwav.store.s3 import S3Store, open_s3
+
+GIVEN = ("ENDPOINT", "BUCKET", "ACCESS_KEY", "SECRET_KEY")
+
+
+def _given_settings() -> StoreSettings:
+    given = {name.lower(): os.environ.get(f"PIGWAV_TEST_S3_{name}") for name in GIVEN}
+    if all(given.values()):
+        return StoreSettings(region=os.environ.get("PIGWAV_TEST_S3_REGION", "us-east-1"), **given)
+    reason = "no S3 server is given: set " + ", ".join(f"PIGWAV_TEST_S3_{name}" for name in GIVEN)
+    if "minio" in os.environ.get("PIGWAV_REQUIRE", ""):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(params=["embedded", "given"])
+def s3(request: pytest.FixtureRequest) -> StoreSettings:
+    """The settings of an S3 server with a bucket."""
+    if request.param == "given":
+        return _given_settings()
+    settings: StoreSettings = request.getfixturevalue("s3_settings")
+    return settings
+
+
+@pytest.fixture
+def s3_store(s3: StoreSettings, prefix: str) -> Iterator[S3Store]:
+    store = open_s3(s3)
+    yield store
+    _clean(store, prefix)
+    store.close()
+
+
+@pytest.fixture
+def s3_client(s3: StoreSettings):
+    """boto3 itself, to see what is really there."""
+    assert s3.secret_key
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3.endpoint,
+        region_name=s3.region,
+        aws_access_key_id=s3.access_key,
+        aws_secret_access_key=s3.secret_key.get_secret_value(),
+        config=Config(s3={"addressing_style": "path"}),
+    )
+    yield client
+    client.close()
+
+
+@pytest.fixture(params=["memory", "embedded", "given"])
+def store(request: pytest.FixtureRequest, prefix: str) -> Iterator[ObjectStore]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    settings = _given_settings() if request.param == "given" else request.getfixturevalue("s3_settings")
+    opened = open_s3(settings, page_size=3)  # small, so that every list is a walk over pages
+    yield opened
+    _clean(opened, prefix)
+    opened.close()
+
+
+def _clean(store: ObjectStore, prefix: str) -> None:
+    for found in [*store.list(prefix)]:
+        store.delete(found.key)
+    for upload in [*store.open_uploads()]:
+        if upload.key.startswith(prefix):
+            store.abort_multipart(upload.key, upload.upload_id)
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A folder of the test's own: the bucket is shared."""
+    return f"recordings/{uuid.uuid4()}/"
+
+
+@pytest.fixture
+def key(prefix: str) -> ObjectKey:
+    return ObjectKey(f"{prefix}a.mp3")

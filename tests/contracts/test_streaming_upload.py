@@ -1,0 +1,401 @@
+"""An upload of unknown length, over every store, and over stores that fail or wait in its middle."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+from fakes.faulty_store import FaultyStore, Gate, Hook, OnCall, unavailable
+from pigwav.domain import ObjectKey
+from pigwav.errors import ObjectChanged, StoreUnavailable
+from pigwav.lanes import Lane
+from pigwav.store.base import PART_BYTES, ObjectHeaders, ObjectStore, OpenUpload, UploadId
+from pigwav.store.memory import MemoryStore
+from pigwav.store.upload import StreamingUpload
+
+FRAME = os.urandom(417)
+FINAL_FRAME = os.urandom(417)
+AUDIO = os.urandom(3 * PART_BYTES + 1000)
+HEADERS = ObjectHeaders(metadata={"title": "voice"})
+
+
+@pytest.fixture
+def lane() -> Iterator[Lane]:
+    lane = Lane("store", width=4)
+    yield lane
+    lane.close()
+
+
+async def ignore(_: UploadId) -> None: ...
+
+
+def open_upload(store: ObjectStore, lane: Lane, key: ObjectKey, on_begun: Any = ignore) -> StreamingUpload:
+    return StreamingUpload(store, lane, key, HEADERS, on_begun=on_begun)
+
+
+async def write_all(upload: StreamingUpload, size_bytes: int, *, block_bytes: int = 65_536) -> None:
+    """Write the predicted frame and as much of AUDIO as makes `size_bytes`."""
+    await upload.write(FRAME)
+    audio = memoryview(AUDIO)[: size_bytes - len(FRAME)]
+    for at in range(0, len(audio), block_bytes):
+        await upload.write(bytes(audio[at : at + block_bytes]))
+
+
+def stored(store: ObjectStore, key: ObjectKey) -> bytes:
+    async def collect(size_bytes: int) -> bytes:
+        return b"".join([block async for block in store.read(key, 0, size_bytes)])
+
+    found = store.stat(key)
+    assert found is not None
+    return asyncio.run(collect(found.size_bytes))
+
+
+def left(store: ObjectStore, key: ObjectKey) -> list[object]:
+    return [found for found in [store.stat(key)] if found] + [*store.open_uploads(key)]
+
+
+SIZES = [
+    len(FRAME),
+    len(FRAME) + 1,
+    PART_BYTES - 1,
+    PART_BYTES,
+    PART_BYTES + 1,
+    2 * PART_BYTES,
+    2 * PART_BYTES + 7,
+    3 * PART_BYTES,
+    3 * PART_BYTES + 1000,
+]
+
+
+class TestFinishing:
+    @pytest.mark.parametrize("first_frame", [FRAME, FINAL_FRAME], ids=["predicted", "mispredicted"])
+    @pytest.mark.parametrize("size_bytes", SIZES)
+    def test_the_object_is_what_was_written_with_the_final_first_frame(
+        self, store: ObjectStore, lane: Lane, key: ObjectKey, size_bytes: int, first_frame: bytes
+    ) -> None:
+        async def upload():
+            upload = open_upload(store, lane, key)
+            await write_all(upload, size_bytes)
+            return await upload.finish(first_frame)
+
+        expected = first_frame + AUDIO[: size_bytes - len(FRAME)]
+        result = asyncio.run(upload())
+        assert result.size_bytes == size_bytes
+        assert result.sha256 == hashlib.sha256(expected).digest()
+        assert stored(store, key) == expected
+        assert [*store.open_uploads(key)] == []
+
+    @pytest.mark.parametrize("block_bytes", [7_919_000, 2 * PART_BYTES, 3 * PART_BYTES])
+    def test_blocks_of_any_size_make_the_same_object(
+        self, lane: Lane, key: ObjectKey, block_bytes: int
+    ) -> None:
+        async def upload() -> None:
+            upload = open_upload(store, lane, key)
+            await write_all(upload, len(FRAME) + len(AUDIO), block_bytes=block_bytes)
+            await upload.finish(FRAME)
+
+        store = MemoryStore()
+        asyncio.run(upload())
+        assert stored(store, key) == FRAME + AUDIO
+
+    @pytest.mark.parametrize("size_bytes", [PART_BYTES, PART_BYTES + 1])
+    def test_the_headers_are_kept(self, lane: Lane, key: ObjectKey, size_bytes: int) -> None:
+        async def upload() -> None:
+            upload = open_upload(store, lane, key)
+            await write_all(upload, size_bytes)
+            await upload.finish(FRAME)
+
+        store = MemoryStore()
+        asyncio.run(upload())
+        assert store.headers(key) == HEADERS
+
+    def test_up_to_a_part_nothing_is_sent_before_the_end(self, lane: Lane, key: ObjectKey) -> None:
+        async def upload() -> None:
+            upload = open_upload(store, lane, key)
+            await write_all(upload, PART_BYTES)
+            assert store.asked == []
+            await upload.finish(FRAME)
+            assert store.asked == ["put"]
+
+        store = FaultyStore(MemoryStore())
+        asyncio.run(upload())
+
+    def test_an_upload_is_announced_before_its_first_part_is_sent(self, lane: Lane, key: ObjectKey) -> None:
+        async def announce(upload_id: UploadId) -> None:
+            announced.append((upload_id, list(store.asked)))
+
+        async def upload() -> None:
+            upload = open_upload(store, lane, key, announce)
+            await write_all(upload, 2 * PART_BYTES + 1)
+            assert [*store.open_uploads(key)] == [OpenUpload(key, announced[0][0])]
+            await upload.finish(FRAME)
+
+        announced: list[tuple[UploadId, list[str]]] = []
+        store = FaultyStore(MemoryStore())
+        asyncio.run(upload())
+        assert [asked for _, asked in announced] == [["begin_multipart"]]
+
+    def test_a_first_frame_of_another_length_is_refused(self, lane: Lane, key: ObjectKey) -> None:
+        async def upload() -> None:
+            upload = open_upload(store, lane, key)
+            await write_all(upload, 1000)
+            await upload.finish(FRAME + b"x")
+
+        store = MemoryStore()
+        with pytest.raises(ValueError, match="418"):
+            asyncio.run(upload())
+        assert left(store, key) == []
+
+    @pytest.mark.parametrize(
+        "spoil", [lambda body: body[:-1], lambda body: body[:-1] + b"?"], ids=["short", "changed"]
+    )
+    def test_a_read_back_that_differs_is_object_changed(
+        self, lane: Lane, key: ObjectKey, spoil: Callable[[bytes], bytes]
+    ) -> None:
+        async def upload() -> None:
+            upload = open_upload(store, lane, key)
+            await write_all(upload, PART_BYTES + 1000)
+            await upload.finish(FINAL_FRAME)
+
+        def change() -> None:
+            inner.put(key, spoil(FINAL_FRAME + AUDIO[: PART_BYTES + 1000 - len(FRAME)]), HEADERS)
+
+        inner = MemoryStore()
+        store = FaultyStore(inner, after={"complete_multipart": change})
+        with pytest.raises(ObjectChanged):
+            asyncio.run(upload())
+
+
+class TestMemory:
+    def test_write_waits_while_a_part_is_full_and_another_in_flight(self, lane: Lane, key: ObjectKey) -> None:
+        async def upload() -> None:
+            upload = open_upload(store, lane, key)
+            await write_all(upload, 2 * PART_BYTES + 1)
+            assert await asyncio.to_thread(gate.reached.wait, 10)
+            await upload.write(AUDIO[: PART_BYTES - 1])
+            assert upload.held_bytes == 3 * PART_BYTES
+            waiting = asyncio.create_task(upload.write(b"x"))
+            await turns_of_the_loop()
+            assert not waiting.done()
+            gate.open()
+            await waiting
+            await upload.finish(FRAME)
+
+        gate = Gate()
+        store = FaultyStore(MemoryStore(), before={"put_part": gate})
+        asyncio.run(upload())
+        assert stored(store, key)[-1:] == b"x"
+
+    def test_no_more_than_three_parts_and_a_block_are_held(self, lane: Lane, key: ObjectKey) -> None:
+        async def upload() -> None:
+            upload = open_upload(store, lane, key)
+            await upload.write(FRAME)
+            for _ in range(5 * PART_BYTES // 65_536):
+                await upload.write(AUDIO[:65_536])
+                held.append(upload.held_bytes)
+            await upload.finish(FRAME)
+            held.append(upload.held_bytes)
+
+        held: list[int] = []
+        store = MemoryStore()
+        asyncio.run(upload())
+        assert max(held) <= 3 * PART_BYTES + 65_536
+        assert held[-1] == 0
+
+
+def failing_once(operation: str, call: int, *, before: bool) -> dict[str, dict[str, Hook]]:
+    return {"before" if before else "after": {operation: OnCall(call, unavailable)}}
+
+
+FAULTS = [
+    (operation, call, before)
+    for operation, calls in (("begin_multipart", 1), ("put_part", 3), ("complete_multipart", 1))
+    for call in range(1, calls + 1)
+    for before in (True, False)
+]
+
+
+class TestAborting:
+    @pytest.mark.parametrize(("operation", "call", "before"), FAULTS)
+    def test_after_a_failure_nothing_is_left(
+        self, store: ObjectStore, lane: Lane, key: ObjectKey, operation: str, call: int, before: bool
+    ) -> None:
+        """Whether the operation took effect before it failed or not."""
+
+        async def upload() -> None:
+            upload = open_upload(faulty, lane, key)
+            with pytest.raises(StoreUnavailable):
+                await write_all(upload, 2 * PART_BYTES + 1000)
+                await upload.finish(FRAME)
+            await upload.abort()
+            await upload.abort()
+            assert upload.held_bytes == 0
+
+        faulty = FaultyStore(store, **failing_once(operation, call, before=before))
+        asyncio.run(upload())
+        assert left(store, key) == []
+
+    @pytest.mark.parametrize("before", [True, False])
+    def test_after_a_failed_put_nothing_is_left(
+        self, store: ObjectStore, lane: Lane, key: ObjectKey, before: bool
+    ) -> None:
+        async def upload() -> None:
+            upload = open_upload(faulty, lane, key)
+            await write_all(upload, 1000)
+            with pytest.raises(StoreUnavailable):
+                await upload.finish(FRAME)
+            await upload.abort()
+
+        faulty = FaultyStore(store, **failing_once("put", 1, before=before))
+        asyncio.run(upload())
+        assert left(store, key) == []
+
+    @pytest.mark.parametrize(
+        ("operation", "call", "size_bytes"),
+        [
+            ("put", 1, 1000),
+            ("begin_multipart", 1, 2 * PART_BYTES + 1000),
+            ("put_part", 1, 3 * PART_BYTES + 1000),
+            ("put_part", 2, 2 * PART_BYTES + 1000),
+            ("put_part", 3, 2 * PART_BYTES + 1000),
+            ("complete_multipart", 1, PART_BYTES + 1000),
+        ],
+    )
+    @pytest.mark.parametrize("hold", ["before", "after"])
+    def test_cancelled_while_the_store_is_busy_nothing_is_left(
+        self,
+        store: ObjectStore,
+        lane: Lane,
+        key: ObjectKey,
+        operation: str,
+        call: int,
+        size_bytes: int,
+        hold: str,
+    ) -> None:
+        """The busy thread cannot be stopped: it is waited for, and what it did is undone."""
+
+        async def upload(upload: StreamingUpload) -> None:
+            try:
+                await write_all(upload, size_bytes)
+                await upload.finish(FRAME)
+            finally:
+                await upload.abort()
+
+        async def cancel() -> None:
+            uploading = asyncio.create_task(upload(open_upload(faulty, lane, key)))
+            assert await asyncio.to_thread(gate.reached.wait, 10)
+            uploading.cancel()
+            await turns_of_the_loop()
+            assert not uploading.done()
+            gate.open()
+            await asyncio.wait({uploading})
+            assert uploading.cancelled()
+
+        gate = Gate()
+        faulty = FaultyStore(store, **{hold: {operation: OnCall(call, gate)}})
+        asyncio.run(cancel())
+        assert left(store, key) == []
+
+    def test_a_failed_announcement_fails_the_upload_and_leaves_nothing(
+        self, store: ObjectStore, lane: Lane, key: ObjectKey
+    ) -> None:
+        async def fail(_: UploadId) -> None:
+            raise ConnectionError("no database")
+
+        async def upload() -> None:
+            upload = open_upload(store, lane, key, fail)
+            with pytest.raises(ConnectionError):
+                await write_all(upload, 3 * PART_BYTES)
+            await upload.abort()
+
+        asyncio.run(upload())
+        assert left(store, key) == []
+
+    @pytest.mark.parametrize("size_bytes", [1000, PART_BYTES + 1])
+    def test_a_finished_object_can_be_taken_back(
+        self, store: ObjectStore, lane: Lane, key: ObjectKey, size_bytes: int
+    ) -> None:
+        async def upload() -> None:
+            upload = open_upload(store, lane, key)
+            await write_all(upload, size_bytes)
+            await upload.finish(FRAME)
+            await upload.abort()
+
+        asyncio.run(upload())
+        assert left(store, key) == []
+
+    @pytest.mark.parametrize("size_bytes", [0, PART_BYTES])
+    def test_a_store_that_was_sent_nothing_is_asked_nothing(
+        self, lane: Lane, key: ObjectKey, size_bytes: int
+    ) -> None:
+        async def upload() -> None:
+            upload = open_upload(store, lane, key)
+            if size_bytes:
+                await write_all(upload, size_bytes)
+            await upload.abort()
+            assert upload.held_bytes == 0
+
+        store = FaultyStore(MemoryStore())
+        asyncio.run(upload())
+        assert store.asked == []
+
+    @pytest.mark.parametrize("operation", ["open_uploads", "abort_multipart", "delete"])
+    def test_an_abort_that_failed_may_be_repeated(self, lane: Lane, key: ObjectKey, operation: str) -> None:
+        async def upload() -> None:
+            upload = open_upload(store, lane, key)
+            with pytest.raises(StoreUnavailable):
+                await write_all(upload, 2 * PART_BYTES + 1000)
+                await upload.finish(FRAME)
+            with pytest.raises(StoreUnavailable):
+                await upload.abort()
+            await upload.abort()
+
+        inner = MemoryStore()
+        broken = "begin_multipart" if operation == "open_uploads" else "complete_multipart"
+        store = FaultyStore(
+            inner, after={broken: OnCall(1, unavailable)}, before={operation: OnCall(1, unavailable)}
+        )
+        asyncio.run(upload())
+        assert left(inner, key) == []
+
+    def test_the_uploads_of_a_longer_key_are_left_alone(
+        self, store: ObjectStore, lane: Lane, key: ObjectKey
+    ) -> None:
+        async def upload() -> None:
+            upload = open_upload(faulty, lane, key)
+            with pytest.raises(StoreUnavailable):
+                await write_all(upload, 2 * PART_BYTES + 1000)
+            await upload.abort()
+
+        longer = ObjectKey(f"{key}.part")
+        other = OpenUpload(longer, store.begin_multipart(longer, HEADERS))
+        faulty = FaultyStore(store, **failing_once("begin_multipart", 1, before=False))
+        asyncio.run(upload())
+        assert left(store, key) == []
+        assert [*store.open_uploads(longer)] == [other]
+
+    def test_a_failed_part_is_told_to_the_next_write(self, lane: Lane, key: ObjectKey) -> None:
+        async def upload() -> None:
+            upload = open_upload(store, lane, key)
+            await write_all(upload, 2 * PART_BYTES + 1)
+            with pytest.raises(StoreUnavailable):
+                await until_it_raises(lambda: upload.write(b"x"))
+            await upload.abort()
+
+        store = FaultyStore(MemoryStore(), before={"put_part": unavailable})
+        asyncio.run(upload())
+
+
+async def turns_of_the_loop() -> None:
+    """Let every task go as far as it can without the threads."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def until_it_raises(call: Callable[[], Coroutine[None, None, None]]) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            await call()
+            await asyncio.sleep(0)

@@ -1,0 +1,121 @@
+"""An object store that fails, or waits, where a test tells it to."""
+
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from threading import Event
+from typing import TypeVar
+
+from pigwav.domain import ObjectKey
+from pigwav.errors import StoreUnavailable
+from pigwav.store.base import ObjectHeaders, ObjectStore, OpenUpload, Part, StoredObject, UploadId
+
+T = TypeVar("T")
+Hook = Callable[[], None]
+
+
+class FaultyStore:
+    """`inner`, with hooks by method name: `before` an operation takes effect, or `after` it did.
+
+    A hook that raises makes the operation fail; one that blocks (Gate) holds it. `asked` names the operations so
+    far. For `read`, `after` means after the first block.
+    """
+
+    def __init__(
+        self,
+        inner: ObjectStore,
+        *,
+        before: Mapping[str, Hook] | None = None,
+        after: Mapping[str, Hook] | None = None,
+    ) -> None:
+        self._inner = inner
+        self.before = dict(before or {})
+        self.after = dict(after or {})
+        self.asked: list[str] = []
+
+    def put(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
+        self._through("put", lambda: self._inner.put(key, body, headers))
+
+    def begin_multipart(self, key: ObjectKey, headers: ObjectHeaders) -> UploadId:
+        return self._through("begin_multipart", lambda: self._inner.begin_multipart(key, headers))
+
+    def put_part(self, key: ObjectKey, upload_id: UploadId, number: int, body: bytes) -> Part:
+        return self._through("put_part", lambda: self._inner.put_part(key, upload_id, number, body))
+
+    def complete_multipart(self, key: ObjectKey, upload_id: UploadId, parts: list[Part]) -> None:
+        self._through("complete_multipart", lambda: self._inner.complete_multipart(key, upload_id, parts))
+
+    def abort_multipart(self, key: ObjectKey, upload_id: UploadId) -> None:
+        self._through("abort_multipart", lambda: self._inner.abort_multipart(key, upload_id))
+
+    def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
+        yield from self._through("open_uploads", lambda: [*self._inner.open_uploads(key)])
+
+    def delete(self, key: ObjectKey) -> None:
+        self._through("delete", lambda: self._inner.delete(key))
+
+    def stat(self, key: ObjectKey) -> StoredObject | None:
+        return self._through("stat", lambda: self._inner.stat(key))
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        yield from self._through("list", lambda: [*self._inner.list(prefix)])
+
+    def check(self) -> None:
+        self._through("check", self._inner.check)
+
+    async def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
+        self._enter("read")
+        async for block in self._inner.read(key, start, stop):
+            yield block
+            self._leave("read")
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def _through(self, name: str, operation: Callable[[], T]) -> T:
+        self._enter(name)
+        result = operation()
+        self._leave(name)
+        return result
+
+    def _enter(self, name: str) -> None:
+        self.asked.append(name)
+        self.before.get(name, _nothing)()
+
+    def _leave(self, name: str) -> None:
+        self.after.get(name, _nothing)()
+
+
+class Gate:
+    """A hook that holds an operation in its thread until the test opens it."""
+
+    def __init__(self) -> None:
+        self.reached = Event()
+        self._opened = Event()
+
+    def __call__(self) -> None:
+        self.reached.set()
+        if not self._opened.wait(timeout=30):
+            raise TimeoutError("nobody opened the gate")
+
+    def open(self) -> None:
+        self._opened.set()
+
+
+class OnCall:
+    """A hook that does as `hook` on its n-th call, and nothing on the others."""
+
+    def __init__(self, number: int, hook: Hook) -> None:
+        self._to_go = number
+        self._hook = hook
+
+    def __call__(self) -> None:
+        self._to_go -= 1
+        if self._to_go == 0:
+            self._hook()
+
+
+def unavailable() -> None:
+    """The hook of a store that does not answer."""
+    raise StoreUnavailable
+
+
+def _nothing() -> None: ...

@@ -1,0 +1,17 @@
+"""How an error must look, whatever its cause."""
+
+import httpx2
+
+
+def assert_problem(answer: httpx2.Response, status: int, code: str) -> dict:
+    """RFC 9457, with our stable code; answers the document for a closer look."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    document = answer.json()
+    assert document["status"] == status
+    assert document["code"] == code, document
+    assert document["type"] == f"urn:pigwav:problem:{code}"
+    assert document["title"]
+    assert answer.headers.get("www-authenticate") == ('Bearer realm="pigwav"' if status == 401 else None)
+    assert ("retry-after" in answer.headers) == (status == 503)
+    return document

@@ -1,0 +1,117 @@
+"""The real `pigwav up`, as a user starts it."""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+READY = "PigWav is ready: "
+START_WITHIN_S = 90.0
+STOP_WITHIN_S = 60.0
+_OURS = ("PIGWAV_", "POSTGTRES_", "API_", "PROMETHEUS_", "PG", "AWS_")
+
+
+@dataclass(frozen=True)
+class RunningUp:
+    """`announcement`: what it wrote on standard output until it was ready. `log`: its standard error."""
+
+    url: str
+    announcement: str
+    data: Path
+    log: Path
+    process: subprocess.Popen[str]
+
+    def family(self) -> list[psutil.Process]:
+        """Every process that it started."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def child(self, name: str) -> psutil.Process:
+        """The direct child whose command line holds this."""
+        children = psutil.Process(self.process.pid).children()
+        return next(child for child in children if name in " ".join(child.cmdline()))
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(STOP_WITHIN_S)
+
+
+def plain_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Ours without any setting of PigWav's or of its drivers."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS)} | dict(extra or {})
+
+
+def up_command(data: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "pigwav", "up", "--data", str(data), *(options or ("--port", "0"))]
+
+
+@contextmanager
+def pigwav_up(
+    data: Path, *options: str, log: Path, environment: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+) -> Iterator[RunningUp]:
+    """Start it (port 0 unless `options` say else), wait until it says that it is ready, and stop it at the end."""
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            [*prefix, *up_command(data, *options)],
+            env=plain_environment(environment),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            cwd=log.parent,
+        ) as process,
+    ):
+        try:
+            announcement = _announcement(process, log)
+            url = announcement.removeprefix(READY).partition("\n")[0]
+            yield RunningUp(url, announcement, data, log, process)
+        finally:
+            _end(process)
+
+
+def _announcement(process: subprocess.Popen[str], log: Path) -> str:
+    assert process.stdout
+    give_up = time.monotonic() + START_WITHIN_S
+    text = ""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while time.monotonic() < give_up and text.count("curl") < 3:
+            if selector.select(timeout=0.5):
+                piece = os.read(process.stdout.fileno(), 65536).decode()
+                text += piece
+                assert piece, f"`pigwav up` ended with {process.wait()}: {log.read_text()}"
+    assert text.startswith(READY), f"`pigwav up` was not ready within {START_WITHIN_S} s: {text}{log.read_text()}"
+    return text
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(STOP_WITHIN_S)
+        finally:
+            process.kill()
+
+
+def gone(processes: Sequence[psutil.Process], *, within_s: float) -> bool:
+    """Whether all have ended by then; one that only waits to be reaped has ended."""
+    give_up = time.monotonic() + within_s
+    while any(_lives(process) for process in processes):
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,193 @@
+"""An upload ends in an acknowledged recording or in nothing at all."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+
+import pytest
+from factories import wav
+
+from fakes.faulty_store import FaultyStore, Gate, OnCall, unavailable
+from pigwav.domain import Recording, RecordingId, UserId
+from pigwav.errors import NotAuthenticated, PigWavError, StoreUnavailable, UploadBroken, UploadOvertaken
+from pigwav.wiring import Services
+from traces import Traces
+
+LONG_S = 300  # at 320 kb/s more than two parts
+_names = (f"uploader {n}" for n in itertools.count())
+
+
+async def blocks(body: bytes, *, then: PigWavError | None = None) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), 65536):
+        yield body[start : start + 65536]
+    if then is not None:
+        raise then
+
+
+async def new_user(services: Services) -> UserId:
+    return (await services.register_user(next(_names))).user.id
+
+
+def add(services: Services, body: bytes, *, then: PigWavError | None = None) -> tuple[UserId, Recording]:
+    async def run() -> tuple[UserId, Recording]:
+        user = await new_user(services)
+        recording = await services.add_recording(user, blocks(body, then=then), bitrate_kbps=320)
+        return user, recording
+
+    return asyncio.run(run())
+
+
+def fails(
+    services: Services, body: bytes, error: type[PigWavError], *, then: PigWavError | None = None
+) -> UserId:
+    """Expect the upload to fail so; answers whose it was."""
+
+    async def run() -> UserId:
+        user = await new_user(services)
+        with pytest.raises(error):
+            await services.add_recording(user, blocks(body, then=then), bitrate_kbps=320)
+        return user
+
+    return asyncio.run(run())
+
+
+@pytest.fixture(scope="module")
+def long_wav() -> bytes:
+    return wav(seconds=LONG_S, rate=44100, channels=1)
+
+
+def stored_bytes(services: Services, recording: Recording) -> bytes:
+    async def run() -> bytes:
+        read = await services.read_recording(recording, 0, recording.facts.size_bytes)
+        return b"".join([block async for block in read])
+
+    return asyncio.run(run())
+
+
+def test_an_acknowledged_recording_is_ready_and_its_object_complete(services: Services) -> None:
+    user, recording = add(services, wav(seconds=1))
+
+    assert Traces(services).of(user) == ["ready"]
+    assert len(stored_bytes(services, recording)) == recording.facts.size_bytes
+    assert asyncio.run(services.find_recording(recording.id, user)) == recording
+
+
+@pytest.mark.parametrize("operation", ["put"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_short_upload_that_the_store_fails_leaves_nothing(
+    services: Services, store: FaultyStore, operation: str, when: str
+) -> None:
+    getattr(store, when)[operation] = unavailable
+
+    user = fails(services, wav(seconds=1), StoreUnavailable)
+
+    assert Traces(services).of(user) == []
+    assert Traces(services).of_store(user) == []
+
+
+@pytest.mark.parametrize("operation", ["begin_multipart", "put_part", "complete_multipart"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_long_upload_that_the_store_fails_leaves_nothing(
+    services: Services, store: FaultyStore, long_wav: bytes, operation: str, when: str
+) -> None:
+    getattr(store, when)[operation] = unavailable
+
+    user = fails(services, long_wav, StoreUnavailable)
+
+    assert Traces(services).of(user) == []
+    assert Traces(services).of_store(user) == []
+
+
+def test_a_store_that_is_away_leaves_the_row_for_sweep(services: Services, store: FaultyStore) -> None:
+    store.after["put"] = store.before["delete"] = unavailable
+
+    user = fails(services, wav(seconds=1), StoreUnavailable)
+
+    assert Traces(services).of(user) == ["pending"]
+    assert len(Traces(services).of_store(user)) == 1
+
+
+def test_a_body_that_breaks_off_leaves_nothing(services: Services, long_wav: bytes) -> None:
+    for body in (wav(seconds=1), long_wav):
+        user = fails(services, body, UploadBroken, then=UploadBroken())
+
+        assert Traces(services).of(user) == []
+        assert Traces(services).of_store(user) == []
+
+
+def test_cancelling_while_a_part_is_blocked_leaves_nothing(
+    services: Services, store: FaultyStore, long_wav: bytes
+) -> None:
+    """Cancellation does not stop the thread that puts the part: clean-up must wait for it, or the part comes back."""
+    gate = Gate()
+    store.before["put_part"] = OnCall(1, gate)
+
+    async def run() -> UserId:
+        user = await new_user(services)
+        upload = asyncio.create_task(services.add_recording(user, blocks(long_wav), bitrate_kbps=320))
+        await asyncio.to_thread(gate.reached.wait)
+        upload.cancel()
+        await asyncio.sleep(0)
+        upload.cancel()
+        gate.open()
+        with pytest.raises(asyncio.CancelledError):
+            await upload
+        return user
+
+    user = asyncio.run(run())
+
+    assert Traces(services).of(user) == []
+    assert Traces(services).of_store(user) == []
+
+
+def test_an_upload_whose_lease_was_given_up_is_not_acknowledged(
+    services: Services, store: FaultyStore
+) -> None:
+    """A replica that froze past its lease wakes up: sweep has been there, so it cleans and says so."""
+
+    def lose_the_lease() -> None:
+        with services.sweep.database.begin() as db:
+            db.connection().exec_driver_sql("UPDATE recordings SET lease_until = now() - interval '1 s'")
+        services.sweep()
+
+    store.after["put"] = lose_the_lease
+
+    user = fails(services, wav(seconds=1), UploadOvertaken)
+
+    assert Traces(services).of(user) == []
+    assert Traces(services).of_store(user) == []
+
+
+def test_an_upload_of_a_user_who_is_gone_writes_nothing(services: Services, store: FaultyStore) -> None:
+    async def run() -> UserId:
+        user = await new_user(services)
+        await services.delete_user(user)
+        with pytest.raises(NotAuthenticated):
+            await services.add_recording(user, blocks(wav(seconds=1)))
+        return user
+
+    user = asyncio.run(run())
+
+    assert Traces(services).of(user) == []
+    assert "put" not in store.asked
+
+
+def test_every_upload_returns_its_place_and_memory(services: Services) -> None:
+    add(services, wav(seconds=1))
+    fails(services, wav(seconds=1), UploadBroken, then=UploadBroken())
+
+    text = services.metrics.exposition().decode()
+    assert "pigwav_upload_reserved_bytes 0.0" in text
+
+
+def test_an_object_says_what_it_is(services: Services, store: FaultyStore) -> None:
+    async def run() -> Recording:
+        user = await new_user(services)
+        return await services.add_recording(user, blocks(wav(seconds=1)), title="Запись")
+
+    recording = asyncio.run(run())
+
+    key = recording.object_key
+    assert key == f"recordings/{recording.user_id}/{recording.created_at:%Y/%m}/{recording.id}.mp3"
+    assert isinstance(recording.id, type(RecordingId(recording.id)))
+    assert store.stat(key) is not None
