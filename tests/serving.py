@@ -12,6 +12,7 @@ from pigwav.api.app import create_app
 from pigwav.settings import Settings
 from pigwav.store.base import ObjectStore
 from pigwav.wiring import Services, open_services
+from pigwav.worker.loop import working
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ def served(settings: Settings, *, store: ObjectStore | None = None) -> Iterator[
     """A uvicorn in a thread; on leaving, it stops as it would on SIGTERM."""
     with open_services(settings, store=store) as services:
         config = uvicorn.Config(
-            create_app(services),
+            create_app(services, background=working(services)),
             host="127.0.0.1",
             port=0,
             loop="uvloop",

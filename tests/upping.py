@@ -45,7 +45,9 @@ class RunningUp:
 
 def plain_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Ours without any setting of PigWav's or of its drivers."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS)} | dict(extra or {})
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS)} | dict(
+        extra or {}
+    )
 
 
 def up_command(data: Path, *options: str) -> list[str]:
@@ -54,7 +56,11 @@ def up_command(data: Path, *options: str) -> list[str]:
 
 @contextmanager
 def pigwav_up(
-    data: Path, *options: str, log: Path, environment: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+    data: Path,
+    *options: str,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = (),
 ) -> Iterator[RunningUp]:
     """Start it (port 0 unless `options` say else), wait until it says that it is ready, and stop it at the end."""
     with (
@@ -87,7 +93,9 @@ def _announcement(process: subprocess.Popen[str], log: Path) -> str:
                 piece = os.read(process.stdout.fileno(), 65536).decode()
                 text += piece
                 assert piece, f"`pigwav up` ended with {process.wait()}: {log.read_text()}"
-    assert text.startswith(READY), f"`pigwav up` was not ready within {START_WITHIN_S} s: {text}{log.read_text()}"
+    assert text.startswith(READY), (
+        f"`pigwav up` was not ready within {START_WITHIN_S} s: {text}{log.read_text()}"
+    )
     return text
 
 

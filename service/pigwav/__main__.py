@@ -1,5 +1,5 @@
 """`python -m pigwav`."""
 
-from pigwav.cli import main
+from pigwav.cli.app import main
 
 main()

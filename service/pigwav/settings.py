@@ -23,6 +23,13 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
+class LogLevel(StrEnum):
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
 def _named(*names: str) -> AliasChoices:
     return AliasChoices(*names)
 
@@ -157,7 +164,7 @@ class Settings(_Section):
         60, gt=0, description="Seconds between two sweeps of what failed uploads and deletions left."
     )
     log_format: LogFormat = Field(LogFormat.JSON, description="json or console.")
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: LogLevel = Field(LogLevel.INFO, description="DEBUG, INFO, WARNING or ERROR.")
     cpu_threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         gt=0,

@@ -7,9 +7,9 @@ from contextlib import closing
 
 import httpx2
 import pytest
-from factories import wav
 
 from accounts import Account, register
+from factories import wav
 from pigwav.settings import Settings
 from serving import ServedApi, served
 from traces import Traces

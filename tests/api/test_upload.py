@@ -6,9 +6,9 @@ from urllib.parse import unquote
 
 import httpx2
 import pytest
-from factories import wav
 
 from accounts import Account, register
+from factories import wav
 from pigwav.settings import Settings
 from problem_assertions import assert_problem
 from serving import served
@@ -98,7 +98,7 @@ def test_a_bit_rate_that_mp3_lacks_is_refused(account: Account, bitrate: str, co
 
 
 def test_a_wav_that_claims_more_than_it_holds_is_converted_and_marked(account: Account) -> None:
-    body = wav(seconds=2, rate=8000)
+    body = wav(seconds=2, rate=8000, channels=1)
 
     recording = account.upload_raw(body[: 44 + 16000]).json()
 
@@ -214,6 +214,8 @@ def test_every_wrong_user_or_token_has_the_same_answer(account: Account, strange
     for user, token in wrong_credentials(account, stranger):
         form = account.upload_form(wav(seconds=0.1), user_id=user, token=token)
         documents.append(assert_problem(form, 401, "not-authenticated"))
+        if not token:
+            continue  # there is no such header
         raw = account.http.post(
             "/records",
             params={"user": user},

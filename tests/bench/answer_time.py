@@ -1,6 +1,6 @@
 """Uploads paced like a network: how long after the last byte is the answer there?
 
-    python tests/bench/answer_time.py [MBIT_PER_S] [SECONDS ...]
+python tests/bench/answer_time.py [MBIT_PER_S] [SECONDS ...]
 """
 
 import sys
@@ -17,7 +17,8 @@ def main(mbit_per_s: float = 20, *lengths_s: float) -> None:
             upload = pigwav.upload(audio, bits_per_s=mbit_per_s * 1e6)
             paced_s = len(audio) * 8 / (mbit_per_s * 1e6)
             print(
-                f"{seconds:6.0f} s of audio at {mbit_per_s:g} Mbit/s: sent in {upload.total_s - upload.answer_s:7.2f} s "
+                f"{seconds:6.0f} s of audio at {mbit_per_s:g} Mbit/s: "
+                f"sent in {upload.total_s - upload.answer_s:7.2f} s "
                 f"(paced to {paced_s:7.2f} s), answered {upload.answer_s * 1000:6.1f} ms after the last byte "
                 f"(the bound is 250 ms)",
                 flush=True,

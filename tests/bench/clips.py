@@ -1,6 +1,6 @@
 """1-second clips from 8 clients: how many a second, and as a share of what LAME alone does on all cores?
 
-    python tests/bench/clips.py [CLIPS] [CLIENTS]
+python tests/bench/clips.py [CLIPS] [CLIENTS]
 """
 
 import os
@@ -24,7 +24,9 @@ def main(clips: int = 400, clients: int = 8) -> None:
         per_s = clips / (time.perf_counter() - began_s)
     alone_per_s = _lame_alone(audio[44:], clips)
     print(f"{clients} clients: {per_s:.1f} clips a second")
-    print(f"LAME alone on {os.cpu_count()} cores: {alone_per_s:.1f} a second; share {per_s / alone_per_s:.2f}")
+    print(
+        f"LAME alone on {os.cpu_count()} cores: {alone_per_s:.1f} a second; share {per_s / alone_per_s:.2f}"
+    )
 
 
 def _lame_alone(pcm: bytes, clips: int) -> float:

@@ -1,6 +1,6 @@
 """Downloads through PigWav against a direct GET of the same object from the same store.
 
-    python tests/bench/download_speed.py [ROUNDS]
+python tests/bench/download_speed.py [ROUNDS]
 """
 
 import http.client

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,7 +19,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
-from factories import wav_header
+
+from factories import chunk, fmt_chunk, riff
 
 RATE_HZ = 44100
 CHANNELS = 2
@@ -92,20 +94,17 @@ def answered(connection: http.client.HTTPConnection) -> dict[str, Any]:
 @contextmanager
 def running_pigwav(**environment: str) -> Iterator[RunningPigWav]:
     """`pigwav up` with an empty data folder, and a user."""
-    import os
-
     with tempfile.TemporaryDirectory(prefix="pigwav-bench-") as folder:
         command = [sys.executable, "-m", "pigwav", "up", "--port", "0", "--data", f"{folder}/data"]
-        log = Path(folder, "log").open("wb")
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ | environment
-        )
-        try:
-            yield _registered(process, Path(folder, "log"))
-        finally:
-            process.terminate()
-            process.wait()
-            log.close()
+        with Path(folder, "log").open("wb") as log:
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ | environment
+            )
+            try:
+                yield _registered(process, Path(folder, "log"))
+            finally:
+                process.terminate()
+                process.wait()
 
 
 def _registered(process: "subprocess.Popen[str]", log: Path) -> RunningPigWav:
@@ -129,8 +128,8 @@ def music(seconds: float, *, rate_hz: int = RATE_HZ, channels: int = CHANNELS, s
     pcm = array("h", bytes(2 * channels * loop))
     for channel in range(channels):
         pcm[channel::channels] = array("h", _chord(random, loop, rate_hz))
-    data = pcm.tobytes() * (samples // loop + 1)
-    return wav_header(2 * channels * samples, rate=rate_hz, channels=channels, bits=16) + data[: 2 * channels * samples]
+    data = (pcm.tobytes() * (samples // loop + 1))[: 2 * channels * samples]
+    return riff(fmt_chunk(rate=rate_hz, channels=channels) + chunk(b"data", data))
 
 
 def _chord(random: Random, samples: int, rate_hz: int) -> Iterator[int]:

@@ -1,6 +1,6 @@
 """Memory of PigWav's own processes (PSS): idle, with one upload open, with hundreds of slow ones.
 
-    python tests/bench/memory.py [SLOW_UPLOADS] [LONG_SECONDS]
+python tests/bench/memory.py [SLOW_UPLOADS] [LONG_SECONDS]
 """
 
 import sys
@@ -20,7 +20,10 @@ def main(slow: int = 500, long_s: float = 3600) -> None:
         print(f"idle: {mib(idle)}")
         for seconds in (60, long_s):
             peak = _peak_while_open(pigwav, music(seconds))
-            print(f"one upload of {seconds:g} s open: {mib(peak - idle)} over idle (the bound is 24 MiB)", flush=True)
+            print(
+                f"one upload of {seconds:g} s open: {mib(peak - idle)} over idle (the bound is 24 MiB)",
+                flush=True,
+            )
     with running_pigwav() as pigwav:
         pigwav.upload(music(5))
         _slow_ones(pigwav, slow)
@@ -52,7 +55,9 @@ def _slow_ones(pigwav: RunningPigWav, count: int) -> None:
         connections.append(connection)
     _until_quiet(pigwav)
     each = (pigwav.pss_bytes() - idle) / count
-    print(f"{count} slow uploads open, half a minute of 16 kHz mono received of each: {each / 1024:.0f} KiB each")
+    print(
+        f"{count} slow uploads open, half a minute of 16 kHz mono received of each: {each / 1024:.0f} KiB each"
+    )
     for connection in connections:
         connection.send(memoryview(audio)[half:])
     for connection in connections:

@@ -1,6 +1,6 @@
 """600 s of 44.1 kHz stereo, first byte to 201, against the bundled ffmpeg on the same file, both on one core.
 
-    python tests/bench/upload_speed.py [SECONDS] [ROUNDS]
+python tests/bench/upload_speed.py [SECONDS] [ROUNDS]
 """
 
 import os
@@ -30,7 +30,9 @@ def main(seconds: float = 600, rounds: int = 3) -> None:
             cpu_s = pigwav.cpu_s()
             upload = pigwav.upload(audio)
             rows.append((ffmpeg_s, upload.total_s, upload.total_s / ffmpeg_s, pigwav.cpu_s() - cpu_s))
-            print("ffmpeg {:6.2f} s   PigWav {:6.2f} s   ratio {:.3f}   PigWav CPU {:6.2f} s".format(*rows[-1]))
+            print(
+                "ffmpeg {:6.2f} s   PigWav {:6.2f} s   ratio {:.3f}   PigWav CPU {:6.2f} s".format(*rows[-1])
+            )
         print(f"median ratio {statistics.median(row[2] for row in rows):.3f} (the bound is 1.45)")
 
 

@@ -3,11 +3,13 @@
 import os
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
 
+from needs import miss
 from pigwav.domain import ObjectKey
 from pigwav.settings import StoreSettings
 from pigwav.store.base import ObjectStore
@@ -17,22 +19,44 @@ from pigwav.store.s3 import S3Store, open_s3
 GIVEN = ("ENDPOINT", "BUCKET", "ACCESS_KEY", "SECRET_KEY")
 
 
-def _given_settings() -> StoreSettings:
+@pytest.fixture(scope="session")
+def given_settings() -> StoreSettings:
     given = {name.lower(): os.environ.get(f"PIGWAV_TEST_S3_{name}") for name in GIVEN}
-    if all(given.values()):
-        return StoreSettings(region=os.environ.get("PIGWAV_TEST_S3_REGION", "us-east-1"), **given)
-    reason = "no S3 server is given: set " + ", ".join(f"PIGWAV_TEST_S3_{name}" for name in GIVEN)
-    if "minio" in os.environ.get("PIGWAV_REQUIRE", ""):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    if not all(given.values()):
+        miss("minio", "no S3 server is given: set " + ", ".join(f"PIGWAV_TEST_S3_{name}" for name in GIVEN))
+    return StoreSettings(region=os.environ.get("PIGWAV_TEST_S3_REGION", "us-east-1"), **given)
+
+
+@pytest.fixture(scope="session")
+def opened_embedded(s3_settings: StoreSettings) -> Iterator[S3Store]:
+    yield from _opened(s3_settings)
+
+
+@pytest.fixture(scope="session")
+def opened_given(given_settings: StoreSettings) -> Iterator[S3Store]:
+    yield from _opened(given_settings)
+
+
+def _opened(settings: StoreSettings) -> Iterator[S3Store]:
+    store = open_s3(settings, page_size=3)  # small, so that every list is a walk over pages
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["memory", "embedded", "given"])
+def store(request: pytest.FixtureRequest, prefix: str) -> Iterator[ObjectStore]:
+    """Each kind of store; what a test leaves under its prefix is removed."""
+    kind = request.param
+    opened: ObjectStore = MemoryStore() if kind == "memory" else request.getfixturevalue(f"opened_{kind}")
+    yield opened
+    _clean(opened, prefix)
 
 
 @pytest.fixture(params=["embedded", "given"])
 def s3(request: pytest.FixtureRequest) -> StoreSettings:
-    """The settings of an S3 server with a bucket."""
-    if request.param == "given":
-        return _given_settings()
-    settings: StoreSettings = request.getfixturevalue("s3_settings")
+    """The settings of an S3 server with a bucket, for what cannot be asked of a store in memory."""
+    name = "given_settings" if request.param == "given" else "s3_settings"
+    settings: StoreSettings = request.getfixturevalue(name)
     return settings
 
 
@@ -45,7 +69,7 @@ def s3_store(s3: StoreSettings, prefix: str) -> Iterator[S3Store]:
 
 
 @pytest.fixture
-def s3_client(s3: StoreSettings):
+def s3_client(s3: StoreSettings) -> Iterator[Any]:
     """boto3 itself, to see what is really there."""
     assert s3.secret_key
     client = boto3.client(
@@ -58,18 +82,6 @@ def s3_client(s3: StoreSettings):
     )
     yield client
     client.close()
-
-
-@pytest.fixture(params=["memory", "embedded", "given"])
-def store(request: pytest.FixtureRequest, prefix: str) -> Iterator[ObjectStore]:
-    if request.param == "memory":
-        yield MemoryStore()
-        return
-    settings = _given_settings() if request.param == "given" else request.getfixturevalue("s3_settings")
-    opened = open_s3(settings, page_size=3)  # small, so that every list is a walk over pages
-    yield opened
-    _clean(opened, prefix)
-    opened.close()
 
 
 def _clean(store: ObjectStore, prefix: str) -> None:

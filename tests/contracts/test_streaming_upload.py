@@ -7,13 +7,14 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
-from fakes.faulty_store import FaultyStore, Gate, Hook, OnCall, unavailable
+
+from fakes.faulty_store import FaultyStore, Gate, OnCall, unavailable
 from pigwav.domain import ObjectKey
 from pigwav.errors import ObjectChanged, StoreUnavailable
 from pigwav.lanes import Lane
 from pigwav.store.base import PART_BYTES, ObjectHeaders, ObjectStore, OpenUpload, UploadId
 from pigwav.store.memory import MemoryStore
-from pigwav.store.upload import StreamingUpload
+from pigwav.store.upload import StoredBytes, StreamingUpload
 
 FRAME = os.urandom(417)
 FINAL_FRAME = os.urandom(417)
@@ -41,6 +42,13 @@ async def write_all(upload: StreamingUpload, size_bytes: int, *, block_bytes: in
     audio = memoryview(AUDIO)[: size_bytes - len(FRAME)]
     for at in range(0, len(audio), block_bytes):
         await upload.write(bytes(audio[at : at + block_bytes]))
+
+
+async def write_and_finish(
+    upload: StreamingUpload, size_bytes: int, first_frame: bytes = FRAME
+) -> StoredBytes:
+    await write_all(upload, size_bytes)
+    return await upload.finish(first_frame)
 
 
 def stored(store: ObjectStore, key: ObjectKey) -> bytes:
@@ -205,41 +213,36 @@ class TestMemory:
         assert held[-1] == 0
 
 
-def failing_once(operation: str, call: int, *, before: bool) -> dict[str, dict[str, Hook]]:
-    return {"before" if before else "after": {operation: OnCall(call, unavailable)}}
-
-
 FAULTS = [
-    (operation, call, before)
+    (operation, call, when)
     for operation, calls in (("begin_multipart", 1), ("put_part", 3), ("complete_multipart", 1))
     for call in range(1, calls + 1)
-    for before in (True, False)
+    for when in ("before", "after")
 ]
 
 
 class TestAborting:
-    @pytest.mark.parametrize(("operation", "call", "before"), FAULTS)
+    @pytest.mark.parametrize(("operation", "call", "when"), FAULTS)
     def test_after_a_failure_nothing_is_left(
-        self, store: ObjectStore, lane: Lane, key: ObjectKey, operation: str, call: int, before: bool
+        self, store: ObjectStore, lane: Lane, key: ObjectKey, operation: str, call: int, when: str
     ) -> None:
         """Whether the operation took effect before it failed or not."""
 
         async def upload() -> None:
             upload = open_upload(faulty, lane, key)
             with pytest.raises(StoreUnavailable):
-                await write_all(upload, 2 * PART_BYTES + 1000)
-                await upload.finish(FRAME)
+                await write_and_finish(upload, 2 * PART_BYTES + 1000)
             await upload.abort()
             await upload.abort()
             assert upload.held_bytes == 0
 
-        faulty = FaultyStore(store, **failing_once(operation, call, before=before))
+        faulty = FaultyStore(store, **{when: {operation: OnCall(call, unavailable)}})
         asyncio.run(upload())
         assert left(store, key) == []
 
-    @pytest.mark.parametrize("before", [True, False])
+    @pytest.mark.parametrize("when", ["before", "after"])
     def test_after_a_failed_put_nothing_is_left(
-        self, store: ObjectStore, lane: Lane, key: ObjectKey, before: bool
+        self, store: ObjectStore, lane: Lane, key: ObjectKey, when: str
     ) -> None:
         async def upload() -> None:
             upload = open_upload(faulty, lane, key)
@@ -248,7 +251,7 @@ class TestAborting:
                 await upload.finish(FRAME)
             await upload.abort()
 
-        faulty = FaultyStore(store, **failing_once("put", 1, before=before))
+        faulty = FaultyStore(store, **{when: {"put": unavailable}})
         asyncio.run(upload())
         assert left(store, key) == []
 
@@ -346,8 +349,7 @@ class TestAborting:
         async def upload() -> None:
             upload = open_upload(store, lane, key)
             with pytest.raises(StoreUnavailable):
-                await write_all(upload, 2 * PART_BYTES + 1000)
-                await upload.finish(FRAME)
+                await write_and_finish(upload, 2 * PART_BYTES + 1000)
             with pytest.raises(StoreUnavailable):
                 await upload.abort()
             await upload.abort()
@@ -371,7 +373,7 @@ class TestAborting:
 
         longer = ObjectKey(f"{key}.part")
         other = OpenUpload(longer, store.begin_multipart(longer, HEADERS))
-        faulty = FaultyStore(store, **failing_once("begin_multipart", 1, before=False))
+        faulty = FaultyStore(store, after={"begin_multipart": unavailable})
         asyncio.run(upload())
         assert left(store, key) == []
         assert [*store.open_uploads(longer)] == [other]

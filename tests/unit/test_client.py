@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -99,10 +100,13 @@ def test_refusal_in_mid_upload_is_raised_and_not_a_broken_pipe(tmp_path: Path) -
     large = tmp_path / "large.wav"
     with large.open("wb") as file:
         file.truncate(64 * 1024 * 1024)
-    refusal = problem(401, "not-authenticated", "No.", reads_body=False)
-    with stub_service(lambda *_: refusal) as stub, PigWavClient(stub.url, 1, TOKEN) as client:
-        with pytest.raises(NotAuthenticated) as caught:
-            client.upload(large)
+    refusal = replace(problem(401, "not-authenticated", "No."), reads="never")
+    with (
+        stub_service(lambda *_: refusal) as stub,
+        PigWavClient(stub.url, 1, TOKEN) as client,
+        pytest.raises(NotAuthenticated) as caught,
+    ):
+        client.upload(large)
     assert (caught.value.status, caught.value.code) == (401, "not-authenticated")
 
 
@@ -123,18 +127,24 @@ def test_refusal_in_mid_upload_is_raised_and_not_a_broken_pipe(tmp_path: Path) -
 def test_answer_that_is_no_success_is_an_error_of_the_one_tree(
     reply: Reply, kind: type[ClientError], text: str
 ) -> None:
-    with stub_service(lambda *_: reply) as stub, PigWavClient(stub.url) as client:
-        with pytest.raises(kind, match=text.replace("(", r"\(").replace(")", r"\)")) as caught:
-            client.register("x")
+    with (
+        stub_service(lambda *_: reply) as stub,
+        PigWavClient(stub.url) as client,
+        pytest.raises(kind, match=text.replace("(", r"\(").replace(")", r"\)")) as caught,
+    ):
+        client.register("x")
     assert type(caught.value) is kind
 
 
 def test_overloaded_service_says_when_to_try_again() -> None:
     busy = problem(503, "overloaded", "Full.")
     reply = Reply(503, busy.body, {**busy.headers, "Retry-After": "5"})
-    with stub_service(lambda *_: reply) as stub, PigWavClient(stub.url) as client:
-        with pytest.raises(TryLater) as caught:
-            client.register("x")
+    with (
+        stub_service(lambda *_: reply) as stub,
+        PigWavClient(stub.url) as client,
+        pytest.raises(TryLater) as caught,
+    ):
+        client.register("x")
     assert caught.value.retry_after_s == 5
 
 
@@ -148,9 +158,12 @@ def test_address_without_a_service_is_unreachable(url: str, tmp_path: Path) -> N
 
 
 def test_upload_without_credentials_sends_nothing(wav: Path) -> None:
-    with stub_service(lambda *_: UPLOADED) as stub, PigWavClient(stub.url) as client:
-        with pytest.raises(CredentialsMissing):
-            client.upload(wav)
+    with (
+        stub_service(lambda *_: UPLOADED) as stub,
+        PigWavClient(stub.url) as client,
+        pytest.raises(CredentialsMissing),
+    ):
+        client.upload(wav)
     assert stub.received == []
 
 
@@ -161,9 +174,12 @@ def test_file_that_shrinks_while_it_is_sent_is_not_sent_as_if_whole(tmp_path: Pa
     def shrink(_done_bytes: int, _total_bytes: int | None) -> None:
         os.truncate(wav, 100_000)
 
-    with stub_service(lambda *_: UPLOADED) as stub, PigWavClient(stub.url, 1, TOKEN) as client:
-        with pytest.raises(ClientError, match="shorter"):
-            client.upload(wav, progress=shrink)
+    with (
+        stub_service(lambda *_: UPLOADED) as stub,
+        PigWavClient(stub.url, 1, TOKEN) as client,
+        pytest.raises(ClientError, match="shorter"),
+    ):
+        client.upload(wav, progress=shrink)
 
 
 def test_download_replaces_the_output_with_the_whole_file(tmp_path: Path) -> None:
@@ -199,9 +215,12 @@ def test_failed_download_leaves_the_output_as_it_was(
 
 def test_output_that_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    with stub_service(lambda *_: Reply(200, MP3, MP3_HEADERS)) as stub, PigWavClient() as client:
-        with pytest.raises(ClientError, match="not a regular file"):
-            client.download(stub.url, tmp_path / "fifo")
+    with (
+        stub_service(lambda *_: Reply(200, MP3, MP3_HEADERS)) as stub,
+        PigWavClient() as client,
+        pytest.raises(ClientError, match="not a regular file"),
+    ):
+        client.download(stub.url, tmp_path / "fifo")
     assert (tmp_path / "fifo").is_fifo()
 
 

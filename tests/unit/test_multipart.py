@@ -98,6 +98,11 @@ def test_fields_after_a_streaming_file_are_late() -> None:
     assert got == Got(WAV, "a.wav", CREDENTIALS, {"title": "x", "bitrate": "64"})
 
 
+def test_large_file_may_come_in_one_block_with_its_fields() -> None:
+    data = b"x" * (HELD_BYTES * 2)
+    assert read([body(USER, TOKEN, wav(data))]).file == data
+
+
 @pytest.mark.parametrize("size", [0, 1, HELD_BYTES])
 def test_credentials_may_follow_a_small_file(size: int) -> None:
     got = read(cut(body(USER, wav(b"x" * size), field("bitrate", "64"), TOKEN), range(0, size, 65536)))
@@ -162,6 +167,7 @@ def test_file_is_taken_without_a_name_and_unknown_parts_are_skipped() -> None:
         ('filename="../../etc/passwd"', "passwd"),
         ('filename="dir/"', None),
         (r'filename="a\"', None),
+        (r'filename="C:\talk.wav\"; size="9"', None),
         ('filename=""', None),
         ("filename*=utf-8''%D0%AF%20%D1%8F.wav", "Я я.wav"),
         ("filename=\"x.wav\"; filename*=UTF-8'ru'%D0%AF.wav", "Я.wav"),
@@ -194,6 +200,13 @@ def test_field_that_cannot_be_used_is_refused_before_and_after_the_file(field_pa
     for parts in ([USER, TOKEN, field_part, wav()], [USER, TOKEN, wav(), field_part]):
         with pytest.raises(InvalidField):
             read([body(*parts)])
+
+
+@pytest.mark.parametrize("before", [[], [field("title", "x")]])
+def test_late_field_may_not_be_there_twice(before: list[bytes]) -> None:
+    late = [field("title", "x")] * (2 - len(before))
+    with pytest.raises(InvalidField):
+        read([body(USER, TOKEN, *before, wav(), *late)])
 
 
 def test_field_takes_all_its_bytes_and_names_its_charset() -> None:

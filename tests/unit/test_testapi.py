@@ -8,7 +8,9 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -78,16 +80,31 @@ def test_upload_sends_credentials_first_and_prints_the_link(wav: Path) -> None:
     assert form_of(received) == ({"user_id": "1", "token": TOKEN}, wav.name, wav.read_bytes())
 
 
-@pytest.mark.parametrize("reads_body", [True, False])
-def test_refusal_in_mid_upload_is_shown_and_not_a_broken_pipe(tmp_path: Path, *, reads_body: bool) -> None:
-    large = tmp_path / "large.wav"
-    with large.open("wb") as file:
+@pytest.fixture
+def large_wav(tmp_path: Path) -> Path:
+    path = tmp_path / "large.wav"
+    with path.open("wb") as file:
         file.truncate(64 * 1024 * 1024)
-    refusal = problem(401, "not-authenticated", "No such token.", reads_body=reads_body)
+    return path
+
+
+@pytest.mark.parametrize("reads", ["first", "after", "never"])
+def test_refusal_of_a_large_upload_is_shown_and_not_a_broken_pipe(
+    large_wav: Path, reads: Literal["first", "after", "never"]
+) -> None:
+    refusal = replace(problem(401, "not-authenticated", "No such token."), reads=reads)
     with stub_service(lambda *_: refusal) as stub:
-        done = run("-m", "wav_upload", "-d", 1, "-t", TOKEN, "-i", large, "-a", stub.url)
+        done = run("-m", "wav_upload", "-d", 1, "-t", TOKEN, "-i", large_wav, "-a", stub.url)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "HTTP 401: No such token. [not-authenticated]\n"
+
+
+def test_upload_stops_when_the_answer_is_there(large_wav: Path) -> None:
+    refusal = replace(problem(401, "not-authenticated", "No such token."), reads="after")
+    with stub_service(lambda *_: refusal) as stub:
+        run("-m", "wav_upload", "-d", 1, "-t", TOKEN, "-i", large_wav, "-a", stub.url)
+    [drained_bytes] = stub.drained_bytes
+    assert drained_bytes < large_wav.stat().st_size
 
 
 def test_problem_is_printed_with_its_detail_and_every_validation_error() -> None:

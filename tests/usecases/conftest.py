@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from pydantic import SecretStr
 
+from databases import fresh_database
 from fakes.faulty_store import FaultyStore
-from pigwav.settings import Settings
+from pigwav.devstack import StackAddress
+from pigwav.settings import DatabaseSettings, Settings
 from pigwav.store.memory import MemoryStore
 from pigwav.wiring import Services, open_services
 
@@ -15,7 +18,13 @@ def store() -> FaultyStore:
     return FaultyStore(MemoryStore())
 
 
+@pytest.fixture(scope="session")
+def own_database(stack: StackAddress) -> DatabaseSettings:
+    """These tests look at all rows there are, so they share no database with others."""
+    return DatabaseSettings(url=SecretStr(fresh_database(stack.database_url)))
+
+
 @pytest.fixture
-def services(settings: Settings, store: FaultyStore) -> Iterator[Services]:
-    with open_services(settings, store=store) as opened:
+def services(settings: Settings, own_database: DatabaseSettings, store: FaultyStore) -> Iterator[Services]:
+    with open_services(settings.model_copy(update={"database": own_database}), store=store) as opened:
         yield opened

@@ -5,8 +5,8 @@ import itertools
 from collections.abc import AsyncIterator
 
 import pytest
-from factories import wav
 
+from factories import wav
 from fakes.faulty_store import FaultyStore, Gate, OnCall, unavailable
 from pigwav.domain import Recording, RecordingId, UserId
 from pigwav.errors import NotAuthenticated, PigWavError, StoreUnavailable, UploadBroken, UploadOvertaken

@@ -4,8 +4,8 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from factories import wav
 
+from factories import wav
 from fakes.faulty_store import FaultyStore, Gate, OnCall, unavailable
 from pigwav.domain import ObjectKey
 from pigwav.errors import StoreUnavailable

@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
-from threading import Event
 from typing import Any, Final
 
 import fastapi_offline
@@ -14,6 +13,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.types import Lifespan
 
 from pigwav.api import health, link, recordings, uploads, users
 from pigwav.api.middleware import DrainedRefusals, RequestLog, SafeHeaders
@@ -21,20 +21,22 @@ from pigwav.api.openapi import describe_errors
 from pigwav.api.problems import add_handlers
 from pigwav.telemetry.logs import log
 from pigwav.wiring import Services
-from pigwav.worker.loop import sweep_for_ever
 
 _CLEAN_UP_S: Final = 10.0
 _ASSETS: Final = Path(fastapi_offline.__file__).parent / "static"
 
 
-def create_app(services: Services) -> FastAPI:
-    """The API over open services; the caller closes them after the app has shut down."""
+def create_app(services: Services, *, background: AbstractAsyncContextManager[None]) -> FastAPI:
+    """The API over open services; the caller closes them after the app has shut down.
+
+    `background` is entered at start-up and left when the last upload has ended.
+    """
     app = FastAPI(
         title="PigWav",
         summary="Recordings in, MP3 out, on your own object storage.",
         version=version("pigwav"),
         root_path=services.settings.http.root_path,
-        lifespan=_lifespan,
+        lifespan=_lifespan(services, background),
         docs_url=None,
         redoc_url=None,
     )
@@ -47,23 +49,19 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
-@asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    services: Services = app.state.services
-    stopping = Event()
-    loops = [
-        asyncio.create_task(services.leases.keep(), name="leases"),
-        asyncio.create_task(sweep_for_ever(services, stopping), name="sweep"),
-    ]
-    try:
-        yield
-    finally:
-        services.open_uploads.close()
-        stopping.set()
-        await _cleaned_up(services)
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
+def _lifespan(services: Services, background: AbstractAsyncContextManager[None]) -> Lifespan[FastAPI]:
+    """Background work outlives the last upload: it keeps that upload's lease."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - Starlette's signature
+        async with background:
+            try:
+                yield
+            finally:
+                services.open_uploads.close()
+                await _cleaned_up(services)
+
+    return lifespan
 
 
 async def _cleaned_up(services: Services) -> None:

@@ -7,7 +7,7 @@ from pigwav.audio.info import blank_frame, info_frame, info_frame_bytes
 from pigwav.audio.mp3 import LOW_RATE_HZ, Mp3Format, Mp3Shape, bit_rates_kbps, check_bit_rate
 from pigwav.audio.pcm import PcmFormat
 from pigwav.audio.wav import WavHeader
-from pigwav.errors import AudioTooLong
+from pigwav.errors import AudioTooLong, NoAudio
 from pigwav.settings import EncoderSettings
 
 
@@ -30,7 +30,9 @@ class Plan:
         max_duration_s: int,
         bitrate_kbps: int | None = None,
     ) -> Self:
-        """`bitrate_kbps` None: as the settings say. Raises AudioTooLong and UnsupportedBitRate."""
+        """`bitrate_kbps` None: as the settings say. Raises NoAudio, AudioTooLong and UnsupportedBitRate."""
+        if header.declared_samples == 0:
+            raise NoAudio
         seconds = (header.declared_samples or 0) / header.format.sample_rate_hz
         if seconds > max_duration_s:
             raise AudioTooLong(
@@ -64,7 +66,7 @@ class Plan:
     def predicted(self) -> Mp3Shape | None:
         """What the MP3 will be if the WAV holds what it promises; None where it does not say its length."""
         declared = self.header.declared_samples
-        if not declared:
+        if declared is None:
             return None
         return Mp3Shape.of(self.pcm.samples_of(self.header.format, declared), self.mp3)
 

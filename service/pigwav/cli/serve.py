@@ -21,18 +21,19 @@ def serve(
     import uvicorn  # noqa: PLC0415 - the base install has no server
 
     from pigwav.api.app import create_app  # noqa: PLC0415
-    from pigwav.settings import read_settings  # noqa: PLC0415
+    from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415
     from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
     from pigwav.wiring import open_services  # noqa: PLC0415
+    from pigwav.worker.loop import working  # noqa: PLC0415
 
     settings = read_settings()
-    configure_logging(settings)
+    configure_logging(as_json=settings.log_format is LogFormat.JSON, level=settings.log_level)
     listening = socket.socket(fileno=fd) if fd is not None else _listen(host, port)
     with open_services(settings) as services:
         trusted = settings.http.trusted_proxies
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(services),
+                create_app(services, background=working(services)),
                 loop="uvloop",
                 http="httptools",
                 ws="none",

@@ -20,11 +20,11 @@ def up(
 ) -> None:
     """Start the API and, where neither a database nor an object store is configured, a Postgres and an S3 server."""
     from pigwav.devstack.supervisor import Up  # noqa: PLC0415 - the base install has no server
-    from pigwav.settings import read_settings  # noqa: PLC0415
+    from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415
     from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
 
     settings = read_settings()
-    configure_logging(settings)
+    configure_logging(as_json=settings.log_format is LogFormat.JSON, level=settings.log_level)
     Up(settings, host, port, data, workers, on_ready=_tell_ready, on_stop=_tell_stopping).run()
 
 

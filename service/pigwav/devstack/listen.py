@@ -20,7 +20,7 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except socket.gaierror as error:
         raise AddressInUse(f"Cannot listen on {host}: {error.strerror}.") from error
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise AddressInUse(f"Cannot listen on {host} port {port}: {_reason(error)}.") from error
 
 
@@ -35,9 +35,7 @@ def reachable_url_of(listening: socket.socket) -> str:
     return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
-def _reason(error: OSError | OverflowError) -> str:
-    if isinstance(error, OverflowError):
-        return "there is no such port"
+def _reason(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return "another program has it; choose another with --port"
     # create_server adds the address to the message, in the form of a tuple

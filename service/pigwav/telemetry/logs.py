@@ -5,19 +5,17 @@ import sys
 
 import structlog
 
-from pigwav.settings import LogFormat, Settings
-
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("pigwav")
 
 
-def configure_logging(settings: Settings) -> None:
-    """Send our events and those of every library through one formatter."""
+def configure_logging(*, as_json: bool, level: str) -> None:
+    """Send our events and those of every library through one formatter. `level`: DEBUG, INFO, WARNING or ERROR."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info if settings.log_format is LogFormat.JSON else _unchanged,
+        *([structlog.processors.format_exc_info] if as_json else []),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -29,24 +27,19 @@ def configure_logging(settings: Settings) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(settings)],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _renderer(as_json=as_json),
+            ],
         )
     )
-    logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+    logging.basicConfig(handlers=[handler], level=level, force=True)
     for talkative in ("botocore", "boto3", "urllib3", "alembic", "s3transfer"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").disabled = True  # it would write links; api.middleware logs requests
 
 
-def _renderer(settings: Settings) -> structlog.types.Processor:
-    if settings.log_format is LogFormat.JSON:
+def _renderer(*, as_json: bool) -> structlog.types.Processor:
+    if as_json:
         return structlog.processors.JSONRenderer(ensure_ascii=False)
     return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-
-
-def _unchanged(
-    logger: structlog.types.WrappedLogger,  # noqa: ARG001 - the signature of a structlog processor
-    name: str,  # noqa: ARG001
-    event: structlog.types.EventDict,
-) -> structlog.types.EventDict:
-    return event

@@ -1,0 +1,20 @@
+"""Databases of the tests' own on the session's Postgres."""
+
+from uuid import uuid4
+
+from sqlalchemy import create_engine
+
+from pigwav.db.migrate import upgrade
+from pigwav.db.session import driver_url
+
+
+def fresh_database(url: str) -> str:
+    """A new database beside that of `url`, with the schema; the session's Postgres takes it along at its end."""
+    name = f"test_{uuid4().hex}"
+    engine = create_engine(driver_url(url), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+    engine.dispose()
+    new = driver_url(url).set(database=name).render_as_string(hide_password=False)
+    upgrade(new)
+    return new

@@ -1,0 +1,228 @@
+"""Child processes: started, restarted, stopped, and gone with us."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pigwav.devstack.part import Part, Program
+from pigwav.devstack.remains import Remains
+from pigwav.devstack.waiting import Sleeper, StopRequested
+from pigwav.devstack.watch import Watch
+from pigwav.errors import PartFailed
+from upping import gone
+
+IGNORES_SIGTERM = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
+
+
+@dataclass
+class Impatient(Sleeper):
+    """Somebody who asks to stop at these waits."""
+
+    at: list[int] = field(default_factory=list)
+    waits: int = 0
+
+    def wait(self, seconds: float) -> None:
+        self.waits += 1
+        self.stops = sum(1 for number in self.at if number <= self.waits)
+        super().wait(seconds)
+
+
+def program(tmp_path: Path, script: str, **more: object) -> Program:
+    settings: dict = {"stop_by": ((signal.SIGTERM, 10), (signal.SIGKILL, 10))} | more
+    return Program(
+        "The part", ["/bin/sh", "-c", script], dict(os.environ), log=tmp_path / "part.log", **settings
+    )
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Watch]:
+    watch = Watch(Remains(tmp_path / "children.json"), Sleeper())
+    yield watch
+    watch.stop()
+
+
+def logged(tmp_path: Path, times: int):
+    """Whether the part has said `ready` so often."""
+    return lambda: (tmp_path / "part.log").read_text().count("ready") == times
+
+
+def test_a_part_that_dies_is_started_again(tmp_path: Path, watch: Watch):
+    part = Part(program(tmp_path, "echo ready; exec sleep 60"))
+    watch.start(part)
+    watch.until(logged(tmp_path, 1), what="it", within_s=10)
+    first = part.pid
+    os.kill(first, signal.SIGKILL)
+    watch.until(logged(tmp_path, 2), what="it", within_s=10)
+    assert part.is_running
+    assert part.pid != first
+
+
+def test_the_dead_are_told_of_once(tmp_path: Path, watch: Watch):
+    part = Part(program(tmp_path, "echo ready; exec sleep 60"))
+    dead: list[int | None] = []
+    watch.start(part, lambda part: dead.append(part.pid))
+    first = part.pid
+    os.kill(first, signal.SIGKILL)
+    watch.until(logged(tmp_path, 1), what="it", within_s=10)
+    assert dead == [first]
+
+
+def test_a_part_that_keeps_dying_ends_the_whole_with_its_last_words(tmp_path: Path, watch: Watch):
+    watch.start(Part(program(tmp_path, "echo the disk is on fire; exit 7")))
+    with pytest.raises(PartFailed) as failed:
+        watch.until(lambda: False, what="it", within_s=60)
+    assert "The part ended with exit code 7" in str(failed.value)
+    assert "the disk is on fire" in str(failed.value)
+    assert "\n" not in str(failed.value)
+
+
+def test_a_part_that_is_never_ready_is_not_waited_for_without_end(tmp_path: Path, watch: Watch):
+    watch.start(Part(program(tmp_path, "exec sleep 60")))
+    with pytest.raises(PartFailed, match="It was not ready within 0 s"):
+        watch.until(lambda: False, what="It", within_s=0.1)
+
+
+def test_a_program_that_is_not_there_is_named(tmp_path: Path, watch: Watch):
+    missing = Program("The part", ["/no/such/program"], {}, ((signal.SIGKILL, 5),), log=tmp_path / "part.log")
+    watch.start(Part(missing))
+    with pytest.raises(PartFailed, match="exit code 126: cannot start /no/such/program"):
+        watch.until(lambda: False, what="it", within_s=60)
+
+
+def test_who_does_not_hear_sigterm_is_killed(tmp_path: Path):
+    watch = Watch(Remains(tmp_path / "children.json"), Sleeper())
+    part = Part(program(tmp_path, IGNORES_SIGTERM, stop_by=((signal.SIGTERM, 0.2), (signal.SIGKILL, 10))))
+    watch.start(part)
+    watch.until(logged(tmp_path, 1), what="it", within_s=10)
+    watch.stop()
+    assert part.exit_code == -signal.SIGKILL
+
+
+def test_a_second_request_to_stop_hurries(tmp_path: Path):
+    waiter = Impatient()
+    watch = Watch(Remains(tmp_path / "children.json"), waiter)
+    part = Part(program(tmp_path, IGNORES_SIGTERM, stop_by=((signal.SIGTERM, 3600), (signal.SIGKILL, 10))))
+    watch.start(part)
+    watch.until(logged(tmp_path, 1), what="it", within_s=10)
+    waiter.at = [waiter.waits + 3]
+    watch.stop()
+    assert part.exit_code == -signal.SIGKILL
+
+
+def test_a_request_to_stop_ends_every_wait(tmp_path: Path):
+    watch = Watch(Remains(tmp_path / "children.json"), Impatient(at=[3]))
+    with pytest.raises(StopRequested):
+        watch.until(lambda: False, what="it", within_s=3600)
+
+
+def test_a_program_that_runs_to_its_end_is_stopped_on_request(tmp_path: Path):
+    watch = Watch(Remains(tmp_path / "children.json"), Impatient(at=[3]))
+    part = Part(program(tmp_path, "exec sleep 600"))
+    with pytest.raises(StopRequested):
+        watch.run(part)
+    assert part.exit_code == -signal.SIGTERM
+
+
+def test_litter_is_removed_before_a_start_and_after_the_stop(tmp_path: Path, watch: Watch):
+    (tmp_path / "litter").touch()
+    script = "test -e litter && echo stale; touch litter; echo ready; exec sleep 60"
+    watch.start(Part(program(tmp_path, script, folder=tmp_path, litter=(tmp_path / "litter",))))
+    watch.until(logged(tmp_path, 1), what="it", within_s=10)
+    assert "stale" not in (tmp_path / "part.log").read_text()
+    watch.stop()
+    assert not (tmp_path / "litter").exists()
+
+
+def test_a_child_finds_the_signals_that_python_ignores_as_programs_expect_them(tmp_path: Path, watch: Watch):
+    """With SIGPIPE ignored, a program would write to a closed pipe for ever."""
+    part = Part(program(tmp_path, "grep SigIgn /proc/self/status; echo ready"))
+    if sys.platform != "linux":
+        pytest.skip("reads /proc")
+    watch.run(part)
+    ignored = int((tmp_path / "part.log").read_text().split()[1], 16)
+    assert not ignored & (1 << (signal.SIGPIPE - 1))
+    assert not ignored & (1 << (signal.SIGXFSZ - 1))
+
+
+def test_a_child_gets_the_descriptors_named_and_no_other(tmp_path: Path, watch: Watch):
+    read, write = os.pipe()
+    os.set_inheritable(read, True)  # noqa: FBT003 - positional only
+    try:
+        watch.run(
+            Part(
+                program(
+                    tmp_path,
+                    f"echo said > /dev/fd/{write}; ls /dev/fd > fds",
+                    folder=tmp_path,
+                    inherits=(write,),
+                )
+            )
+        )
+        assert os.read(read, 10) == b"said\n"
+        assert str(read) not in (tmp_path / "fds").read_text().split()
+    finally:
+        os.close(read)
+        os.close(write)
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from pigwav.devstack.part import Part, Program
+part = Part(Program("p", ["/bin/sleep", "600"], {}, ((signal.SIGKILL, 5),), log=pathlib.Path(sys.argv[1])))
+part.start()
+print(part.pid, flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_a_child_does_not_outlive_a_parent_that_is_killed(tmp_path: Path):
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path / "log")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.stdout
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    assert gone([child], within_s=2)
+
+
+def test_what_a_killed_predecessor_left_is_ended_and_tidied(tmp_path: Path):
+    with subprocess.Popen(["sleep", "600"]) as orphan:
+        left = Program(
+            "p", ["sleep", "600"], {}, (), litter=(tmp_path / "socket",), temporary=tmp_path / "folder"
+        )
+        (tmp_path / "socket").touch()
+        (tmp_path / "folder").mkdir()
+        remains = Remains(tmp_path / "children.json")
+        remains.record([as_if_running(left, orphan.pid)])
+        remains.clear(Sleeper())
+        assert orphan.wait(5) == -signal.SIGKILL
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_program_with_a_recorded_pid_is_left_alone(tmp_path: Path):
+    with subprocess.Popen(["sleep", "600"]) as stranger:
+        remains = Remains(tmp_path / "children.json")
+        remains.record([as_if_running(Program("p", ["weed", "mini"], {}, ()), stranger.pid)])
+        remains.clear(Sleeper())
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def as_if_running(program: Program, pid: int) -> Part:
+    class Running(Part):
+        @property
+        def pid(self) -> int:
+            return pid
+
+    return Running(program)
