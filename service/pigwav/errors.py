@@ -6,10 +6,11 @@ PigWavError
 │   ├── UnsupportedCodec  UnsupportedSampleRate  UnsupportedChannels
 │   └── HeaderTooLong  AudioTooLong  UndecodableAudio
 ├── BadRequest                  the caller can mend the request
-│   ├── MalformedMultipart  CredentialsFirst  FieldsFirst  FileMissing  InvalidField
-│   └── UnsupportedBitRate  UnsupportedMediaType
+│   ├── MalformedMultipart  CredentialsFirst  FieldsFirst  FileMissing
+│   └── InvalidRequest  InvalidField  UnsupportedBitRate  UnsupportedMediaType
 ├── Refused                     well-formed, and still no
 │   ├── NotAuthenticated  RegistrationClosed  NameTaken  RecordingNotFound
+│   ├── PreconditionFailed  RangeNotSatisfiable
 │   ├── UploadTooLarge  UploadIdle  UploadBroken  UploadOvertaken
 │   └── Overloaded  ShuttingDown
 ├── Unavailable                 a part that we stand on does not answer
@@ -141,6 +142,12 @@ class FileMissing(BadRequest):
     code = "file-missing"
 
 
+class InvalidRequest(BadRequest):
+    """The request does not fit the contract."""
+
+    code = "invalid-request"
+
+
 class InvalidField(BadRequest):
     """A field has a value that cannot be used."""
 
@@ -185,6 +192,18 @@ class RecordingNotFound(Refused):
     """There is no such recording of this user."""
 
     code = "recording-not-found"
+
+
+class PreconditionFailed(Refused):
+    """The recording is not the one that the request's conditions name."""
+
+    code = "precondition-failed"
+
+
+class RangeNotSatisfiable(Refused):
+    """The recording ends before the range begins."""
+
+    code = "range-not-satisfiable"
 
 
 class UploadTooLarge(Refused):

@@ -301,6 +301,28 @@ class TestAborting:
         asyncio.run(cancel())
         assert left(store, key) == []
 
+    @pytest.mark.parametrize(
+        ("operation", "size_bytes"), [("begin_multipart", PART_BYTES + 1), ("put_part", 2 * PART_BYTES + 1)]
+    )
+    @pytest.mark.parametrize("hold", ["before", "after"])
+    def test_aborted_while_the_store_is_busy_and_the_writer_idle_nothing_is_left(
+        self, store: ObjectStore, lane: Lane, key: ObjectKey, operation: str, size_bytes: int, hold: str
+    ) -> None:
+        async def upload() -> None:
+            upload = open_upload(faulty, lane, key)
+            await write_all(upload, size_bytes)
+            assert await asyncio.to_thread(gate.reached.wait, 10)
+            aborting = asyncio.create_task(upload.abort())
+            await turns_of_the_loop()
+            assert not aborting.done()
+            gate.open()
+            await aborting
+
+        gate = Gate()
+        faulty = FaultyStore(store, **{hold: {operation: gate}})
+        asyncio.run(upload())
+        assert left(store, key) == []
+
     def test_a_failed_announcement_fails_the_upload_and_leaves_nothing(
         self, store: ObjectStore, lane: Lane, key: ObjectKey
     ) -> None:

@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Final
 
 from starlette.types import Receive
 
 from pigwav.errors import UploadBroken, UploadIdle, UploadTooLarge
 from pigwav.settings import UploadLimits
+
+BODY_ERRORS: Final = (UploadBroken, UploadIdle, UploadTooLarge)
+"""What reading any body may raise."""
 
 
 async def body_blocks(receive: Receive, limits: UploadLimits) -> AsyncGenerator[bytes]:

@@ -6,6 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pigwav.api.deps import ServicesDep
 from pigwav.api.openapi import problems
 from pigwav.api.schemas import StatusOut
+from pigwav.errors import DatabaseUnavailable, StoreUnavailable
 
 router = APIRouter(tags=["operations"])
 
@@ -16,7 +17,7 @@ async def alive() -> StatusOut:
     return StatusOut(status="ok")
 
 
-@router.get("/readyz", responses=problems(503))
+@router.get("/readyz", responses=problems(DatabaseUnavailable, StoreUnavailable))
 async def ready(services: ServicesDep) -> StatusOut:
     """The database (with this release's schema) and the object store can be reached: a recording could be taken."""
     await services.check_ready()

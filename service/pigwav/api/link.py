@@ -12,14 +12,23 @@ from pigwav.api.conditional import Answer, Conditions
 from pigwav.api.deps import ServicesDep
 from pigwav.api.headers import content_disposition, etag, http_date, repr_digest
 from pigwav.api.openapi import problems
-from pigwav.api.problems import problem
+from pigwav.api.problems import answer_for
 from pigwav.domain import Recording, RecordingId, UserId
+from pigwav.errors import (
+    InvalidRequest,
+    PreconditionFailed,
+    RangeNotSatisfiable,
+    RecordingNotFound,
+    Unavailable,
+)
 from pigwav.ranges import Part, Unsatisfiable, Whole, select
 from pigwav.wiring import Services
 
 router = APIRouter(tags=["link"])
 
 MP3: Final = "audio/mpeg"
+
+_WITH_EXTENSION: Final = "/record/{recording_id}.mp3"
 
 UserQuery = Annotated[int, Query(ge=1, le=2**63 - 1, description="The owner's user id.")]
 
@@ -28,13 +37,12 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The whole MP3.", **_AUDIO},
     206: {"description": "The bytes that Range asked for.", **_AUDIO},
     304: {"description": "The client has these bytes."},
-    **problems(404, 412, 416, 422, 500, 503),
+    **problems(RecordingNotFound, PreconditionFailed, RangeNotSatisfiable, InvalidRequest, Unavailable),
 }
 
 
-@router.api_route(
-    "/record", methods=["GET", "HEAD"], response_class=Response, responses=_ANSWERS, operation_id="play"
-)
+@router.head("/record", response_class=Response, responses=_ANSWERS, operation_id="head")
+@router.get("/record", response_class=Response, responses=_ANSWERS, operation_id="play")
 async def play(
     request: Request,
     services: ServicesDep,
@@ -45,13 +53,8 @@ async def play(
     return await _answer(request, services, RecordingId(recording_id), UserId(user))
 
 
-@router.api_route(
-    "/record/{recording_id}.mp3",
-    methods=["GET", "HEAD"],
-    response_class=Response,
-    responses=_ANSWERS,
-    operation_id="play_mp3",
-)
+@router.head(_WITH_EXTENSION, response_class=Response, responses=_ANSWERS, operation_id="head_mp3")
+@router.get(_WITH_EXTENSION, response_class=Response, responses=_ANSWERS, operation_id="play_mp3")
 async def play_mp3(
     request: Request,
     services: ServicesDep,
@@ -70,7 +73,7 @@ async def _answer(request: Request, services: Services, recording_id: RecordingI
         case Answer.NOT_MODIFIED:
             return Response(status_code=304, headers=_without_body(headers))
         case Answer.PRECONDITION_FAILED:
-            return problem(412, "precondition-failed", "The recording is not the one that was asked for.")
+            raise PreconditionFailed
         case Answer.WHOLE:
             return await _send(request, services, recording, Whole())
         case Answer.RANGE:
@@ -84,7 +87,7 @@ async def _send(
     size_bytes = recording.facts.size_bytes
     headers = _headers(recording)
     if isinstance(selection, Unsatisfiable):
-        answer = problem(416, "range-not-satisfiable", "The recording ends before the range begins.")
+        answer = answer_for(RangeNotSatisfiable())
         answer.headers["Content-Range"] = selection.content_range(size_bytes)
         return answer
     part = Part(0, size_bytes) if isinstance(selection, Whole) else selection

@@ -1,6 +1,7 @@
 """What the OpenAPI document says of errors."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -9,28 +10,36 @@ from pigwav.api.schemas import ProblemOut
 from pigwav.errors import PigWavError
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Declare that a route answers these statuses as problem documents."""
-    return {status: _declared(status) for status in statuses}
+def problems(*kinds: type[PigWavError]) -> dict[int | str, dict[str, Any]]:
+    """Declare what a route may raise, a branch of the error tree or a single error each."""
+    codes: dict[int, set[str]] = defaultdict(set)
+    for kind in kinds:
+        for leaf in leaves(kind):
+            codes[status_of(leaf)].add(leaf.code)
+    return {status: _declared(status, codes[status]) for status in sorted(codes)}
 
 
-def codes(status: int) -> list[str]:
-    """The stable codes that errors of this status carry."""
-    return sorted(kind.code for kind in every_error() if status_of(kind) == status)
-
-
-def every_error(root: type[PigWavError] = PigWavError) -> Iterable[type[PigWavError]]:
-    """The leaves of the error tree: the errors that are raised."""
-    children = root.__subclasses__()
+def leaves(kind: type[PigWavError] = PigWavError) -> Iterator[type[PigWavError]]:
+    """The errors that are raised: the ends of the tree."""
+    children = kind.__subclasses__()
     if not children:
-        yield root
+        yield kind
     for child in children:
-        yield from every_error(child)
+        yield from leaves(child)
 
 
-def _declared(status: int) -> dict[str, Any]:
+def describe_errors(document: dict[str, Any]) -> dict[str, Any]:
+    """Add the problem schema, and to every operation the answer that a bug of ours would give."""
+    document["components"].setdefault("schemas", {})["ProblemOut"] = ProblemOut.model_json_schema()
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation["responses"].setdefault("500", _declared(500, {"internal-error"}))
+    return document
+
+
+def _declared(status: int, codes: set[str]) -> dict[str, Any]:
     return {
-        "description": f"{HTTPStatus(status).phrase}: {', '.join(codes(status)) or 'see `code`'}",
+        "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in sorted(codes))}",
         "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
         "headers": _declared_headers(status),
     }
@@ -43,12 +52,3 @@ def _declared_headers(status: int) -> dict[str, Any]:
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return {"Retry-After": text | {"description": f"{RETRY_AFTER_S} (seconds)"}}
     return {}
-
-
-def describe_errors(document: dict[str, Any]) -> dict[str, Any]:
-    """Add the problem schema, and to every operation the answer that a bug of ours would give."""
-    document["components"].setdefault("schemas", {})["ProblemOut"] = ProblemOut.model_json_schema()
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            operation["responses"].setdefault("500", _declared(500))
-    return document

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from pigwav import errors
-from pigwav.errors import PigWavError
+from pigwav.errors import InvalidRequest, PigWavError
 from pigwav.telemetry.logs import log
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -23,10 +23,12 @@ STATUS: Final[Mapping[type[PigWavError], int]] = {
     errors.RecordingNotFound: 404,
     errors.UploadIdle: 408,
     errors.NameTaken: 409,
+    errors.PreconditionFailed: 412,
     errors.UploadTooLarge: 413,
     errors.NotAWav: 415,
     errors.UnsupportedContainer: 415,
     errors.UnsupportedMediaType: 415,
+    errors.RangeNotSatisfiable: 416,
     errors.BadAudio: 422,
     errors.BadRequest: 422,
     errors.ObjectMissing: 500,
@@ -53,12 +55,12 @@ def problem(status: int, code: str, title: str, detail: str | None = None, **mor
     return Problem(document | more, status, headers=_headers(status))
 
 
-def answer_for(error: PigWavError) -> Problem:
+def answer_for(error: PigWavError, **more: Any) -> Problem:
     status = status_of(type(error))
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return problem(status, *_INTERNAL)
     detail = None if status >= HTTPStatus.INTERNAL_SERVER_ERROR else str(error)
-    return problem(status, error.code, error.title(), detail)
+    return problem(status, error.code, error.title(), detail, **more)
 
 
 def status_of(kind: type[PigWavError]) -> int:
@@ -83,16 +85,28 @@ async def _named(request: Request, error: Exception) -> Response:  # noqa: ARG00
 async def _invalid(request: Request, error: Exception) -> Response:  # noqa: ARG001
     assert isinstance(error, RequestValidationError)  # noqa: S101
     found = [{"at": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
-    detail = "; ".join(f"{e['at']}: {e['message']}" for e in found)
-    return problem(422, "invalid-request", "The request does not fit the contract.", detail, errors=found)
+    invalid = InvalidRequest("; ".join(f"{e['at']}: {e['message']}" for e in found))
+    return answer_for(invalid, errors=found)
 
 
-async def _http(request: Request, error: Exception) -> Response:  # noqa: ARG001
+async def _http(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses: no such route, no such method, a body that is no JSON."""
     assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return await _named(request, InvalidRequest(str(error.detail)))
     phrase = HTTPStatus(error.status_code).phrase
-    answer = problem(error.status_code, phrase.lower().replace(" ", "-"), phrase, str(error.detail))
+    answer = problem(error.status_code, phrase.lower().replace(" ", "-"), phrase)
     answer.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = _allowed(request) or answer.headers["Allow"]
     return answer
+
+
+def _allowed(request: Request) -> str:
+    """All methods of this path: the framework names only those of the first of its routes (RFC 9110 15.5.6)."""
+    path = getattr(request.scope.get("route"), "path", "")
+    operations = request.app.openapi()["paths"].get(path, {})
+    return ", ".join(sorted(method.upper() for method in operations))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:  # noqa: ARG001

@@ -3,7 +3,7 @@
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -12,15 +12,24 @@ from pigwav.api.deps import CallerDep, ServicesDep, link
 from pigwav.api.openapi import problems
 from pigwav.api.schemas import RecordingOut, RecordingsOut, TitleIn
 from pigwav.domain import RecordingId
-from pigwav.errors import InvalidField
+from pigwav.errors import (
+    DatabaseUnavailable,
+    InvalidField,
+    InvalidRequest,
+    NotAuthenticated,
+    RecordingNotFound,
+)
 
 router = APIRouter(tags=["recordings"], prefix="/records")
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_OF_ONE: Final = problems(
+    NotAuthenticated, RecordingNotFound, InvalidRequest, InvalidField, DatabaseUnavailable
+)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
-@router.get("", responses=problems(401, 422, 503))
+@router.get("", responses=problems(NotAuthenticated, InvalidRequest, InvalidField, DatabaseUnavailable))
 async def list_recordings(
     request: Request,
     caller: CallerDep,
@@ -36,7 +45,7 @@ async def list_recordings(
     return RecordingsOut(items=items, next=_cursor(*page.next) if page.next else None)
 
 
-@router.get("/{recording_id}", responses=problems(401, 404, 422, 503))
+@router.get("/{recording_id}", responses=_OF_ONE)
 async def show_recording(
     request: Request, recording_id: UUID, caller: CallerDep, services: ServicesDep
 ) -> RecordingOut:
@@ -45,7 +54,7 @@ async def show_recording(
     return RecordingOut.of(recording, link(request, recording))
 
 
-@router.patch("/{recording_id}", responses=problems(401, 404, 422, 503))
+@router.patch("/{recording_id}", responses=_OF_ONE)
 async def rename_recording(
     request: Request,
     recording_id: UUID,
@@ -58,7 +67,7 @@ async def rename_recording(
     return RecordingOut.of(recording, link(request, recording))
 
 
-@router.delete("/{recording_id}", status_code=204, responses=problems(401, 404, 422, 503))
+@router.delete("/{recording_id}", status_code=204, responses=_OF_ONE)
 async def delete_recording(recording_id: UUID, caller: CallerDep, services: ServicesDep) -> None:
     """Delete a recording: its link answers 404 from now on, its bytes go within minutes."""
     await services.delete_recording(RecordingId(recording_id), caller.id)

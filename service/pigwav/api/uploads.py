@@ -8,13 +8,25 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from pigwav.api.body import body_blocks, too_large
+from pigwav.api.body import BODY_ERRORS, body_blocks, too_large
 from pigwav.api.deps import BearerDep, ServicesDep, link
 from pigwav.api.multipart import UploadForm
 from pigwav.api.openapi import problems
 from pigwav.api.schemas import EXAMPLE_TOKEN, RecordingOut
 from pigwav.domain import Recording, User
-from pigwav.errors import FieldsFirst, InvalidField, PigWavError, UnsupportedMediaType
+from pigwav.errors import (
+    BadAudio,
+    BadRequest,
+    FieldsFirst,
+    InvalidField,
+    NotAuthenticated,
+    Overloaded,
+    PigWavError,
+    ShuttingDown,
+    Unavailable,
+    UnsupportedMediaType,
+    UploadOvertaken,
+)
 from pigwav.usecases.rename_recording import title_from
 from pigwav.wiring import Services
 
@@ -68,7 +80,16 @@ class Incoming:
     status_code=201,
     openapi_extra=_UPLOAD,
     responses={
-        **problems(400, 401, 408, 413, 415, 422, 503),
+        **problems(
+            BadAudio,
+            BadRequest,
+            *BODY_ERRORS,
+            NotAuthenticated,
+            Overloaded,
+            ShuttingDown,
+            UploadOvertaken,
+            Unavailable,
+        ),
         201: {"headers": {"Location": {"schema": {"type": "string"}, "description": "The link."}}},
     },
 )

@@ -7,11 +7,19 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from pigwav.api.body import small_body
+from pigwav.api.body import BODY_ERRORS, small_body
 from pigwav.api.deps import CallerDep, ServicesDep
 from pigwav.api.openapi import problems
 from pigwav.api.schemas import TokenOut, UserIn, UserOut
-from pigwav.errors import RegistrationClosed, UnsupportedMediaType
+from pigwav.errors import (
+    DatabaseUnavailable,
+    InvalidField,
+    InvalidRequest,
+    NameTaken,
+    NotAuthenticated,
+    RegistrationClosed,
+    UnsupportedMediaType,
+)
 from pigwav.settings import Registration
 
 router = APIRouter(tags=["users"])
@@ -32,7 +40,15 @@ _USER_BODY: Final[dict[str, Any]] = {
     "/users",
     status_code=201,
     openapi_extra=_USER_BODY,
-    responses=problems(400, 403, 408, 409, 413, 415, 422, 503),
+    responses=problems(
+        RegistrationClosed,
+        NameTaken,
+        InvalidRequest,
+        InvalidField,
+        UnsupportedMediaType,
+        *BODY_ERRORS,
+        DatabaseUnavailable,
+    ),
 )
 async def register(request: Request, response: Response, services: ServicesDep) -> UserOut:
     """Create a user. The answer holds the access token, which is shown this once."""
@@ -43,13 +59,13 @@ async def register(request: Request, response: Response, services: ServicesDep) 
     return UserOut.of(await services.register_user(wanted.name))
 
 
-@router.delete("/users/me", status_code=204, responses=problems(401, 503))
+@router.delete("/users/me", status_code=204, responses=problems(NotAuthenticated, DatabaseUnavailable))
 async def delete_me(caller: CallerDep, services: ServicesDep) -> None:
     """Delete the caller: the token, the recordings and their links are dead at once."""
     await services.delete_user(caller.id)
 
 
-@router.post("/users/me/token", responses=problems(401, 503))
+@router.post("/users/me/token", responses=problems(NotAuthenticated, DatabaseUnavailable))
 async def rotate_token(response: Response, caller: CallerDep, services: ServicesDep) -> TokenOut:
     """Replace the caller's token; the old one is dead at once."""
     response.headers["Cache-Control"] = "no-store"

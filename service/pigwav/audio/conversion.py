@@ -194,7 +194,7 @@ class Conversion:
         last = self._encoder.flush()
         shape = self._encoder.shape()
         self._result = ConversionResult(
-            first_frame=self._plan.first_frame(shape),
+            first_frame=self.first_frame if shape == self._plan.predicted else self._plan.first_frame(shape),
             samples=shape.samples,
             duration_ms=duration_ms(shape.samples, self.sample_rate_hz),
             wav_size_bytes=self._intake.wav_bytes,

@@ -163,7 +163,7 @@ async def _start(argv: list[str], cpu_limit_s: int) -> Process:
             stderr=PIPE,
             limit=_PIPE_BYTES,
             cwd="/",
-            env={},
+            env={"LC_ALL": "C"},
             start_new_session=True,
         )
     except OSError as error:

@@ -81,10 +81,17 @@ def crc16(data: bytes) -> int:
     """CRC-16/ARC: x^16 + x^15 + x^2 + 1, reflected, from 0."""
     crc = 0
     for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
+        crc = crc >> 8 ^ _CRC_OF_BYTE[(crc ^ byte) & 0xFF]
     return crc
+
+
+def _crc_of_byte(byte: int) -> int:
+    for _ in range(8):
+        byte = byte >> 1 ^ 0xA001 if byte & 1 else byte >> 1
+    return byte
+
+
+_CRC_OF_BYTE: Final = tuple(map(_crc_of_byte, range(256)))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Everything about a conversion that is decided before its first frame. Pure."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from pigwav.audio.info import blank_frame, info_frame, info_frame_bytes
@@ -62,7 +63,7 @@ class Plan:
         """Decoding takes a hundredth of the playing time; what takes all of it has gone astray."""
         return max(60, self.max_duration_s)
 
-    @property
+    @cached_property
     def predicted(self) -> Mp3Shape | None:
         """What the MP3 will be if the WAV holds what it promises; None where it does not say its length."""
         declared = self.header.declared_samples

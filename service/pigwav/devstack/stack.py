@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pigwav.db.migrate import upgrade
 from pigwav.devstack.address import RunFile, StackAddress
 from pigwav.devstack.folder import DataFolder
 from pigwav.devstack.postgres import Postgres
@@ -38,13 +37,18 @@ class Stack:
         return self._seaweed.ports
 
     def start(self, watch: Watch) -> None:
-        """Returns when both can really work, the schema included. SeaweedFS starts while Postgres does."""
+        """Returns when the database is ready, the schema included; SeaweedFS is still starting beside it."""
         watch.start(self._seaweed.part)
         self._postgres.initialise(watch)
         watch.start(self._postgres.part)
+        from pigwav.db.migrate import upgrade  # noqa: PLC0415 - alembic takes 0.2 s, in which both parts start
+
         watch.until(self._postgres.is_ready, what="Postgres", within_s=READY_WITHIN_S)
         self._postgres.make_database()
         upgrade(self.address.database_url)
+
+    def wait(self, watch: Watch) -> None:
+        """Returns when a recording could really be stored."""
         watch.until(self._seaweed.is_ready, what="SeaweedFS", within_s=READY_WITHIN_S)
 
 
@@ -82,4 +86,5 @@ def stack_for(data: Path) -> Iterator[StackAddress]:
     with watching(folder, Sleeper()) as watch:
         stack = Stack(folder)
         stack.start(watch)
+        stack.wait(watch)
         yield stack.address

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from pigwav.devstack.address import RunFile
@@ -63,9 +63,13 @@ class Up:
         with watching(folder, signals) as watch, listen(self.host, self.port) as listening:
             stack = Stack(folder, connections=self._connections())
             stack.start(watch)
-            run = RunFile(os.getpid(), url_of(listening), stack.ports, stack.address)
-            with _told(run, folder):
-                self._serve(watch, signals, listening, stack.address.environment(), folder.metrics)
+            environment = {**stack.address.environment(), **self._share_metrics(folder.metrics)}
+            # The API takes a second to load, in which SeaweedFS gets ready.
+            with self._api(watch, signals, listening, environment):
+                stack.wait(watch)
+                run = RunFile(os.getpid(), url_of(listening), stack.ports, stack.address)
+                with _told(run, folder):
+                    self._serve(watch, listening)
 
     def _run_alone(self, signals: Signals) -> None:
         """Everything is configured: only the API, and no data folder."""
@@ -74,37 +78,33 @@ class Up:
             tempfile.TemporaryDirectory(prefix="pigwav-") as scratch,
         ):
             watch = Watch(Remains(Path(scratch) / "children.json"), signals)
-            try:
-                self._serve(watch, signals, listening, {}, Path(scratch) / "metrics")
-            finally:
-                watch.stop()
+            with self._api(watch, signals, listening, self._share_metrics(Path(scratch) / "metrics")):
+                self._serve(watch, listening)
 
-    def _serve(
-        self,
-        watch: Watch,
-        signals: Signals,
-        listening: socket.socket,
-        environment: Mapping[str, str],
-        metrics: Path,
-    ) -> None:
-        shared = self._share_metrics(metrics)
-        workers = [
-            Part(self._worker(number, listening, {**environment, **shared})) for number in range(self.workers)
-        ]
+    @contextmanager
+    def _api(
+        self, watch: Watch, signals: Signals, listening: socket.socket, environment: Mapping[str, str]
+    ) -> Iterator[None]:
+        """The API's processes, for the length of the block; at its end open uploads get their time."""
+        workers = [Part(self._worker(number, listening, environment)) for number in range(self.workers)]
         try:
             for worker in workers:
-                watch.start(worker, lambda dead: _forget_gauges(metrics, dead))
-            url = reachable_url_of(listening)
-            watch.until(lambda: _answers(url), what="The API", within_s=READY_WITHIN_S)
-            self.on_ready(url_of(listening))
-            while True:
-                watch.tend()
-                watch.pause(TEND_EVERY_S)
+                watch.start(worker, _forget_gauges)
+            yield
         finally:
             if signals.stops:
                 self.on_stop(self.settings.http.grace_s)
             listening.close()  # who comes now is refused, not kept waiting
             watch.stop(workers)
+
+    def _serve(self, watch: Watch, listening: socket.socket) -> NoReturn:
+        """Tell that we are ready as soon as we are, and keep everything running. Raises StopRequested, PartFailed."""
+        url = reachable_url_of(listening)
+        watch.until(lambda: _answers(url), what="The API", within_s=READY_WITHIN_S)
+        self.on_ready(url_of(listening))
+        while True:
+            watch.tend()
+            watch.pause(TEND_EVERY_S)
 
     def _worker(self, number: int, listening: socket.socket, environment: Mapping[str, str]) -> Program:
         return Program(
@@ -154,7 +154,9 @@ def _answers(url: str) -> bool:
         connection.close()
 
 
-def _forget_gauges(metrics: Path, dead: Part) -> None:
+def _forget_gauges(dead: Part) -> None:
     """A dead worker has no open uploads (prometheus_client.multiprocess.mark_process_dead does the same)."""
-    for gauge in metrics.glob(f"gauge_live*_{dead.pid}.db"):
-        gauge.unlink()
+    folder = dead.program.environment.get(METRICS_VARIABLE)
+    if folder:
+        for gauge in Path(folder).glob(f"gauge_live*_{dead.pid}.db"):
+            gauge.unlink()

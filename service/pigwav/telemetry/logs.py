@@ -36,6 +36,7 @@ def configure_logging(*, as_json: bool, level: str) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for talkative in ("botocore", "boto3", "urllib3", "alembic", "s3transfer"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every malformed body
     logging.getLogger("uvicorn.access").disabled = True  # it would write links; api.middleware logs requests
 
 

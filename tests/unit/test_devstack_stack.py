@@ -1,0 +1,321 @@
+"""The embedded Postgres and S3 server: closed to others, at home in any folder, whole after any end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import psutil
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from sqlalchemy import create_engine, text
+
+from pigwav.db.session import driver_url
+from pigwav.devstack import StackAddress, running, stack_for
+from pigwav.devstack.folder import DataFolder
+from pigwav.devstack.seaweed import free_ports
+from pigwav.devstack.stack import Stack, watching
+from pigwav.devstack.waiting import Sleeper
+from pigwav.errors import FolderInUse
+from upping import gone
+
+pytestmark = pytest.mark.usefixtures("embedded")
+
+CHILDREN = ("weed", "postgres")
+
+
+def ask(address: StackAddress, statement: str) -> object:
+    engine = create_engine(driver_url(address.database_url))
+    try:
+        with engine.begin() as connection:
+            answer = connection.execute(text(statement))
+            return answer.scalar() if answer.returns_rows else None
+    finally:
+        engine.dispose()
+
+
+def s3_client(address: StackAddress, **config: object):
+    return boto3.client(
+        "s3",
+        endpoint_url=address.s3_endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=address.s3_access_key,
+        aws_secret_access_key=address.s3_secret_key,
+        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 0}, **config),
+    )
+
+
+@pytest.fixture
+def s3(stack: StackAddress) -> Iterator:
+    client = s3_client(stack)
+    yield client
+    client.close()
+
+
+def refusal(call, **arguments: object) -> str:
+    with pytest.raises(ClientError) as refused:
+        call(**arguments)
+    return refused.value.response["Error"]["Code"]
+
+
+def children() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if child.name() in CHILDREN]
+
+
+def test_nothing_listens_beyond_this_machine(stack: StackAddress):
+    listening = [
+        (child.name(), at.laddr)
+        for child in children()
+        for at in child.net_connections("inet")
+        if at.status == psutil.CONN_LISTEN
+    ]
+    assert {address.ip for _, address in listening} == {"127.0.0.1"}
+    assert {name for name, _ in listening} == {"weed"}, "Postgres is on no network"
+
+
+def test_only_we_may_enter_the_folder_of_the_databases_socket(stack: StackAddress):
+    folder = Path(stack.database_url.partition("host=")[2].partition("&")[0])
+    assert folder.stat().st_mode & 0o077 == 0
+    assert (folder / ".s.PGSQL.5432").is_socket()
+
+
+def test_strangers_may_do_nothing_with_the_bucket(stack: StackAddress, s3):
+    s3.put_object(Bucket=stack.s3_bucket, Key="stranger", Body=b"x")
+    anonymous = s3_client(stack, signature_version=UNSIGNED)
+    try:
+        assert refusal(anonymous.list_objects_v2, Bucket=stack.s3_bucket) == "AccessDenied"
+        assert refusal(anonymous.get_object, Bucket=stack.s3_bucket, Key="stranger") == "AccessDenied"
+        assert (
+            refusal(anonymous.put_object, Bucket=stack.s3_bucket, Key="stranger", Body=b"") == "AccessDenied"
+        )
+        assert refusal(anonymous.delete_object, Bucket=stack.s3_bucket, Key="stranger") == "AccessDenied"
+    finally:
+        anonymous.close()
+    s3.delete_object(Bucket=stack.s3_bucket, Key="stranger")
+
+
+def test_the_services_key_may_nothing_but_use_its_bucket(stack: StackAddress, s3):
+    assert refusal(s3.create_bucket, Bucket="another") == "AccessDenied"
+    assert refusal(s3.delete_bucket, Bucket=stack.s3_bucket) == "AccessDenied"
+    assert refusal(s3.put_bucket_policy, Bucket=stack.s3_bucket, Policy="{}") == "AccessDenied"
+
+
+def test_no_unsigned_request_reaches_the_bytes_by_the_other_ports(stack: StackAddress, s3):
+    """By default, GET /col/delete on the master's port destroys every object, and the filer's port serves them."""
+    s3.put_object(Bucket=stack.s3_bucket, Key="kept", Body=b"precious")
+    (weed,) = (child for child in children() if child.name() == "weed")
+    for connection in weed.net_connections("inet"):
+        if connection.status == psutil.CONN_LISTEN:
+            for path in (f"/col/delete?collection={stack.s3_bucket}", f"/buckets/{stack.s3_bucket}/kept"):
+                assert b"precious" not in http_get(connection.laddr.port, path)
+    assert s3.get_object(Bucket=stack.s3_bucket, Key="kept")["Body"].read() == b"precious"
+    s3.delete_object(Bucket=stack.s3_bucket, Key="kept")
+
+
+def http_get(port: int, path: str) -> bytes:
+    """Raw, because half of the ports speak gRPC."""
+    asked = subprocess.run(
+        ["curl", "-s", "--max-time", "5", f"http://127.0.0.1:{port}{path}"], capture_output=True, check=False
+    )
+    return asked.stdout
+
+
+def test_readiness_leaves_nothing_in_the_bucket(tmp_path: Path):
+    with stack_for(tmp_path / "data") as address:
+        client = s3_client(address)
+        assert client.list_objects_v2(Bucket=address.s3_bucket)["KeyCount"] == 0
+        client.close()
+
+
+def test_keys_are_new_in_every_run_and_nobody_else_may_read_them(tmp_path: Path):
+    with stack_for(tmp_path / "data") as first:
+        held = [
+            path
+            for path in (tmp_path / "data").rglob("*")
+            if path.is_file() and first.s3_secret_key.encode() in path.read_bytes()
+        ]
+        assert all(path.stat().st_mode & 0o077 == 0 for path in held)
+        environments = [" ".join(child.cmdline()) for child in children()]
+        assert not any(first.s3_secret_key in line for line in environments), "arguments are public"
+    with stack_for(tmp_path / "data") as second:
+        assert second.s3_secret_key != first.s3_secret_key
+    assert not any(first.s3_secret_key.encode() in path.read_bytes() for path in files(tmp_path))
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "с пробелом и кириллицей",
+        "comma, percent %20 and 'quotes\"",
+        "/".join(["a path that is too long for a Unix socket"] * 5),
+    ],
+)
+def test_any_folder_will_do(tmp_path: Path, name: str):
+    for _ in range(2):
+        with stack_for(tmp_path / name) as address:
+            assert ask(address, "SELECT count(*) FROM users") == 0
+            sockets = Path(address.database_url.partition("host=")[2].partition("&")[0])
+            client = s3_client(address)
+            client.put_object(Bucket=address.s3_bucket, Key="a", Body=b"1")
+            client.close()
+    assert not sockets.exists() or sockets.is_relative_to(tmp_path), (
+        "a folder of sockets is left in the temporary folder"
+    )
+
+
+def test_stopping_leaves_no_process_and_no_socket(tmp_path: Path):
+    with stack_for(tmp_path / "data") as address:
+        before = children()
+        port = address.s3_endpoint.rpartition(":")[2]
+        (weed,) = (child for child in before if port in " ".join(child.cmdline()))
+        sockets = [path for at in weed.net_connections("unix") if (path := Path(at.laddr or "/")).is_socket()]
+        assert sockets
+    assert not weed.is_running()
+    assert not [path for path in sockets if path.exists()]
+    assert not [path for path in (tmp_path / "data").rglob("*") if path.is_socket()]
+    assert not (tmp_path / "data" / "children.json").exists()
+
+
+def test_two_on_one_folder_is_refused(tmp_path: Path):
+    with stack_for(tmp_path / "data"), pytest.raises(FolderInUse):  # noqa: SIM117 - the second must fail
+        with stack_for(tmp_path / "data"):
+            pass
+
+
+def test_without_an_up_nothing_is_running(tmp_path: Path):
+    assert running(tmp_path / "data") is None
+    with stack_for(tmp_path / "data"):
+        pass
+    assert running(tmp_path / "data") is None
+
+
+def test_parts_that_are_killed_come_back_with_the_same_address_and_all_that_was_acknowledged(tmp_path: Path):
+    folder = DataFolder(tmp_path / "data")
+    with watching(folder, Sleeper()) as watch:
+        stack = Stack(folder)
+        stack.start(watch)
+        stack.wait(watch)
+        client = s3_client(stack.address)
+        ask(stack.address, "CREATE TABLE kept (n int)")
+        ask(stack.address, "INSERT INTO kept VALUES (7)")
+        client.put_object(Bucket="pigwav", Key="kept", Body=b"7")
+        for child in our(folder):
+            child.send_signal(signal.SIGKILL)
+            assert gone([child], within_s=5)
+        watch.until(lambda: answers(stack.address), what="Postgres", within_s=30)
+        stack.wait(watch)
+        assert ask(stack.address, "SELECT n FROM kept") == 7
+        assert client.get_object(Bucket="pigwav", Key="kept")["Body"].read() == b"7"
+        client.close()
+
+
+def our(folder: DataFolder) -> list[psutil.Process]:
+    """The direct children that work in this folder."""
+    return [child for child in children() if Path(child.cwd()).is_relative_to(folder.path)]
+
+
+def answers(address: StackAddress) -> bool:
+    try:
+        return ask(address, "SELECT 1") == 1
+    except Exception:  # noqa: BLE001 - whatever a database in recovery says
+        return False
+
+
+KILLED = """
+import pathlib, sys, psutil
+from pigwav.devstack import stack_for
+with stack_for(pathlib.Path(sys.argv[1])):
+    print(*(child.pid for child in psutil.Process().children(recursive=True)), flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_no_process_outlives_a_killed_parent_by_two_seconds_and_the_folder_is_free_at_once(tmp_path: Path):
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "data")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        family = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+        assert {process.name() for process in family} == set(CHILDREN)
+        parent.kill()
+    with stack_for(tmp_path / "data") as address:
+        assert ask(address, "SELECT 1") == 1
+    assert gone(family, within_s=2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_dead_postmaster_that_nobody_reaped_is_no_obstacle(tmp_path: Path):
+    """Where PID 1 does not reap, a killed postmaster stays in the process table, and Postgres thinks it lives."""
+    with stack_for(tmp_path / "data"):
+        pid_file = (tmp_path / "data" / "postgres" / "postmaster.pid").read_text()
+    with subprocess.Popen(["true"]) as zombie:
+        os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
+        stale = "\n".join([str(zombie.pid), *pid_file.splitlines()[1:]])
+        (tmp_path / "data" / "postgres" / "postmaster.pid").write_text(stale + "\n")
+        with stack_for(tmp_path / "data") as address:
+            assert ask(address, "SELECT 1") == 1
+
+
+def test_a_half_made_cluster_is_made_again(tmp_path: Path):
+    half_made = tmp_path / "data" / "postgres.new"
+    half_made.mkdir(parents=True)
+    (half_made / "PG_VERSION").write_text("18\n")
+    with stack_for(tmp_path / "data") as address:
+        assert ask(address, "SELECT 1") == 1
+
+
+def test_free_ports_are_different_and_free():
+    ports = free_ports(10)
+    assert len(set(ports)) == 10
+    assert all(20_000 <= port < 32_000 for port in ports)
+
+
+def test_settings_of_the_surroundings_do_not_reach_the_parts(tmp_path: Path):
+    script = "import pathlib, sys\nfrom pigwav.devstack import stack_for\nwith stack_for(pathlib.Path(sys.argv[1])): print('ok')"
+    misleading = {
+        "PGPORT": "1",
+        "PGDATA": "/nowhere",
+        "PGHOST": "nowhere.invalid",
+        "AWS_ACCESS_KEY_ID": "admin",
+        "AWS_SECRET_ACCESS_KEY": "admin",
+        "S3_BUCKET": "another",
+        "LANG": "ru_RU.UTF-8",
+        "http_proxy": "http://127.0.0.1:9",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "data")],
+        env=os.environ | misleading,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "ok\n", done.stderr
+
+
+def test_a_second_waits_for_a_first_that_is_stopping(tmp_path: Path):
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path / "data")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as first:
+        assert first.stdout
+        assert first.stdin
+        assert first.stdout.readline()
+        first.stdin.write("\n")
+        first.stdin.flush()
+        while not (tmp_path / "data" / "lock").read_text() == "":
+            time.sleep(0.001)
+        with stack_for(tmp_path / "data") as address:
+            assert first.wait(10) == 0
+            assert ask(address, "SELECT 1") == 1
