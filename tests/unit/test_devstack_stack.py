@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -19,19 +19,21 @@ from sqlalchemy import create_engine, text
 from pigwav.db.session import driver_url
 from pigwav.devstack import StackAddress, running, stack_for
 from pigwav.devstack.folder import DataFolder
+from pigwav.devstack.postgres import Postgres
 from pigwav.devstack.seaweed import free_ports
 from pigwav.devstack.stack import Stack, watching
 from pigwav.devstack.waiting import Sleeper
 from pigwav.errors import FolderInUse
 from upping import gone
+from waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("embedded")
 
 CHILDREN = ("weed", "postgres")
 
 
-def ask(address: StackAddress, statement: str) -> object:
-    engine = create_engine(driver_url(address.database_url))
+def ask(url: str, statement: str) -> object:
+    engine = create_engine(driver_url(url))
     try:
         with engine.begin() as connection:
             answer = connection.execute(text(statement))
@@ -126,15 +128,11 @@ def http_get(port: int, path: str) -> bytes:
     return asked.stdout
 
 
-def test_readiness_leaves_nothing_in_the_bucket(tmp_path: Path):
-    with stack_for(tmp_path / "data") as address:
-        client = s3_client(address)
-        assert client.list_objects_v2(Bucket=address.s3_bucket)["KeyCount"] == 0
-        client.close()
-
-
-def test_keys_are_new_in_every_run_and_nobody_else_may_read_them(tmp_path: Path):
+def test_the_bucket_begins_empty_and_its_keys_are_new_in_every_run_and_private(tmp_path: Path):
     with stack_for(tmp_path / "data") as first:
+        client = s3_client(first)
+        assert client.list_objects_v2(Bucket=first.s3_bucket)["KeyCount"] == 0, "readiness leaves nothing"
+        client.close()
         held = [
             path
             for path in (tmp_path / "data").rglob("*")
@@ -161,15 +159,14 @@ def files(folder: Path) -> list[Path]:
     ],
 )
 def test_any_folder_will_do(tmp_path: Path, name: str):
-    for _ in range(2):
-        with stack_for(tmp_path / name) as address:
-            assert ask(address, "SELECT count(*) FROM users") == 0
-            sockets = Path(address.database_url.partition("host=")[2].partition("&")[0])
-            client = s3_client(address)
-            client.put_object(Bucket=address.s3_bucket, Key="a", Body=b"1")
-            client.close()
+    with stack_for(tmp_path / name) as address:
+        assert ask(address.database_url, "SELECT count(*) FROM users") == 0
+        client = s3_client(address)
+        client.put_object(Bucket=address.s3_bucket, Key="a", Body=b"1")
+        client.close()
+    sockets = Path(address.database_url.partition("host=")[2].partition("&")[0])
     assert not sockets.exists() or sockets.is_relative_to(tmp_path), (
-        "a folder of sockets is left in the temporary folder"
+        "something is left in the temporary folder"
     )
 
 
@@ -206,15 +203,15 @@ def test_parts_that_are_killed_come_back_with_the_same_address_and_all_that_was_
         stack.start(watch)
         stack.wait(watch)
         client = s3_client(stack.address)
-        ask(stack.address, "CREATE TABLE kept (n int)")
-        ask(stack.address, "INSERT INTO kept VALUES (7)")
+        ask(stack.address.database_url, "CREATE TABLE kept (n int)")
+        ask(stack.address.database_url, "INSERT INTO kept VALUES (7)")
         client.put_object(Bucket="pigwav", Key="kept", Body=b"7")
         for child in our(folder):
             child.send_signal(signal.SIGKILL)
             assert gone([child], within_s=5)
         watch.until(lambda: answers(stack.address), what="Postgres", within_s=30)
         stack.wait(watch)
-        assert ask(stack.address, "SELECT n FROM kept") == 7
+        assert ask(stack.address.database_url, "SELECT n FROM kept") == 7
         assert client.get_object(Bucket="pigwav", Key="kept")["Body"].read() == b"7"
         client.close()
 
@@ -226,7 +223,7 @@ def our(folder: DataFolder) -> list[psutil.Process]:
 
 def answers(address: StackAddress) -> bool:
     try:
-        return ask(address, "SELECT 1") == 1
+        return ask(address.database_url, "SELECT 1") == 1
     except Exception:  # noqa: BLE001 - whatever a database in recovery says
         return False
 
@@ -249,29 +246,41 @@ def test_no_process_outlives_a_killed_parent_by_two_seconds_and_the_folder_is_fr
         assert {process.name() for process in family} == set(CHILDREN)
         parent.kill()
     with stack_for(tmp_path / "data") as address:
-        assert ask(address, "SELECT 1") == 1
+        assert ask(address.database_url, "SELECT 1") == 1
     assert gone(family, within_s=2)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_dead_postmaster_that_nobody_reaped_is_no_obstacle(tmp_path: Path):
     """Where PID 1 does not reap, a killed postmaster stays in the process table, and Postgres thinks it lives."""
-    with stack_for(tmp_path / "data"):
-        pid_file = (tmp_path / "data" / "postgres" / "postmaster.pid").read_text()
+    pid_file = tmp_path / "data" / "postgres" / "postmaster.pid"
+    with postgres_on(tmp_path / "data"):
+        lines = pid_file.read_text().splitlines()
     with subprocess.Popen(["true"]) as zombie:
         os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
-        stale = "\n".join([str(zombie.pid), *pid_file.splitlines()[1:]])
-        (tmp_path / "data" / "postgres" / "postmaster.pid").write_text(stale + "\n")
-        with stack_for(tmp_path / "data") as address:
-            assert ask(address, "SELECT 1") == 1
+        pid_file.write_text("\n".join([str(zombie.pid), *lines[1:]]) + "\n")
+        with postgres_on(tmp_path / "data") as url:
+            assert ask(url, "SELECT 1") == 1
 
 
 def test_a_half_made_cluster_is_made_again(tmp_path: Path):
     half_made = tmp_path / "data" / "postgres.new"
     half_made.mkdir(parents=True)
     (half_made / "PG_VERSION").write_text("18\n")
-    with stack_for(tmp_path / "data") as address:
-        assert ask(address, "SELECT 1") == 1
+    with postgres_on(tmp_path / "data") as url:
+        assert ask(url, "SELECT 1") == 1
+
+
+@contextmanager
+def postgres_on(path: Path) -> Iterator[str]:
+    folder = DataFolder(path)
+    with watching(folder, Sleeper()) as watch:
+        postgres = Postgres(folder, connections=20)
+        postgres.initialise(watch)
+        watch.start(postgres.part)
+        watch.until(postgres.is_ready, what="Postgres", within_s=30)
+        postgres.make_database()
+        yield postgres.url
 
 
 def test_free_ports_are_different_and_free():
@@ -280,8 +289,15 @@ def test_free_ports_are_different_and_free():
     assert all(20_000 <= port < 32_000 for port in ports)
 
 
+OPENED = """
+import pathlib, sys
+from pigwav.devstack import stack_for
+with stack_for(pathlib.Path(sys.argv[1])):
+    print("ok")
+"""
+
+
 def test_settings_of_the_surroundings_do_not_reach_the_parts(tmp_path: Path):
-    script = "import pathlib, sys\nfrom pigwav.devstack import stack_for\nwith stack_for(pathlib.Path(sys.argv[1])): print('ok')"
     misleading = {
         "PGPORT": "1",
         "PGDATA": "/nowhere",
@@ -293,7 +309,7 @@ def test_settings_of_the_surroundings_do_not_reach_the_parts(tmp_path: Path):
         "http_proxy": "http://127.0.0.1:9",
     }
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "data")],
+        [sys.executable, "-c", OPENED, str(tmp_path / "data")],
         env=os.environ | misleading,
         capture_output=True,
         text=True,
@@ -314,8 +330,7 @@ def test_a_second_waits_for_a_first_that_is_stopping(tmp_path: Path):
         assert first.stdout.readline()
         first.stdin.write("\n")
         first.stdin.flush()
-        while not (tmp_path / "data" / "lock").read_text() == "":
-            time.sleep(0.001)
+        wait_until(lambda: not (tmp_path / "data" / "lock").read_text())
         with stack_for(tmp_path / "data") as address:
             assert first.wait(10) == 0
-            assert ask(address, "SELECT 1") == 1
+            assert ask(address.database_url, "SELECT 1") == 1

@@ -1,54 +1,18 @@
 """An upload ends in an acknowledged recording or in nothing at all."""
 
 import asyncio
-import itertools
-from collections.abc import AsyncIterator
 
 import pytest
 
 from factories import wav
 from fakes.faulty_store import FaultyStore, Gate, OnCall, unavailable
 from pigwav.domain import Recording, RecordingId, UserId
-from pigwav.errors import NotAuthenticated, PigWavError, StoreUnavailable, UploadBroken, UploadOvertaken
+from pigwav.errors import NotAuthenticated, StoreUnavailable, UploadBroken, UploadOvertaken
 from pigwav.wiring import Services
 from traces import Traces
+from uploading import add, blocks, fails, new_user
 
 LONG_S = 300  # at 320 kb/s more than two parts
-_names = (f"uploader {n}" for n in itertools.count())
-
-
-async def blocks(body: bytes, *, then: PigWavError | None = None) -> AsyncIterator[bytes]:
-    for start in range(0, len(body), 65536):
-        yield body[start : start + 65536]
-    if then is not None:
-        raise then
-
-
-async def new_user(services: Services) -> UserId:
-    return (await services.register_user(next(_names))).user.id
-
-
-def add(services: Services, body: bytes, *, then: PigWavError | None = None) -> tuple[UserId, Recording]:
-    async def run() -> tuple[UserId, Recording]:
-        user = await new_user(services)
-        recording = await services.add_recording(user, blocks(body, then=then), bitrate_kbps=320)
-        return user, recording
-
-    return asyncio.run(run())
-
-
-def fails(
-    services: Services, body: bytes, error: type[PigWavError], *, then: PigWavError | None = None
-) -> UserId:
-    """Expect the upload to fail so; answers whose it was."""
-
-    async def run() -> UserId:
-        user = await new_user(services)
-        with pytest.raises(error):
-            await services.add_recording(user, blocks(body, then=then), bitrate_kbps=320)
-        return user
-
-    return asyncio.run(run())
 
 
 @pytest.fixture(scope="module")

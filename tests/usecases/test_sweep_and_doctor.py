@@ -12,7 +12,7 @@ from pigwav.errors import StoreUnavailable
 from pigwav.store.base import ObjectHeaders
 from pigwav.wiring import Services
 from traces import Traces
-from usecases.test_add_recording import add, blocks, fails, new_user
+from uploading import add, blocks, fails, new_user
 
 
 @pytest.fixture(autouse=True)

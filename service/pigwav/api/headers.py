@@ -1,25 +1,8 @@
-"""Response headers that are made from data: names, digests, dates. What comes out is one safe line."""
+"""Response headers that are made from facts: digests and dates."""
 
-import re
-import unicodedata
 from base64 import b64encode
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Final
-from urllib.parse import quote
-
-_MAX_STEM_BYTES: Final = 200
-"""File systems take names of 255 bytes; this leaves room for an extension and a browser's " (1)"."""
-
-_BIDI_CONTROLS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_ATTR_CHARS: Final = "!#$&+-.^_`|~"  # RFC 8187, besides letters and digits
-
-
-def content_disposition(name: str, *, inline: bool) -> str:
-    """The header that names a download (RFC 6266): `filename` in ASCII, `filename*` in full."""
-    kind = "inline" if inline else "attachment"
-    full = _file_name(name)
-    return f"{kind}; filename=\"{_ascii_name(full)}\"; filename*=UTF-8''{quote(full, safe=_ATTR_CHARS)}"
 
 
 def etag(sha256: bytes) -> str:
@@ -35,33 +18,3 @@ def repr_digest(sha256: bytes) -> str:
 def http_date(moment: datetime) -> str:
     """`moment` (aware) as an IMF-fixdate, RFC 9110 section 5.6.7."""
     return format_datetime(moment.astimezone(UTC), usegmt=True)
-
-
-def _file_name(text: str) -> str:
-    """`text` as a file name for every system: no path, no control, nothing that turns text around."""
-    clean = "".join(_in_file_name(c) for c in unicodedata.normalize("NFC", text))
-    stem, suffix = _split_suffix(clean.rstrip(" ."))
-    short = stem.encode()[:_MAX_STEM_BYTES].decode(errors="ignore").strip(" .")
-    return (short or "recording") + suffix
-
-
-def _in_file_name(char: str) -> str:
-    if char in _BIDI_CONTROLS or unicodedata.category(char) in ("Cc", "Cs"):
-        return ""
-    if unicodedata.category(char) in ("Zl", "Zp"):
-        return " "
-    return "_" if char in '/\\:*?"<>|' else char
-
-
-def _ascii_name(name: str) -> str:
-    """`name` with accents dropped and `_` for what ASCII lacks; only characters that need no quoting."""
-    stem, suffix = _split_suffix(name)
-    bare = "".join(c for c in unicodedata.normalize("NFKD", stem) if not unicodedata.combining(c))
-    plain = re.sub(r"[^A-Za-z0-9 ._()+,@&=-]+", "_", bare).strip(" .")
-    return (plain if re.search(r"[A-Za-z0-9]", plain) else "recording") + suffix
-
-
-def _split_suffix(name: str) -> tuple[str, str]:
-    """`("a.b", ".mp3")` of `a.b.mp3`; only a short ASCII suffix is one."""
-    found = re.fullmatch(r"(.*)(\.[A-Za-z0-9]{1,8})", name, re.DOTALL)
-    return (found[1], found[2]) if found else (name, "")

@@ -7,12 +7,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
+from starlette.datastructures import Headers
 
 from pigwav.api.conditional import Answer, Conditions
 from pigwav.api.deps import ServicesDep
-from pigwav.api.headers import content_disposition, etag, http_date, repr_digest
+from pigwav.api.headers import etag, http_date, repr_digest
 from pigwav.api.openapi import problems
 from pigwav.api.problems import answer_for
+from pigwav.disposition import content_disposition
 from pigwav.domain import Recording, RecordingId, UserId
 from pigwav.errors import (
     InvalidRequest,
@@ -68,7 +70,7 @@ async def play_mp3(
 async def _answer(request: Request, services: Services, recording_id: RecordingId, user: UserId) -> Response:
     recording = await services.find_recording(recording_id, user)
     headers = _headers(recording)
-    conditions = Conditions(request.method, request.headers, headers["ETag"], recording.ready_at)
+    conditions = Conditions(request.method, _combined(request.headers), headers["ETag"], recording.ready_at)
     match conditions.answer():
         case Answer.NOT_MODIFIED:
             return Response(status_code=304, headers=_without_body(headers))
@@ -107,6 +109,11 @@ async def _closing(blocks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     async with aclosing(blocks):
         async for block in blocks:
             yield block
+
+
+def _combined(headers: Headers) -> dict[str, str]:
+    """By lower-case name; several lines of one name are one list (RFC 9110 5.3)."""
+    return {name: ", ".join(headers.getlist(name)) for name in headers}
 
 
 def _headers(recording: Recording) -> dict[str, str]:

@@ -6,6 +6,7 @@ Plain ASGI, so that streams pass through untouched.
 import asyncio
 import re
 import time
+from http import HTTPStatus
 from typing import Final
 from uuid import uuid4
 
@@ -84,8 +85,8 @@ class SafeHeaders:
 
 class DrainedRefusals:
     """An answer in the middle of a body is lost: closing then resets the connection, and the client sees a broken
-    pipe. So the rest of the body is read away first, up to a bound. A client that waits for `100 Continue` is
-    answered at once instead: it has sent nothing.
+    pipe. So the rest of the body is read away first, up to a bound. A client that sends nothing (it fell silent, or
+    waits for `100 Continue`) is answered at once.
     """
 
     MOST_BYTES: Final = 1024**3
@@ -103,8 +104,8 @@ class DrainedRefusals:
 
         async def send_after_body(message: Message) -> None:
             if message["type"] == "http.response.start" and not body.ended:
-                drained = not (waits and not body.begun) and await body.drain(self.MOST_BYTES, self.MOST_S)
-                if not drained:
+                silent = message["status"] == HTTPStatus.REQUEST_TIMEOUT or (waits and not body.begun)
+                if silent or not await body.drain(self.MOST_BYTES, self.MOST_S):
                     MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 

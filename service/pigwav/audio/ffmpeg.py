@@ -12,7 +12,7 @@ import signal
 import struct
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,7 @@ from pigwav.audio.downmix import pan_to_stereo
 from pigwav.audio.fmt import FORMAT_TAGS, WavFormat
 from pigwav.audio.pcm import PcmFormat
 from pigwav.errors import NotConfigured, Overloaded, UndecodableAudio
+from pigwav.lanes import to_the_end
 
 _PIPE_BYTES: Final = 64 * 1024
 _READ_BYTES: Final = 128 * 1024
@@ -151,7 +152,7 @@ async def decode(
     finally:
         feeding.cancel()
         _kill(process)
-        await _uninterrupted(_reap(process, feeding, complaints))
+        await to_the_end(_reap(process, feeding, complaints))
 
 
 async def _start(argv: list[str], cpu_limit_s: int) -> Process:
@@ -237,20 +238,6 @@ async def _reap(process: Process, *tasks: asyncio.Task[None] | asyncio.Task[byte
         pass
     await asyncio.gather(*tasks, return_exceptions=True)
     await process.wait()
-
-
-async def _uninterrupted(work: Coroutine[None, None, None]) -> None:
-    """Do all of `work` however often we are cancelled meanwhile, and be cancelled then."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    task.result()
-    if cancelled:
-        raise cancelled
 
 
 def _reason(complaints: bytes, status: int | None) -> str:

@@ -1,6 +1,7 @@
 """Where the embedded stack answers, and the run file that tells it to other commands."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Final
 from pigwav.devstack.folder import write_private
 
 REGION: Final = "us-east-1"
+LOOPBACK: Final = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,15 @@ class StackAddress:
             "PIGWAV_S3_BUCKET": self.s3_bucket,
             "PIGWAV_S3_ACCESS_KEY": self.s3_access_key,
             "PIGWAV_S3_SECRET_KEY": self.s3_secret_key,
+            **past_the_proxy(),
         }
+
+
+def past_the_proxy() -> dict[str, str]:
+    """Where a proxy is set for the internet (http_proxy), 127.0.0.1 is excepted: it would mean the proxy's own."""
+    excepted = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    value = ",".join(filter(None, (excepted, LOOPBACK)))
+    return {"no_proxy": value, "NO_PROXY": value}
 
 
 @dataclass(frozen=True)

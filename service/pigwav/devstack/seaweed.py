@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from pigwav.devstack.address import REGION
+from pigwav.devstack.address import LOOPBACK, REGION
 from pigwav.devstack.folder import DataFolder, plain_words, write_private
 from pigwav.devstack.part import Part, Program
 from pigwav.domain import ObjectKey
@@ -32,8 +32,8 @@ _FLAGS: Final = {
     "dir": ".",
     "filer.localSocket": "filer.sock",
     "s3.localSocket": "s3.sock",
-    "ip": "127.0.0.1",
-    "ip.bind": "127.0.0.1",  # by default: every address
+    "ip": LOOPBACK,
+    "ip.bind": LOOPBACK,  # by default: every address
     "disableHttp": "true",  # else GET /col/delete?collection=pigwav on the master's port destroys everything
     "master.telemetry": "false",  # by default: on
     "webdav": "false",
@@ -70,7 +70,7 @@ class SeaweedFS:
     def __init__(self, folder: DataFolder) -> None:
         self._folder = folder.s3
         self.ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
-        self.endpoint = f"http://127.0.0.1:{self.ports['s3.port']}"
+        self.endpoint = f"http://{LOOPBACK}:{self.ports['s3.port']}"
         self.access_key = f"pigwav-{secrets.token_hex(8)}"
         self.secret_key = secrets.token_urlsafe(32)
         self.part = Part(self._program(folder.log("s3")))

@@ -15,6 +15,7 @@ from uuid import uuid4
 from pigwav.audio.conversion import Conversion, ConversionResult, Converter
 from pigwav.db import recordings, users
 from pigwav.db.session import Database
+from pigwav.disposition import content_disposition
 from pigwav.domain import (
     LeaseId,
     ObjectKey,
@@ -196,9 +197,8 @@ def _headers(intent: Intent, conversion: Conversion) -> ObjectHeaders:
         metadata["title"] = quote(intent.title, safe=" ")
     if conversion.declared_duration_ms is not None:
         metadata["duration-ms"] = str(conversion.declared_duration_ms)
-    name = quote(mp3_name(intent.title, intent.id), safe="")
     return ObjectHeaders(
-        content_disposition=f"attachment; filename*=UTF-8''{name}",
+        content_disposition=content_disposition(mp3_name(intent.title, intent.id), inline=False),
         cache_control="private, no-cache",
         metadata=metadata,
     )

@@ -1,12 +1,13 @@
 """A listener presses play."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from pigwav.db import recordings
 from pigwav.db.session import Database
-from pigwav.domain import Recording, RecordingId, UserId
-from pigwav.errors import RecordingNotFound
+from pigwav.domain import ObjectKey, Recording, RecordingId, UserId
+from pigwav.errors import RecordingNotFound, StoreUnavailable
 from pigwav.lanes import Lane
 from pigwav.store.base import ObjectStore
 
@@ -39,12 +40,26 @@ class ReadRecording:
 
         Raises ObjectMissing, StoreUnavailable.
         """
-        blocks = self.store.read(recording.object_key, start, stop)
+        blocks = self._blocks(recording.object_key, start, stop)
         first = await anext(blocks)
         return _with_first(first, blocks)
 
+    async def _blocks(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
+        """A connection that breaks is opened again where it broke: bytes under a key never change."""
+        while start < stop:
+            began = start
+            try:
+                async with aclosing(self.store.read(key, start, stop)) as blocks:
+                    async for block in blocks:
+                        start += len(block)
+                        yield block
+            except StoreUnavailable:
+                if start == began:
+                    raise
 
-async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
-    yield first
-    async for block in rest:
-        yield block
+
+async def _with_first(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async with aclosing(rest):
+        yield first
+        async for block in rest:
+            yield block

@@ -1,0 +1,75 @@
+"""Run a WAV through the audio room, and play back what comes out."""
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import imageio_ffmpeg
+
+from pigwav.audio.conversion import Conversion, ConversionResult, Converter, open_converter
+from pigwav.lanes import Lane
+from pigwav.settings import EncoderSettings, UploadLimits
+
+FFMPEG: Final = imageio_ffmpeg.get_ffmpeg_exe()
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A finished conversion. `mp3`: the whole file, with the first frame as it turned out to be."""
+
+    conversion: Conversion
+    result: ConversionResult
+    mp3: bytes
+
+
+def convert(
+    wav: bytes, *, block_bytes: int = 65_536, bitrate_kbps: int | None = None, **limits: int
+) -> Converted:
+    """`limits`: fields of UploadLimits."""
+    return asyncio.run(_convert(in_blocks(wav, block_bytes), bitrate_kbps, UploadLimits(**limits)))
+
+
+async def _convert(wav: AsyncIterator[bytes], bitrate_kbps: int | None, limits: UploadLimits) -> Converted:
+    with a_converter(limits) as converter:
+        return await finished(await converter.open(wav, bitrate_kbps=bitrate_kbps))
+
+
+async def finished(conversion: Conversion) -> Converted:
+    try:
+        frames = b"".join([block async for block in conversion.frames()])
+    finally:
+        await conversion.aclose()
+    result = conversion.result()
+    return Converted(conversion, result, result.first_frame + frames)
+
+
+class a_converter:  # noqa: N801 - reads as a phrase: with a_converter() as converter
+    """A converter and its lane, closed after the block."""
+
+    def __init__(self, limits: UploadLimits | None = None, encoder: EncoderSettings | None = None) -> None:
+        self._cpu = Lane("cpu", width=1)
+        self._converter = open_converter(self._cpu, encoder or EncoderSettings(), limits or UploadLimits())
+
+    def __enter__(self) -> Converter:
+        return self._converter
+
+    def __exit__(self, *_: object) -> None:
+        self._cpu.close()
+
+
+async def in_blocks(wav: bytes, block_bytes: int = 65_536) -> AsyncIterator[bytes]:
+    for start in range(0, len(wav), block_bytes):
+        yield wav[start : start + block_bytes]
+
+
+def played(mp3: bytes, folder: Path, *, channels: int) -> bytes:
+    """The PCM that a player which honours delay and padding makes of the MP3 (a file: ffmpeg wants its size)."""
+    path = folder / "played.mp3"
+    path.write_bytes(mp3)
+    command = [FFMPEG, "-nostdin", "-v", "error", "-i", str(path), "-f", "s16le", "-ac", str(channels), "-"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert done.stderr == b""
+    return done.stdout
