@@ -108,7 +108,8 @@ def _filters(wav: WavFormat, pcm: PcmFormat) -> dict[str, str]:
     if wav.codec in ("pcm_f32le", "pcm_f64le"):
         chain.append("asoftclip=type=hard")  # else the conversion to integers wraps far-out values around
     if wav.channels > pcm.channels:
-        chain.append(pan_to_stereo(wav.channels, wav.speakers))
+        # In integers, a sum that rounding takes past full scale would wrap around.
+        chain += ["aformat=sample_fmts=fltp", pan_to_stereo(wav.channels, wav.speakers)]
     if wav.sample_rate_hz != pcm.sample_rate_hz:
         chain.append(f"apad=pad_len={_RESAMPLER_TAIL}")
     return {"af": ",".join(chain)} if chain else {}
@@ -178,15 +179,18 @@ def _confine(pid: int, cpu_limit_s: int) -> None:
     if sys.platform != "linux":
         return
     limits = {
-        resource.RLIMIT_CPU: cpu_limit_s,
-        resource.RLIMIT_AS: _MEMORY_BYTES,
-        resource.RLIMIT_NOFILE: _OPEN_FILES,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CPU: (
+            cpu_limit_s,
+            cpu_limit_s + 1,
+        ),  # as -timelimit sets it, which must not fail afterwards
+        resource.RLIMIT_AS: (_MEMORY_BYTES, _MEMORY_BYTES),
+        resource.RLIMIT_NOFILE: (_OPEN_FILES, _OPEN_FILES),
+        resource.RLIMIT_FSIZE: (0, 0),
+        resource.RLIMIT_CORE: (0, 0),
     }
     with suppress(ProcessLookupError):  # it has ended already
         for kind, most in limits.items():
-            resource.prlimit(pid, kind, (most, most))
+            resource.prlimit(pid, kind, most)
 
 
 async def _feed(stdin: asyncio.StreamWriter, header: bytes, data: AsyncGenerator[bytes, None]) -> None:

@@ -1,9 +1,11 @@
 """Every metric, declared in one place, named by Prometheus' conventions."""
 
 import os
+from collections.abc import Iterable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client.metrics_core import Metric
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -70,6 +72,10 @@ class Metrics:
         self.swept = Counter(
             "pigwav_objects_swept_total", "Recordings whose bytes `sweep` removed.", registry=own
         )
+
+    def families(self) -> Iterable[Metric]:
+        """This process's metrics, with their types and what they say."""
+        return self._registry.collect()
 
     def exposition(self) -> bytes:
         """The text format of Prometheus, version 0.0.4."""

@@ -1,0 +1,99 @@
+"""The README's tables, made from the code they document.
+
+python tests/docs/tables.py        # writes them into README.md, between their markers
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from pydantic import AliasChoices, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from pigwav.api.openapi import leaves
+from pigwav.api.problems import status_of
+from pigwav.errors import CannotStart
+from pigwav.settings import Settings
+from pigwav.telemetry.metrics import Metrics
+
+README: Final = Path(__file__).parents[2] / "README.md"
+_FRAMEWORK_ERRORS: Final = (
+    (404, "not-found", "Not Found"),
+    (405, "method-not-allowed", "Method Not Allowed"),
+    (500, "internal-error", "Something went wrong on the server."),
+)
+
+
+def settings_table() -> str:
+    rows = [_setting(name, field, prefix) for name, field, prefix in _fields(Settings)]
+    return _table(("Variable", "Default", "What it is"), rows)
+
+
+def errors_table() -> str:
+    """Errors that are a 500 all look like `internal-error` from outside."""
+    named = {
+        (status_of(kind), kind.code, kind.title()) for kind in leaves() if not issubclass(kind, CannotStart)
+    }
+    told = {row for row in named if row[0] != 500} | {*_FRAMEWORK_ERRORS}
+    rows = [(str(status), f"`{code}`", title) for status, code, title in sorted(told)]
+    return _table(("Status", "`code`", "`title`"), rows)
+
+
+def metrics_table() -> str:
+    rows = [
+        (f"`{metric.name}{'_total' if metric.type == 'counter' else ''}`", metric.type, metric.documentation)
+        for metric in Metrics().families()
+    ]
+    return _table(("Metric", "Type", "What it says"), rows)
+
+
+TABLES: Final[dict[str, Callable[[], str]]] = {
+    "settings": settings_table,
+    "errors": errors_table,
+    "metrics": metrics_table,
+}
+
+
+def written(text: str) -> str:
+    """`text` with every table as it should be."""
+    for name, table in TABLES.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not (found and closed):
+            sys.exit(f"README.md has no markers for {name}")
+        text = before + begin + table() + end + after
+    return text
+
+
+def _fields(section: type[BaseSettings]) -> Iterator[tuple[str, FieldInfo, str]]:
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseSettings):
+            yield from _fields(inner)
+        else:
+            yield name, field, section.model_config["env_prefix"]
+
+
+def _setting(name: str, field: FieldInfo, prefix: str) -> tuple[str, str, str]:
+    alias = field.validation_alias
+    names = alias.choices if isinstance(alias, AliasChoices) else [alias or (prefix + name).upper()]
+    default = "as many as cores" if field.default_factory else _plain(field.default)
+    return " or ".join(f"`{n}`" for n in names), default, field.description or ""
+
+
+def _plain(default: object) -> str:
+    if default is None or default == "" or isinstance(default, SecretStr):
+        return ""
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    README.write_text(written(README.read_text()))

@@ -1,0 +1,58 @@
+"""The README is true: its tables, its commands, its links."""
+
+import re
+
+import pytest
+
+from docs.tables import README, TABLES, written
+from pigwav.api.openapi import leaves
+from pigwav.api.problems import status_of
+from pigwav.errors import CannotStart
+
+ROOT = README.parent
+
+
+@pytest.fixture(scope="module")
+def readme() -> str:
+    return README.read_text()
+
+
+def test_settings_errors_and_metrics_are_documented_as_they_are(readme: str) -> None:
+    assert readme == written(readme), "run python tests/docs/tables.py"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_no_table_is_empty_and_no_cell_of_it(name: str) -> None:
+    rows = TABLES[name]().splitlines()[2:]
+
+    assert len(rows) > 10
+    assert all(row.split("|")[-2].strip() for row in rows), "something has no description"
+
+
+def test_every_error_has_a_code_of_its_own_and_a_sentence() -> None:
+    errors = [*leaves()]
+
+    assert len({error.code for error in errors}) == len(errors)
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", error.code) for error in errors)
+    assert all(error.title().endswith(".") for error in errors)
+    assert all(400 <= status_of(error) < 600 for error in errors if not issubclass(error, CannotStart))
+
+
+def test_the_two_commands_are_the_first_that_a_reader_sees(readme: str) -> None:
+    commands = re.findall(r"^```\w*\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    prepare = "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt"
+
+    assert commands[0] == f"{prepare} '.[embedded]' && .venv/bin/pigwav up\n"
+    assert commands[1] == f"{prepare} '.[embedded,test]' && .venv/bin/pytest\n"
+
+
+def test_every_file_that_a_document_links_to_is_there() -> None:
+    documents = [README, ROOT / "CHANGELOG.md", *(ROOT / "service" / "docs").rglob("*.md")]
+    for document in documents:
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_no_file_names_a_package_registry_or_carries_addresses_in_a_lock() -> None:
+    for lock in (ROOT / "constraints.txt", ROOT / "constraints.lock"):
+        assert "://" not in lock.read_text()

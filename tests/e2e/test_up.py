@@ -1,0 +1,165 @@
+"""`pigwav up`, running: what it says, what it keeps alive, whom it lets in beside it."""
+
+import json
+import os
+import shlex
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from factories import wav
+from pigwav.devstack import running
+from upping import RunningUp, gone, pigwav_up, plain_environment, up_command
+from waiting import wait_until
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def up(embedded: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUp]:
+    folder = tmp_path_factory.mktemp("up")
+    with pigwav_up(folder / "данные наши", "--port", "0", "--workers", "2", log=folder / "up.log") as up:
+        yield up
+
+
+def status(url: str) -> int:
+    """0: no answer."""
+    try:
+        return httpx2.get(url, timeout=10).status_code
+    except httpx2.TransportError:
+        return 0
+
+
+def test_it_is_ready_when_it_says_so(up: RunningUp):
+    assert up.announcement.startswith("PigWav is ready: http://127.0.0.1:")
+    assert status(f"{up.url}/readyz") == 200
+
+
+def test_the_three_commands_that_it_shows_work_when_copied(up: RunningUp, tmp_path: Path):
+    register, upload, download = (
+        shlex.split(line) for line in up.announcement.splitlines() if "curl" in line
+    )
+    (tmp_path / "recording.wav").write_bytes(wav(seconds=1))
+    user = json.loads(run(filled(register, NAME="Вася"), tmp_path))
+    recording = json.loads(run(filled(upload, USER_ID=user["id"], TOKEN=user["token"]), tmp_path))
+    run(filled(download, RECORDING_ID=recording["id"], USER_ID=user["id"]), tmp_path)
+    assert (tmp_path / "recording.mp3").stat().st_size == recording["bytes"]
+
+
+def filled(command: list[str], **placeholders: object) -> list[str]:
+    for name, value in placeholders.items():
+        assert any(name in word for word in command)
+        command = [word.replace(name, str(value)) for word in command]
+    return command
+
+
+def run(command: list[str], folder: Path) -> bytes:
+    return subprocess.run([*command, "--silent"], cwd=folder, check=True, capture_output=True).stdout
+
+
+def test_the_run_file_tells_other_commands_where_everything_is_and_is_private(up: RunningUp):
+    told = json.loads((up.data / "run.json").read_text())
+    assert told["pid"] == up.process.pid
+    assert told["url"] == up.url
+    assert told["s3_endpoint"].endswith(str(told["ports"]["s3.port"]))
+    assert stat.S_IMODE((up.data / "run.json").stat().st_mode) == 0o600
+    address = running(up.data)
+    assert address is not None
+    assert address.s3_secret_key == told["s3_secret_key"]
+
+
+def test_a_second_up_on_the_folder_is_refused_in_one_sentence(up: RunningUp):
+    second = subprocess.run(
+        up_command(up.data), env=plain_environment(), capture_output=True, text=True, check=False, timeout=60
+    )
+    assert second.returncode == 1
+    assert second.stderr == (
+        f"pigwav: Another PigWav (process {up.process.pid}) runs on the data folder {up.data}.\n"
+    )
+    assert not second.stdout
+
+
+def test_doctor_works_beside_it(up: RunningUp):
+    doctor = [sys.executable, "-m", "pigwav", "doctor", "--data", str(up.data)]
+    assert subprocess.run(doctor, env=plain_environment(), check=False).returncode == 0
+
+
+def test_nothing_but_the_api_listens_beyond_its_own_purpose(up: RunningUp):
+    listening = [
+        at.laddr
+        for process in up.family()
+        for at in process.net_connections("inet")
+        if at.status == psutil.CONN_LISTEN
+    ]
+    assert {address.ip for address in listening} == {"127.0.0.1"}
+
+
+def test_secrets_are_in_no_command_line_and_in_no_log(up: RunningUp):
+    secret = json.loads((up.data / "run.json").read_text())["s3_secret_key"]
+    assert not any(secret in " ".join(process.cmdline()) for process in up.family())
+    assert secret not in up.log.read_text()
+    assert not any(secret in log.read_text() for log in (up.data / "logs").iterdir())
+
+
+def test_metrics_of_all_workers_are_answered_together_and_the_dead_do_not_count(up: RunningUp):
+    api = workers(up)
+    assert len(api) == 2
+    assert "pigwav_uploads_open 0.0" in httpx2.get(f"{up.url}/metrics").text
+    gauges = up.data / "metrics"
+    wait_until(lambda: all(list(gauges.glob(f"gauge_live*_{worker.pid}.db")) for worker in api))
+    api[0].kill()
+    wait_until(lambda: not list(gauges.glob(f"gauge_live*_{api[0].pid}.db")))
+    wait_until(lambda: len(workers(up)) == 2)
+
+
+def workers(up: RunningUp) -> list[psutil.Process]:
+    children = psutil.Process(up.process.pid).children()
+    return [child for child in children if "pigwav serve" in " ".join(child.cmdline())]
+
+
+def test_an_api_that_is_killed_comes_back_and_nobody_is_refused(up: RunningUp):
+    before = workers(up)
+    for worker in before:
+        worker.kill()
+    assert gone(before, within_s=5)
+    assert status(f"{up.url}/healthz") == 200, "a request waits in the queue until the API is back"
+
+
+@pytest.mark.parametrize("part", ["postgres", "weed"])
+def test_a_part_that_is_killed_comes_back_and_the_service_with_it(up: RunningUp, part: str):
+    dead = up.child(part)
+    dead.kill()
+    assert gone([dead], within_s=5)
+    wait_until(lambda: status(f"{up.url}/readyz") == 200, within_s=60)
+    assert up.child(part).pid != dead.pid
+
+
+def test_with_everything_configured_it_starts_the_api_alone(stack, running_up, tmp_path: Path):
+    up = running_up(environment=stack.environment())
+    assert status(f"{up.url}/readyz") == 200
+    assert len(up.family()) == 1
+    assert not up.data.exists()
+    family = up.family()
+    assert up.stop() == 0
+    assert gone(family, within_s=0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be refused a user namespace here")
+def test_root_without_user_namespaces_runs_postgres_as_nobody(running_up, tmp_path: Path):
+    """As in Docker. The data folder is below a 0700 folder of root's."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    up = running_up(
+        data=home / "data", prefix=[sys.executable, str(Path(__file__).parent / "without_userns.py")]
+    )
+    assert status(f"{up.url}/readyz") == 200
+    assert (home / "data" / "postgres").stat().st_uid == 65534
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert up.stop(signal.SIGINT) == 0

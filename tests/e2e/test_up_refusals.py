@@ -1,0 +1,150 @@
+"""`pigwav up` that cannot: one plain sentence on standard error, a non-zero exit, nothing started."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pigwav.devstack.folder import NEEDED_BYTES
+from upping import plain_environment, up_command
+
+pytestmark = pytest.mark.usefixtures("embedded")
+
+READS_ALL_WRITES_ITS_OWN = (
+    *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+    *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
+)
+"""An ordinary user, who may read Python where root has put it."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    code: int
+    sentence: str
+
+
+def refusal(
+    data: Path, *options: str, environment: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+) -> Refusal:
+    ended = subprocess.run(
+        [*prefix, *up_command(data, *options)],
+        env=plain_environment(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert not ended.stdout
+    assert ended.stderr.count("\n") == 1, ended.stderr
+    return Refusal(ended.returncode, ended.stderr.removeprefix("pigwav: ").rstrip())
+
+
+def test_a_taken_port(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = refusal(tmp_path / "data", "--port", str(port))
+    assert refused == Refusal(
+        1, f"Cannot listen on 127.0.0.1 port {port}: another program has it; choose another with --port."
+    )
+    assert not (tmp_path / "data" / "postgres").exists()
+
+
+def test_an_address_that_is_not_this_machines(tmp_path: Path):
+    refused = refusal(tmp_path / "data", "--host", "192.0.2.1", "--port", "0")
+    assert refused == Refusal(1, "Cannot listen on 192.0.2.1 port 0: cannot assign requested address.")
+
+
+def test_a_file_in_the_data_folders_place(tmp_path: Path):
+    (tmp_path / "data").touch()
+    refused = refusal(tmp_path / "data")
+    assert refused == Refusal(
+        1, f"The data folder {tmp_path / 'data'} cannot be used: there is a file of that name."
+    )
+
+
+def test_a_folder_that_one_may_not_write_to(tmp_path: Path):
+    (tmp_path / "data").mkdir(mode=0o555)
+    refused = refusal(tmp_path / "data", prefix=as_an_ordinary_user())
+    assert refused == Refusal(1, f"The data folder {tmp_path / 'data'} cannot be used: permission denied.")
+
+
+def test_a_folder_that_one_may_not_make(tmp_path: Path):
+    (tmp_path / "home").mkdir(mode=0o555)
+    refused = refusal(tmp_path / "home" / "data", prefix=as_an_ordinary_user())
+    assert refused == Refusal(
+        1, f"The data folder {tmp_path / 'home' / 'data'} cannot be used: permission denied."
+    )
+
+
+def as_an_ordinary_user() -> Sequence[str]:
+    if os.geteuid() != 0:
+        return ()
+    if shutil.which("setpriv") is None:
+        pytest.skip("root needs setpriv to be somebody else")
+    return READS_ALL_WRITES_ITS_OWN
+
+
+@pytest.fixture(params=["size", "ro"])
+def poor_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A disk that is too small, one that is read-only; and what is to be said of it."""
+    option, reason = {
+        "size": (
+            f"size={NEEDED_BYTES // 4}",
+            f"the disk is full (PigWav needs {NEEDED_BYTES // 1024**2} MiB to start)",
+        ),
+        "ro": ("ro", "read-only file system"),
+    }[request.param]
+    mount = ["mount", "-t", "tmpfs", "-o", option, "none", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root can make a disk for this test")
+    yield tmp_path / "data", reason
+    subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_a_disk_that_takes_nothing(poor_disk: tuple[Path, str]):
+    data, reason = poor_disk
+    assert refusal(data) == Refusal(1, f"The data folder {data} cannot be used: {reason}.")
+
+
+@pytest.mark.parametrize(
+    ("environment", "missing"),
+    [
+        ({"PIGWAV_DATABASE_URL": "postgresql://u:p@127.0.0.1/d"}, "PIGWAV_S3_BUCKET"),
+        ({"POSTGTRES_SQL_URI": "postgresql://u:p@127.0.0.1/d"}, "PIGWAV_S3_BUCKET"),
+        ({"PIGWAV_S3_BUCKET": "b", "PIGWAV_S3_ENDPOINT": "http://127.0.0.1:9000"}, "PIGWAV_DATABASE_URL"),
+        ({"PIGWAV_S3_ENDPOINT": "http://127.0.0.1:9000"}, "PIGWAV_DATABASE_URL and PIGWAV_S3_BUCKET"),
+    ],
+)
+def test_what_is_configured_in_half(tmp_path: Path, environment: Mapping[str, str], missing: str):
+    refused = refusal(tmp_path / "data", environment=environment)
+    assert refused.code == 1
+    assert missing in refused.sentence
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path):
+    refused = refusal(tmp_path / "data", environment={"PIGWAV_GRACE_S": "soon"})
+    assert refused.code == 1
+    assert "grace_s" in refused.sentence.lower()
+
+
+def test_an_api_that_cannot_start_ends_the_whole(tmp_path: Path):
+    ended = subprocess.run(
+        up_command(tmp_path / "data"),
+        env=plain_environment({"PROMETHEUS_MULTIPROC_DIR": "/no/such/folder"}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith(
+        "pigwav: The API ended with exit code 1: see its messages above"
+    )
+    assert not ended.stdout
+    assert not (tmp_path / "data" / "children.json").exists()
