@@ -178,21 +178,14 @@ class Settings(_Section):
 
     def configured(self) -> bool:
         """Whether database and store come from outside; False where neither does. Raises NotConfigured for a half."""
-        missing = [
-            name
-            for name, value in (
-                ("PIGWAV_DATABASE_URL", self.database.url),
-                ("PIGWAV_S3_BUCKET", self.store.bucket),
-            )
-            if not value
-        ]
-        if len(missing) == 1:
+        given = (self.database.url, self.store.bucket, self.store.endpoint, self.store.access_key)
+        needed = {"PIGWAV_DATABASE_URL": self.database.url, "PIGWAV_S3_BUCKET": self.store.bucket}
+        missing = [name for name, value in needed.items() if not value]
+        if missing and any(given):
             raise NotConfigured(
-                f"{missing[0]} is not set: configure both a database and an object store,"
-                " or neither to have both embedded."
+                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set: configure both a database"
+                " and an object store, or nothing of either to have both embedded."
             )
-        if missing and (self.store.endpoint or self.store.access_key):
-            raise NotConfigured(f"An S3 server is configured, but {' and '.join(missing)} are not set.")
         return not missing
 
 
@@ -202,4 +195,6 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        raise NotConfigured(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        name = str(first["loc"][0])
+        variable = name if name.isupper() else f"PIGWAV_{name.upper()}"
+        raise NotConfigured(f"{variable}: {first['msg']}.") from error

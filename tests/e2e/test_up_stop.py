@@ -52,7 +52,7 @@ def test_asked_while_it_starts_it_exits_0_and_leaves_nothing(tmp_path: Path, emb
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     ) as process:
-        wait_until(lambda: (tmp_path / "data" / "children.json").exists())
+        wait_until((tmp_path / "data" / "children.json").exists)
         family = psutil.Process(process.pid).children(recursive=True)
         process.terminate()
         announced, _ = process.communicate(timeout=60)

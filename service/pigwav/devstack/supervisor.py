@@ -25,6 +25,9 @@ from pigwav.devstack.watch import Watch
 from pigwav.settings import Settings
 
 READY_WITHIN_S: Final = 60.0
+PROBE_S: Final = 1.0
+"""A request waits in the queue until there is an API; we have others to tend meanwhile."""
+
 TEND_EVERY_S: Final = 1.0
 _AFTER_GRACE_S: Final = 15.0
 """For uploads that were cut off to clean up after themselves."""
@@ -144,7 +147,7 @@ def _told(run: RunFile, folder: DataFolder) -> Iterator[None]:
 def _answers(url: str) -> bool:
     """Whether the service says that it can take a recording."""
     address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=PROBE_S)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == http.client.OK

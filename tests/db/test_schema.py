@@ -1,0 +1,100 @@
+"""The migrations make what the models say, and Postgres refuses the impossible."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import IntegrityError
+
+from pigwav.db.migrate import current, head, upgrade
+from pigwav.db.models import FACTS, Row
+from pigwav.db.session import driver_url
+from pigwav.settings import Settings
+
+
+@pytest.fixture
+def connection(settings: Settings) -> Iterator[Connection]:
+    assert settings.database.url
+    engine = create_engine(driver_url(settings.database.url.get_secret_value()))
+    with engine.connect() as connection:
+        yield connection
+        connection.rollback()
+    engine.dispose()
+
+
+def test_the_migrations_make_exactly_the_models(connection: Connection) -> None:
+    assert compare_metadata(MigrationContext.configure(connection), Row.metadata) == []
+    assert current(connection) == head()
+
+
+def test_every_check_of_the_models_is_in_the_database(connection: Connection) -> None:
+    found = set(connection.execute(text("SELECT conname FROM pg_constraint WHERE contype = 'c'")).scalars())
+
+    named = {
+        c.name for table in Row.metadata.tables.values() for c in table.constraints if "check" in str(c.name)
+    }
+    assert len(named) >= 8
+    assert named <= found
+
+
+def test_migrating_again_changes_nothing(settings: Settings) -> None:
+    assert settings.database.url
+    assert upgrade(settings.database.url.get_secret_value()) == head()
+
+
+def insert(connection: Connection, **values: object) -> None:
+    row = {"id": uuid4(), "state": "pending", "object_key": str(uuid4()), "created_at": "now"} | values
+    columns = ", ".join(row)
+    places = ", ".join(f":{name}" for name in row)
+    connection.execute(text(f"INSERT INTO recordings ({columns}) VALUES ({places})"), row)
+
+
+@pytest.fixture
+def user(connection: Connection) -> int:
+    statement = text("INSERT INTO users (name, token_sha256) VALUES (:name, :token) RETURNING id")
+    return connection.execute(statement, {"name": str(uuid4()), "token": uuid4().bytes * 2}).scalar_one()
+
+
+LEASE = {"lease_id": uuid4(), "lease_until": "now"}
+READY = dict.fromkeys(FACTS, 1) | {
+    "state": "ready",
+    "ready_at": "now",
+    "sha256": bytes(32),
+    "wav_sha256": bytes(32),
+    "truncated": False,
+    "source_codec": "pcm_s16le",
+}
+
+
+def test_a_pending_and_a_ready_row_are_possible(connection: Connection, user: int) -> None:
+    insert(connection, user_id=user, **LEASE)
+    insert(connection, user_id=user, **READY)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "values"),
+    [
+        ("recordings_pending_is_leased_check", {}),
+        ("recordings_state_known_check", {"state": "odd"}),
+        ("recordings_owned_check", LEASE | {"user_id": None}),
+        ("recordings_size_positive_check", READY | {"size_bytes": 0}),
+        ("recordings_checksums_are_sha256_check", READY | {"sha256": b"short"}),
+        *(("recordings_ready_is_complete_check", READY | {name: None}) for name in (*FACTS, "ready_at")),
+        ("recordings_user_id_fkey", LEASE | {"user_id": 2**60}),
+    ],
+)
+def test_postgres_refuses_the_impossible(
+    connection: Connection, user: int, constraint: str, values: dict[str, object]
+) -> None:
+    with pytest.raises(IntegrityError, match=constraint):
+        insert(connection, **({"user_id": user} | values))
+
+
+def test_postgres_refuses_a_second_user_of_the_same_name(connection: Connection) -> None:
+    statement = text("INSERT INTO users (name, token_sha256) VALUES ('twice', :token)")
+    connection.execute(statement, {"token": bytes(32)})
+    with pytest.raises(IntegrityError, match="users_name_key"):
+        connection.execute(statement, {"token": b"x" * 32})

@@ -1,0 +1,52 @@
+"""Uploads that stop before their end, for as long as a test wants."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from accounts import Account
+from factories import wav
+
+HELD_BACK_BYTES: Final = 1000
+
+
+@dataclass(frozen=True)
+class OpenUpload:
+    connection: http.client.HTTPConnection
+    rest: bytes
+
+    def finish(self) -> tuple[int, dict]:
+        """Send what was held back; answers status and document."""
+        self.connection.send(self.rest)
+        answer = self.connection.getresponse()
+        return answer.status, json.load(answer)
+
+    def is_cut_off(self) -> bool:
+        """Whether sending the rest earns no recording: a refusal, or nothing at all."""
+        try:
+            return self.finish()[0] != 201
+        except (OSError, http.client.HTTPException):
+            return True
+
+
+@contextmanager
+def open_upload(account: Account, body: bytes, **query: object) -> Iterator[OpenUpload]:
+    """All but the last bytes of a raw upload, sent."""
+    url = account.http.base_url
+    with closing(http.client.HTTPConnection(url.host, url.port, timeout=60)) as connection:
+        more = "".join(f"&{name}={value}" for name, value in query.items())
+        connection.putrequest("POST", f"/records?user={account.id}{more}")
+        connection.putheader("Authorization", f"Bearer {account.token}")
+        connection.putheader("Content-Type", "audio/wav")
+        connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders()
+        connection.send(body[:-HELD_BACK_BYTES])
+        yield OpenUpload(connection, body[-HELD_BACK_BYTES:])
+
+
+def long_wav() -> bytes:
+    """At 320 kb/s its MP3 is longer than two parts of 5 MiB: part 2 is in the store before its end arrives."""
+    return wav(seconds=280, rate=32_000, channels=1)

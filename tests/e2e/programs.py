@@ -1,0 +1,55 @@
+"""The programs that people type, run as they run them; and what a program may have left running."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, Any, Final, TypeAlias
+
+import psutil
+
+from upping import plain_environment
+
+Ended: TypeAlias = subprocess.CompletedProcess[str]
+
+TESTAPI: Final = Path(__file__).parents[2] / "testAPI.py"
+PIGWAV: Final = ("-m", "pigwav")
+END_WITHIN_S: Final = 100
+
+
+def run_testapi(*words: object, folder: Path | None = None) -> Ended:
+    return _run(TESTAPI, *words, folder=folder)
+
+
+def run_pigwav(
+    *words: object, folder: Path | None = None, stdin: IO[Any] | None = None, **environment: str
+) -> Ended:
+    return _run(*PIGWAV, *words, folder=folder, stdin=stdin, environment=environment)
+
+
+def _run(
+    *words: object,
+    folder: Path | None,
+    stdin: IO[Any] | None = None,
+    environment: dict[str, str] | None = None,
+) -> Ended:
+    return subprocess.run(
+        [sys.executable, *map(str, words)],
+        cwd=folder,
+        env=plain_environment(environment),
+        stdin=stdin or subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=END_WITHIN_S,
+        check=False,
+    )
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Whatever works in this folder, or was told of it on its command line."""
+    place = str(folder.resolve())
+    return [
+        process
+        for process in psutil.process_iter(["cwd", "cmdline"])
+        if (process.info["cwd"] or "").startswith(place)
+        or any(place in word for word in process.info["cmdline"] or [])
+    ]
