@@ -60,7 +60,9 @@ def test_rate_is_the_lowest_of_mp3_that_loses_no_band(wav_rate: int, mp3_rate: i
         (fmt_chunk(tag=6, bits=8), False),
     ],
 )
-def test_only_sixteen_bits_of_mp3_s_rates_and_channels_need_no_decoder(chunk: bytes, *, plainly: bool) -> None:
+def test_only_sixteen_bits_of_mp3_s_rates_and_channels_need_no_decoder(
+    chunk: bytes, *, plainly: bool
+) -> None:
     wav_format = parse_fmt(chunk[8:])
     assert PcmFormat.of(wav_format).is_plainly(wav_format) is plainly
 

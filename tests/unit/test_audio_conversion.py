@@ -1,0 +1,390 @@
+"""WAV bytes in, MP3 bytes out: what the rest of the service sees of the audio room."""
+
+import asyncio
+import sys
+import tracemalloc
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from hashlib import sha256
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from converting import a_converter, convert, finished, in_blocks, played
+from factories import FLOAT_TAG, STREAMED, chunk, ds64_chunk, extensible_fmt_chunk, fmt_chunk, pcm, riff, wav
+from pigwav.audio.conversion import BATCH_BYTES, Conversion
+from pigwav.audio.info import InfoTag
+from pigwav.audio.mp3 import SAMPLE_RATES_HZ, FrameHeader, bit_rates_kbps
+from pigwav.domain import WavSource
+from pigwav.errors import (
+    AudioTooLong,
+    BadAudio,
+    NoAudio,
+    Overloaded,
+    PigWavError,
+    UndecodableAudio,
+    UnsupportedBitRate,
+    UnsupportedCodec,
+)
+from pigwav.settings import EncoderSettings, UploadLimits
+
+ADPCM = fmt_chunk(tag=2, rate=22_050, channels=1, bits=4, block=512, more=b"\2\0\0\0")
+
+
+async def broken(body: bytes) -> AsyncIterator[bytes]:
+    async for block in in_blocks(body):
+        yield block
+    raise ConnectionError("the client is gone")
+
+
+async def stalled(body: bytes) -> AsyncIterator[bytes]:
+    async for block in in_blocks(body):
+        yield block
+    await asyncio.Event().wait()
+
+
+async def exhaust(conversion: Conversion) -> None:
+    async with aclosing(conversion.frames()) as frames:
+        async for _ in frames:
+            pass
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.sampled_from([(r, b) for r in SAMPLE_RATES_HZ for b in bit_rates_kbps(r)]),
+    st.integers(1, 2),
+    st.one_of(st.integers(1, 4_000), st.integers(1, 100_000)),
+    st.integers(100, 70_000),
+)
+def test_prediction_comes_true(
+    rate_and_kbps: tuple[int, int], channels: int, samples: int, block_bytes: int
+) -> None:
+    rate, kbps = rate_and_kbps
+    body = wav(rate=rate, channels=channels, samples=samples)
+    done = convert(body, bitrate_kbps=kbps, block_bytes=max(block_bytes, len(body) // 50))
+    assert done.conversion.first_frame == done.result.first_frame
+    assert done.conversion.expected_bytes == len(done.mp3)
+    assert done.result.samples == samples
+    assert not done.result.truncated
+
+
+@pytest.mark.parametrize("samples", [1, 576, 1_152, 44_101])
+@pytest.mark.parametrize(
+    ("rate", "channels"), [(8_000, 2), (11_025, 1), (24_000, 2), (44_100, 2), (48_000, 1)]
+)
+def test_players_play_exactly_the_samples_of_the_wav(
+    rate: int, channels: int, samples: int, tmp_path: Path
+) -> None:
+    done = convert(wav(rate=rate, channels=channels, samples=samples))
+    assert len(played(done.mp3, tmp_path, channels=channels)) == samples * channels * 2
+
+
+def test_what_is_played_is_what_was_recorded(tmp_path: Path) -> None:
+    """Sample by sample, so that it would show if a block were lost, doubled or shifted."""
+    audio = pcm(100_000, channels=1)
+    done = convert(wav(samples=100_000, channels=1), bitrate_kbps=320, block_bytes=1_001)
+    heard = memoryview(played(done.mp3, tmp_path, channels=1)).cast("h")
+    worst = max(abs(a - b) for a, b in zip(memoryview(audio).cast("h"), heard, strict=True))
+    assert worst < 1_000  # of 16,000
+
+
+@pytest.mark.parametrize(
+    ("body", "samples"),
+    [
+        (wav(samples=5_001, bits=8), 5_001),
+        (wav(samples=5_001, bits=24), 5_001),
+        (wav(samples=1, bits=24), 1),
+        (wav(samples=5_001, bits=32, channels=6), 5_001),
+        (wav(samples=96_001, rate=96_000), 48_001),
+        (wav(samples=1, rate=192_000), 1),
+        (wav(samples=1_000, rate=1_000, channels=1), 8_000),
+        (wav(samples=12_345, rate=192_000, bits=24), 3_087),
+        (riff(fmt_chunk(tag=FLOAT_TAG, bits=32) + chunk(b"data", bytes(8 * 777))), 777),
+        (riff(fmt_chunk(tag=7, bits=8) + chunk(b"data", bytes(2 * 777))), 777),
+        (riff(ADPCM + chunk(b"data", bytes(512 * 3 + 256))), 1_012 * 3 + 500),
+        (
+            riff(fmt_chunk(tag=0x31, rate=8_000, channels=1, bits=0, block=65) + chunk(b"data", bytes(650))),
+            3_200,
+        ),
+        (riff(extensible_fmt_chunk(bits=32, valid_bits=24) + chunk(b"data", bytes(8 * 99))), 99),
+    ],
+)
+def test_what_needs_decoding_is_predicted_and_played_as_exactly(
+    body: bytes, samples: int, tmp_path: Path
+) -> None:
+    done = convert(body)
+    assert done.result.samples == samples
+    assert done.conversion.first_frame == done.result.first_frame
+    assert done.conversion.expected_bytes == len(done.mp3)
+    assert not done.result.truncated
+    channels = done.conversion.channels
+    assert len(played(done.mp3, tmp_path, channels=channels)) == samples * channels * 2
+
+
+@pytest.mark.parametrize("bits", [16, 24])
+def test_facts_tell_what_came(bits: int) -> None:
+    body = wav(
+        2, rate=48_000, bits=bits, before=chunk(b"LIST", bytes(101)), after=chunk(b"id3 ", bytes(100_000))
+    )
+    done = convert(body)
+    assert done.conversion.source == WavSource(f"pcm_s{bits}le", 48_000, 2, bits)
+    assert (done.conversion.sample_rate_hz, done.conversion.channels, done.conversion.bitrate_kbps) == (
+        48_000,
+        2,
+        128,
+    )
+    assert done.conversion.declared_duration_ms == done.result.duration_ms == 2_000
+    assert (done.result.wav_size_bytes, done.result.wav_sha256) == (len(body), sha256(body).digest())
+    assert not done.result.truncated
+
+
+@pytest.mark.parametrize("bits", [16, 24])
+@pytest.mark.parametrize("size", [0, STREAMED, 0x7FFFF000])
+def test_a_streamed_wav_is_converted_to_its_end(bits: int, size: int) -> None:
+    done = convert(wav(samples=10_000, bits=bits, data_size=size))
+    assert done.conversion.expected_bytes is None
+    assert done.conversion.declared_duration_ms is None
+    assert len(done.conversion.first_frame) == len(done.result.first_frame)
+    assert InfoTag.parse(done.conversion.first_frame) is None
+    assert done.result.samples == 10_000
+    assert not done.result.truncated
+
+
+@pytest.mark.parametrize("bits", [16, 24])
+def test_a_wav_that_holds_less_than_it_says_is_converted_and_marked(bits: int) -> None:
+    done = convert(wav(samples=10_000, bits=bits, data_size=20_000 * 2 * bits // 8))
+    assert done.result.truncated
+    assert done.result.samples == 10_000
+    assert (done.result.duration_ms, done.conversion.declared_duration_ms) == (227, 454)
+    assert len(done.conversion.first_frame) == len(done.result.first_frame)
+    assert done.conversion.first_frame != done.result.first_frame
+    tag = InfoTag.parse(done.result.first_frame)
+    assert tag is not None
+    assert tag.total_bytes == len(done.mp3)
+
+
+def test_rf64_is_converted() -> None:
+    audio = pcm(1_000)
+    body = riff(ds64_chunk(len(audio)) + fmt_chunk() + chunk(b"data", audio, size=STREAMED), magic=b"RF64")
+    assert convert(body).result.samples == 1_000
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "kbps"),
+    [(44_100, 2, 128), (44_100, 1, 64), (22_050, 2, 128), (8_000, 1, 24), (12_000, 2, 48), (96_000, 6, 128)],
+)
+def test_bit_rate_is_the_setting_s(rate: int, channels: int, kbps: int) -> None:
+    done = convert(wav(samples=100, rate=rate, channels=channels))
+    assert done.conversion.bitrate_kbps == kbps
+
+
+def test_a_setting_that_the_sample_rate_does_not_have_is_lowered() -> None:
+    async def run() -> int:
+        with a_converter(encoder=EncoderSettings(bitrate_stereo_kbps=250)) as converter:
+            conversion = await converter.open(in_blocks(wav(samples=100, rate=22_050)))
+            await conversion.aclose()
+            return conversion.bitrate_kbps
+
+    assert asyncio.run(run()) == 160
+
+
+def test_wanted_bit_rate_is_the_frames_bit_rate() -> None:
+    done = convert(wav(samples=10_000), bitrate_kbps=320)
+    header = FrameHeader.parse(done.mp3[len(done.result.first_frame) :][:4])
+    assert header is not None
+    assert header.bitrate_kbps == 320
+
+
+def test_bit_rate_that_mp3_does_not_have_is_refused_before_any_frame() -> None:
+    with pytest.raises(UnsupportedBitRate, match="not 100"):
+        convert(wav(), bitrate_kbps=100)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"not a wav at all, not in the least", BadAudio),
+        (wav(samples=0), NoAudio),
+        (wav(samples=0, data_size=0, bits=24), NoAudio),
+        (wav(samples=1)[:-1], NoAudio),
+        (wav(samples=1, bits=24)[:-1], NoAudio),
+        (wav(samples=1, data_size=3), NoAudio),
+        (riff(fmt_chunk(tag=0x55) + chunk(b"data", bytes(100))), UnsupportedCodec),
+        (riff(ADPCM + chunk(b"data", b"\0\0\0")), NoAudio),
+        (riff(ADPCM + chunk(b"data", bytes(3), size=512)), NoAudio),
+        (wav(samples=1, data_size=0x70000000), AudioTooLong),
+        (wav(samples=61 * 8_000, rate=8_000, channels=1), AudioTooLong),
+        (wav(samples=61 * 8_000, rate=8_000, channels=1, data_size=0), AudioTooLong),
+        (wav(samples=61 * 8_000, rate=8_000, channels=1, data_size=0, bits=24), AudioTooLong),
+    ],
+)
+def test_what_is_no_recording_is_refused_by_name(body: bytes, error: type[PigWavError]) -> None:
+    with pytest.raises(error):
+        convert(body, max_duration_s=60)
+    assert children() == []
+
+
+def test_opening_reads_no_further_than_the_audio_begins() -> None:
+    read: list[int] = []
+
+    async def counted() -> AsyncIterator[bytes]:
+        async for block in in_blocks(wav(1), 1_000):
+            read.append(len(block))
+            yield block
+
+    async def run() -> None:
+        with a_converter() as converter:
+            await (await converter.open(counted())).aclose()
+
+    asyncio.run(run())
+    assert read == [1_000]
+
+
+@pytest.mark.parametrize("bits", [16, 24])
+def test_an_error_at_the_very_end_of_the_body_is_no_completion(bits: int) -> None:
+    async def run() -> Conversion:
+        with a_converter() as converter:
+            conversion = await converter.open(broken(wav(1, bits=bits, after=chunk(b"id3 ", bytes(300_000)))))
+            with pytest.raises(ConnectionError, match="the client is gone"):
+                await exhaust(conversion)
+            await conversion.aclose()
+            assert converter.decoders.free == UploadLimits().max_decoders
+            return conversion
+
+    conversion = asyncio.run(run())
+    with pytest.raises(RuntimeError):
+        conversion.result()
+    assert children() == []
+
+
+@pytest.mark.parametrize("bits", [16, 24])
+@pytest.mark.parametrize("how", ["never run", "not begun", "broken off", "cancelled"])
+def test_closing_frees_everything_however_far_it_came(bits: int, how: str) -> None:
+    async def run() -> None:
+        with a_converter() as converter:
+            conversion = await converter.open(stalled(wav(5, bits=bits)))
+            if how == "not begun":
+                conversion.frames()
+            if how in ("broken off", "cancelled"):
+                await anext(conversion.frames())
+            if how == "cancelled":
+                waiting = asyncio.ensure_future(converter.open(stalled(b"RIFF")))
+                await asyncio.sleep(0)
+                waiting.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await waiting
+            await conversion.aclose()
+            await conversion.aclose()
+            assert converter.decoders.free == UploadLimits().max_decoders
+            assert children() == []
+
+    asyncio.run(run())
+
+
+def test_cancelling_in_the_middle_leaves_no_decoder() -> None:
+    async def run() -> None:
+        with a_converter() as converter:
+            conversion = await converter.open(stalled(wav(5, bits=24)))
+            frames = conversion.frames()
+            await anext(frames)
+            consuming = asyncio.ensure_future(anext(frames))
+            while not consuming.done() and len(children()) == 0:
+                await asyncio.sleep(0)
+            consuming.cancel()
+            with pytest.raises((asyncio.CancelledError, StopAsyncIteration)):
+                await consuming
+            await conversion.aclose()
+            assert converter.decoders.free == UploadLimits().max_decoders
+            assert children() == []
+
+    asyncio.run(run())
+
+
+def test_more_decoders_than_allowed_are_refused_at_once_and_plain_pcm_needs_none() -> None:
+    async def run() -> None:
+        with a_converter(UploadLimits(max_decoders=1)) as converter:
+            first = await converter.open(in_blocks(wav(samples=100, bits=24)))
+            with pytest.raises(Overloaded):
+                await converter.open(in_blocks(wav(samples=100, bits=24)))
+            await finished(await converter.open(in_blocks(wav(samples=100))))
+            await finished(first)
+            await finished(await converter.open(in_blocks(wav(samples=100, bits=24))))
+
+    asyncio.run(run())
+
+
+def test_many_conversions_at_once_do_not_mix() -> None:
+    async def run() -> list[bytes]:
+        with a_converter() as converter:
+
+            async def one(bits: int) -> bytes:
+                return (await finished(await converter.open(in_blocks(wav(1, bits=bits), 5_000)))).mp3
+
+            return await asyncio.gather(*[one(bits) for bits in (16, 24, 32, 8) * 3])
+
+    found = asyncio.run(run())
+    assert found == found[:4] * 3
+
+
+def test_a_decoder_that_dies_is_an_error_and_not_a_short_recording() -> None:
+    async def run() -> None:
+        with a_converter() as converter:
+            conversion = await converter.open(stalled(wav(5, bits=24)))
+            frames = conversion.frames()
+            await anext(frames)
+            for process in children():
+                process.kill()
+            with pytest.raises(UndecodableAudio, match="SIGKILL"):
+                async for _ in frames:
+                    pass
+            await conversion.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_conversion_runs_once() -> None:
+    async def run() -> None:
+        with a_converter() as converter:
+            conversion = await converter.open(in_blocks(wav(samples=100)))
+            await exhaust(conversion)
+            with pytest.raises(RuntimeError):
+                conversion.frames()
+            await conversion.aclose()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("first_block_bytes", [44, 1_000, 1_048_576])
+def test_memory_held_does_not_grow_with_the_recording(first_block_bytes: int) -> None:
+    """The peak while 60 MB go through, however the network cuts them; LAME's own memory is not Python's."""
+    second = pcm(44_100)
+    body = wav(6, data_size=len(second) * 340)
+
+    async def long() -> AsyncIterator[bytes]:
+        yield body[:first_block_bytes]
+        yield body[first_block_bytes:]
+        for _ in range(334):
+            async for block in in_blocks(second):
+                yield block
+
+    async def run() -> int:
+        with a_converter(encoder=EncoderSettings(lame_quality=9)) as converter:
+            conversion = await converter.open(long())
+            tracemalloc.start()
+            try:
+                await exhaust(conversion)
+                return tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+                await conversion.aclose()
+
+    if sys.gettrace() is not None:
+        pytest.skip("a tracer allocates too")
+    assert asyncio.run(run()) < 8 * BATCH_BYTES + 2 * len(body[first_block_bytes:])
