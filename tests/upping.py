@@ -38,6 +38,10 @@ class RunningUp:
         children = psutil.Process(self.process.pid).children()
         return next(child for child in children if name in " ".join(child.cmdline()))
 
+    def press_ctrl_c(self) -> None:
+        """A terminal sends it to the whole process group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(STOP_WITHIN_S)
@@ -72,6 +76,7 @@ def pigwav_up(
             stderr=errors,
             text=True,
             cwd=log.parent,
+            process_group=0,  # of its own, as a terminal gives it
         ) as process,
     ):
         try:

@@ -7,9 +7,8 @@ import pytest
 
 from accounts import Account, register
 from e2e.behind import Behind, behind
+from e2e.programs import SWEEPS_ONLY_WHEN_ASKED
 from upping import RunningUp, pigwav_up
-
-SWEEPS_ONLY_WHEN_ASKED = {"PIGWAV_SWEEP_EVERY_S": "3600"}
 
 
 @pytest.fixture(scope="module")

@@ -21,15 +21,12 @@ class OpenUpload:
     def finish(self) -> tuple[int, dict]:
         """Send what was held back; answers status and document."""
         self.connection.send(self.rest)
+        return self.answer()
+
+    def answer(self) -> tuple[int, dict]:
+        """What the service says although the end was not sent."""
         answer = self.connection.getresponse()
         return answer.status, json.load(answer)
-
-    def is_cut_off(self) -> bool:
-        """Whether sending the rest earns no recording: a refusal, or nothing at all."""
-        try:
-            return self.finish()[0] != 201
-        except (OSError, http.client.HTTPException):
-            return True
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The programs that people type, run as they run them; and what a program may have left running."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,12 @@ Ended: TypeAlias = subprocess.CompletedProcess[str]
 TESTAPI: Final = Path(__file__).parents[2] / "testAPI.py"
 PIGWAV: Final = ("-m", "pigwav")
 END_WITHIN_S: Final = 100
+
+NOTHING_WRONG: Final = {"missing": [], "orphans": [], "pending": [], "open_uploads": []}
+"""What doctor finds, besides the number of recordings it checked."""
+
+SWEEPS_ONLY_WHEN_ASKED: Final = {"PIGWAV_SWEEP_EVERY_S": "3600"}
+"""For an `up` in which a test wants to see what is left before a sweep."""
 
 
 def run_testapi(*words: object, folder: Path | None = None) -> Ended:
@@ -42,6 +49,13 @@ def _run(
         timeout=END_WITHIN_S,
         check=False,
     )
+
+
+def doctor(data: Path, **environment: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and findings of `pigwav doctor`."""
+    ended = run_pigwav("doctor", "--json", "--data", data, **environment)
+    assert ended.stdout, ended
+    return ended.returncode, json.loads(ended.stdout)
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:

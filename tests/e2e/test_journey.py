@@ -1,6 +1,7 @@
 """The main journey over the real `pigwav up`: register, upload, download; with testAPI.py and the command line."""
 
 import re
+import subprocess
 from array import array
 from collections.abc import Callable
 from pathlib import Path
@@ -54,9 +55,7 @@ def test_the_three_lines_of_testapi_speak_as_people_know_them(up: RunningUp, tmp
     assert user, registered
     who = ("-d", user[1], "-t", user[2])
     uploaded = run_testapi("-m", "wav_upload", *who, "-i", "test.wav", "-a", service, folder=tmp_path)
-    link = re.fullmatch(
-        rf"Download link: ({service}/record\?id={UUID}&user={user[1]})\n", uploaded.stdout
-    )
+    link = re.fullmatch(rf"Download link: ({service}/record\?id={UUID}&user={user[1]})\n", uploaded.stdout)
     assert link, uploaded
     downloaded = run_testapi("-m", "mp3_download", "-o", "test.mp3", "-a", link[1], folder=tmp_path)
 
@@ -86,8 +85,8 @@ def test_pigwav_uploads_what_is_piped_into_it(account: Account, tmp_path: Path) 
     (tmp_path / "test.wav").write_bytes(wav(seconds=1))
     who = ("--user", account.id, "--token", account.token, "--url", account.http.base_url)
 
-    with (tmp_path / "test.wav").open("rb") as pipe:
-        uploaded = run_pigwav("upload", "-", "--title", "Из трубы", "--bitrate", 320, *who, stdin=pipe)
+    with subprocess.Popen(["cat", tmp_path / "test.wav"], stdout=subprocess.PIPE) as cat:
+        uploaded = run_pigwav("upload", "-", "--title", "Из трубы", "--bitrate", 320, *who, stdin=cat.stdout)
 
     assert uploaded.returncode == 0, uploaded
     [recording] = recordings(account)

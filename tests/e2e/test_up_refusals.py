@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from pigwav.devstack.folder import NEEDED_BYTES
 from upping import plain_environment, up_command
 
 pytestmark = pytest.mark.usefixtures("embedded")
@@ -89,20 +88,14 @@ def as_an_ordinary_user() -> Sequence[str]:
     return READS_ALL_WRITES_ITS_OWN
 
 
-@pytest.fixture(params=["size", "ro"])
+@pytest.fixture(params=["size=50m", "ro"])
 def poor_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """A disk that is too small, one that is read-only; and what is to be said of it."""
-    option, reason = {
-        "size": (
-            f"size={NEEDED_BYTES // 4}",
-            f"the disk is full (PigWav needs {NEEDED_BYTES // 1024**2} MiB to start)",
-        ),
-        "ro": ("ro", "read-only file system"),
-    }[request.param]
-    mount = ["mount", "-t", "tmpfs", "-o", option, "none", str(tmp_path)]
+    reasons = {"size=50m": "the disk is full (200 MiB must be free)", "ro": "read-only file system"}
+    mount = ["mount", "-t", "tmpfs", "-o", request.param, "none", str(tmp_path)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("only root can make a disk for this test")
-    yield tmp_path / "data", reason
+    yield tmp_path / "data", reasons[request.param]
     subprocess.run(["umount", str(tmp_path)], check=True)
 
 

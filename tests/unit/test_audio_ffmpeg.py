@@ -181,18 +181,41 @@ def test_data_is_read_to_its_end_though_ffmpeg_reads_no_more(tmp_path: Path) -> 
     program.chmod(0o755)
     read_to_the_end = []
 
-    async def data() -> AsyncGenerator[bytes, None]:
-        async for block in source(bytes(1_000_000)):
-            yield block
-        read_to_the_end.append(True)
+    async def run() -> list[bytes]:
+        ffmpeg_ended = asyncio.Event()
 
-    async def run() -> bytes:
-        return b"".join(
-            [block async for block in decoding(parse_fmt(fmt_chunk(bits=24)[8:]), data(), str(program))]
-        )
+        async def data() -> AsyncGenerator[bytes, None]:
+            yield bytes(1_000_000)
+            await ffmpeg_ended.wait()
+            for _ in range(1_000):  # a client that takes its time
+                yield bytes(1_000)
+                await asyncio.sleep(0)
+            read_to_the_end.append(True)
 
-    assert asyncio.run(run()) == b"abcd"
+        found = []
+        async for block in decoding(parse_fmt(fmt_chunk(bits=24)[8:]), data(), str(program)):
+            found.append(block)
+            ffmpeg_ended.set()
+        return found
+
+    assert asyncio.run(run()) == [b"abcd"]
     assert read_to_the_end == [True]
+
+
+def test_a_program_that_goes_on_after_its_input_is_stopped_when_nobody_wants_its_output(
+    tmp_path: Path,
+) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\ncat > /dev/null\nexec cat /dev/zero\n")
+    program.chmod(0o755)
+
+    async def run() -> list[psutil.Process]:
+        blocks = decoding(parse_fmt(fmt_chunk(bits=24)[8:]), source(TONE), str(program))
+        await anext(blocks)
+        await blocks.aclose()
+        return decoders_running()
+
+    assert asyncio.run(run()) == []
 
 
 def test_an_error_of_the_source_comes_out_and_ends_the_process() -> None:
@@ -277,6 +300,9 @@ def test_configured_program_is_taken_and_a_wrong_one_refused(tmp_path: Path) -> 
     assert find_ffmpeg(None) == FFMPEG
     with pytest.raises(NotConfigured, match="PIGWAV_FFMPEG"):
         find_ffmpeg(tmp_path / "nothing")
+    with pytest.raises(NotConfigured, match="PIGWAV_FFMPEG"):
+        find_ffmpeg(tmp_path)
+    assert find_ffmpeg(Path("sh")).startswith("/")
 
 
 def test_a_playlist_named_wav_never_reaches_ffmpeg() -> None:

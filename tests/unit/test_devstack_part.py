@@ -13,6 +13,7 @@ import pytest
 
 from pigwav.devstack.part import Part, Program
 from pigwav.devstack.remains import Remains
+from pigwav.devstack.restarts import Restarts
 from pigwav.devstack.waiting import Sleeper, StopRequested
 from pigwav.devstack.watch import Watch
 from pigwav.errors import PartFailed
@@ -67,7 +68,7 @@ def test_a_part_that_dies_is_started_again(tmp_path: Path, watch: Watch):
 def test_the_dead_are_told_of_once(tmp_path: Path, watch: Watch):
     part = Part(program(tmp_path, "echo ready; exec sleep 60"))
     dead: list[int | None] = []
-    watch.start(part, lambda part: dead.append(part.pid))
+    watch.start(part, after_death=lambda part: dead.append(part.pid))
     first = part.pid
     os.kill(first, signal.SIGKILL)
     watch.until(logged(tmp_path, 1), what="it", within_s=10)
@@ -75,7 +76,7 @@ def test_the_dead_are_told_of_once(tmp_path: Path, watch: Watch):
 
 
 def test_a_part_that_keeps_dying_ends_the_whole_with_its_last_words(tmp_path: Path, watch: Watch):
-    watch.start(Part(program(tmp_path, "echo the disk is on fire; exit 7")))
+    watch.start(Part(program(tmp_path, "echo the disk is on fire; exit 7")), restarts=Restarts(at_most=1))
     with pytest.raises(PartFailed) as failed:
         watch.until(lambda: False, what="it", within_s=60)
     assert "The part ended with exit code 7" in str(failed.value)
@@ -91,7 +92,7 @@ def test_a_part_that_is_never_ready_is_not_waited_for_without_end(tmp_path: Path
 
 def test_a_program_that_is_not_there_is_named(tmp_path: Path, watch: Watch):
     missing = Program("The part", ["/no/such/program"], {}, ((signal.SIGKILL, 5),), log=tmp_path / "part.log")
-    watch.start(Part(missing))
+    watch.start(Part(missing), restarts=Restarts(at_most=0))
     with pytest.raises(PartFailed, match="exit code 126: cannot start /no/such/program"):
         watch.until(lambda: False, what="it", within_s=60)
 

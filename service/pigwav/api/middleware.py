@@ -86,7 +86,7 @@ class SafeHeaders:
 class DrainedRefusals:
     """An answer in the middle of a body is lost: closing then resets the connection, and the client sees a broken
     pipe. So the rest of the body is read away first, up to a bound. A client that sends nothing (it fell silent, or
-    waits for `100 Continue`) is answered at once.
+    waits for `100 Continue`) is answered at once; so is one whom a stopping server cuts off: no time is left.
     """
 
     MOST_BYTES: Final = 1024**3
@@ -105,7 +105,7 @@ class DrainedRefusals:
         async def send_after_body(message: Message) -> None:
             if message["type"] == "http.response.start" and not body.ended:
                 silent = message["status"] == HTTPStatus.REQUEST_TIMEOUT or (waits and not body.begun)
-                if silent or not await body.drain(self.MOST_BYTES, self.MOST_S):
+                if silent or _is_cut_off() or not await body.drain(self.MOST_BYTES, self.MOST_S):
                     MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
@@ -135,6 +135,12 @@ class _Body:
         except TimeoutError:
             return False
         return self.ended
+
+
+def _is_cut_off() -> bool:
+    """Whether this request was cancelled, and is answered nevertheless."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _has_body(scope: Scope) -> bool:

@@ -1,5 +1,6 @@
 """`POST /records`: a WAV as a form or as a raw body, converted while it arrives."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import dataclass, field
@@ -121,9 +122,9 @@ async def upload(
 @contextmanager
 def _counted(services: Services) -> Iterator[None]:
     """A place among the open uploads, and its outcome in the metrics."""
-    outcome = "cancelled"
+    outcome = "internal-error"
     try:
-        with services.open_uploads.one_more():
+        with services.open_uploads.one_more(), _cut_off_told():
             yield
         outcome = "stored"
     except PigWavError as error:
@@ -131,6 +132,15 @@ def _counted(services: Services) -> Iterator[None]:
         raise
     finally:
         services.metrics.uploads.labels(outcome).inc()
+
+
+@contextmanager
+def _cut_off_told() -> Iterator[None]:
+    """The server cancels a request for one reason: the grace is over. The upload has cleaned up by then."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        raise ShuttingDown from error
 
 
 def _check_length(request: Request, services: Services) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import os
 import re
 import resource
+import shutil
 import signal
 import struct
 import sys
@@ -54,15 +55,15 @@ class Decoders:
 
 
 def find_ffmpeg(configured: Path | None) -> str:
-    """The program to run: the configured one, else the bundled one. Raises NotConfigured."""
-    if configured is not None:
-        if not os.access(configured, os.X_OK):
-            raise NotConfigured(f"PIGWAV_FFMPEG names no program: {configured}")
-        return str(configured)
+    """Absolute path of the program to run: the configured one, else the bundled one. Raises NotConfigured."""
     try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
+        name = str(configured or imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
         raise NotConfigured("there is no ffmpeg; install one or name it in PIGWAV_FFMPEG") from error
+    program = shutil.which(name)
+    if program is None:
+        raise NotConfigured(f"PIGWAV_FFMPEG names no program: {name}")
+    return str(Path(program).absolute())  # it is started in another folder
 
 
 def decoder_argv(program: str, wav: WavFormat, pcm: PcmFormat, *, cpu_limit_s: int) -> list[str]:

@@ -87,10 +87,12 @@ def _report(agreement: "Agreement") -> str:
 def _services(data: Path) -> "Iterator[Services]":
     """The configured parts, else those of the `pigwav up` on `data`, which are started where they are down."""
     from pigwav.devstack import stack_for  # noqa: PLC0415
-    from pigwav.settings import read_settings  # noqa: PLC0415
+    from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415
+    from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
     from pigwav.wiring import open_services  # noqa: PLC0415
 
     settings = read_settings()
+    configure_logging(as_json=settings.log_format is LogFormat.JSON, level=settings.log_level)
     if settings.configured():
         with open_services(settings) as services:
             yield services

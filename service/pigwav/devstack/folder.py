@@ -20,10 +20,9 @@ from pigwav.errors import FolderInUse, FolderUnusable
 DYING_S: Final = 10.0
 """How long a predecessor that was killed or is stopping may take to let go."""
 
-NEEDED_BYTES: Final = 200 * 1024 * 1024
-"""A new Postgres cluster with its write-ahead log, SeaweedFS's first volumes, and some air."""
+MIB: Final = 1024 * 1024
 
-LOG_BYTES: Final = 10 * 1024 * 1024
+LOG_BYTES: Final = 10 * MIB
 
 
 @dataclass(frozen=True)
@@ -118,11 +117,20 @@ class DataFolder:
                 raise StopRequested
 
     def _furnish(self) -> None:
-        if shutil.disk_usage(self.path).free < NEEDED_BYTES:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        disk = shutil.disk_usage(self.path)
+        if disk.free < needed_bytes(disk.total):
+            needed = f"{needed_bytes(disk.total) // MIB} MiB"
+            raise FolderUnusable(
+                f"The data folder {self.path} cannot be used: the disk is full ({needed} must be free)."
+            )
         for inner in (self.s3, self.log("").parent):
             _make_private(inner)
         self.run_file.unlink(missing_ok=True)
+
+
+def needed_bytes(disk_bytes: int) -> int:
+    """What a start needs: a Postgres cluster and its log; and SeaweedFS takes no writes when 1 % of a disk is free."""
+    return max(200 * MIB, disk_bytes * 11 // 1000)
 
 
 @contextmanager
@@ -135,9 +143,8 @@ def plain_words(path: Path) -> Iterator[None]:
             f"The data folder {path} cannot be used: there is a file of that name."
         ) from error
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        if error.errno == errno.ENOSPC:
-            reason = f"the disk is full (PigWav needs {NEEDED_BYTES // 1024**2} MiB to start)"
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = "the disk is full" if full else (error.strerror or str(error)).lower()
         raise FolderUnusable(f"The data folder {path} cannot be used: {reason}.") from error
 
 

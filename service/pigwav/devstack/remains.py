@@ -58,7 +58,8 @@ def _entry(part: Part) -> dict[str, Any]:
     program = part.program
     return {
         "pid": part.pid,
-        "command": " ".join(program.argv),
+        # Without the program: a Python on macOS shows another path than it was started by.
+        "arguments": " ".join(program.argv[1:]),
         "signal": int(program.dies_with_us_by),
         "litter": [str(path) for path in program.litter],
         "temporary": None if program.temporary is None else str(program.temporary),
@@ -67,7 +68,7 @@ def _entry(part: Part) -> dict[str, Any]:
 
 def _is_ours(entry: dict[str, Any]) -> bool:
     """The pid may be another process's by now; the command line tells."""
-    return is_running(entry["pid"]) and entry["command"] in command_line(entry["pid"])
+    return is_running(entry["pid"]) and entry["arguments"] in command_line(entry["pid"])
 
 
 def _outlive(entries: list[dict[str, Any]], waiter: Waiter) -> None:
@@ -75,7 +76,7 @@ def _outlive(entries: list[dict[str, Any]], waiter: Waiter) -> None:
     while entries := [entry for entry in entries if is_running(entry["pid"])]:
         waited_s = time.monotonic() - began
         if waited_s > DYING_S:
-            raise FolderInUse(f"A process of an earlier PigWav does not end: {entries[0]['command']}")
+            raise FolderInUse(f"A process of an earlier PigWav does not end: {entries[0]['arguments']}")
         if waited_s > _KILL_AFTER_S:
             for entry in entries:
                 _send(entry["pid"], signal.SIGKILL)

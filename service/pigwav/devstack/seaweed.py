@@ -81,7 +81,7 @@ class SeaweedFS:
     def is_ready(self) -> bool:
         """A real write, with the service's own key: a connect would succeed a second too early."""
         try:
-            self._store.put(_READY_KEY, b"", ObjectHeaders())
+            self._store.put(_READY_KEY, b"ready" * 100, ObjectHeaders())
             self._store.delete(_READY_KEY)
         except StoreUnavailable:
             return False

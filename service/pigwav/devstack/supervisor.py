@@ -19,6 +19,7 @@ from pigwav.devstack.folder import DataFolder, plain_words
 from pigwav.devstack.listen import listen, reachable_url_of, url_of
 from pigwav.devstack.part import Part, Program
 from pigwav.devstack.remains import Remains
+from pigwav.devstack.restarts import Restarts
 from pigwav.devstack.stack import Stack, watching
 from pigwav.devstack.waiting import Signals, StopRequested
 from pigwav.devstack.watch import Watch
@@ -33,6 +34,9 @@ _AFTER_GRACE_S: Final = 15.0
 """For uploads that were cut off to clean up after themselves."""
 _SPARE_CONNECTIONS: Final = 20
 """For psql, doctor, sweep and Postgres's own workers."""
+
+WORKER_RESTARTS: Final = 3
+"""Within a minute; each takes a second, and an API that cannot start should say so soon."""
 
 METRICS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -92,7 +96,7 @@ class Up:
         workers = [Part(self._worker(number, listening, environment)) for number in range(self.workers)]
         try:
             for worker in workers:
-                watch.start(worker, _forget_gauges)
+                watch.start(worker, after_death=_forget_gauges, restarts=Restarts(at_most=WORKER_RESTARTS))
             yield
         finally:
             if signals.stops:

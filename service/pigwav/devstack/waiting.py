@@ -51,6 +51,8 @@ class Signals:
             signal.set_wakeup_fd, signal.set_wakeup_fd(write.fileno(), warn_on_full_buffer=False)
         )
         for number in self._STOP:
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # nohup
             self._undo.callback(signal.signal, number, signal.signal(number, self._on_stop))
         self._undo.callback(signal.signal, signal.SIGCHLD, signal.signal(signal.SIGCHLD, lambda *_: None))
         return self

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pigwav.devstack.part import Part
 from pigwav.devstack.remains import Remains
@@ -16,7 +16,7 @@ from pigwav.telemetry.logs import log
 class _Kept:
     part: Part
     after_death: Callable[[Part], None]
-    restarts: Restarts = field(default_factory=Restarts)
+    restarts: Restarts
     start_at: float | None = None
 
     def tend(self, now_s: float) -> bool:
@@ -50,8 +50,14 @@ class Watch:
         self._waiter = waiter
         self._kept: list[_Kept] = []
 
-    def start(self, part: Part, after_death: Callable[[Part], None] = lambda _part: None) -> None:
-        self._kept.append(_Kept(part, after_death))
+    def start(
+        self,
+        part: Part,
+        *,
+        after_death: Callable[[Part], None] = lambda _part: None,
+        restarts: Restarts | None = None,
+    ) -> None:
+        self._kept.append(_Kept(part, after_death, restarts or Restarts()))
         part.start()
         self._record()
 

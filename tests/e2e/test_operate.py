@@ -1,0 +1,266 @@
+"""The operator's commands beside a running `pigwav up` of two workers; and the workers together."""
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import httpx2
+import psutil
+import pytest
+from sqlalchemy import create_engine
+
+from accounts import Account, register
+from e2e.behind import Behind
+from e2e.open_upload import open_upload
+from e2e.programs import NOTHING_WRONG, PIGWAV, Ended, doctor, run_pigwav
+from factories import wav
+from pigwav.db.session import driver_url
+from pigwav.devstack import StackAddress
+from upping import STOP_WITHIN_S, RunningUp, plain_environment
+from waiting import wait_until
+
+
+@pytest.fixture(scope="module")
+def workers() -> int:
+    return 2
+
+
+def test_doctor_agrees_with_a_running_up_and_its_live_uploads(up: RunningUp, account: Account) -> None:
+    account.recording()
+    with open_upload(account, wav(seconds=1)) as upload:
+        wait_until(lambda: open_uploads(up) == 1)
+
+        code, findings = doctor(up.data)
+        upload.finish()
+
+    assert code == 0
+    assert findings.pop("checked") >= 1
+    assert findings == NOTHING_WRONG
+    in_words = run_pigwav("doctor", "--data", up.data)
+    assert (in_words.returncode, in_words.stderr) == (0, "")
+    assert in_words.stdout.startswith("Rows and objects agree: ")
+
+
+def open_uploads(up: RunningUp) -> float:
+    return metric(httpx2.get(f"{up.url}/metrics").text, "pigwav_uploads_open")
+
+
+def metric(exposition: str, name: str) -> float:
+    """The value of this sample; 0 where it has never been counted."""
+    values = [line.rpartition(" ")[2] for line in exposition.splitlines() if line.startswith(f"{name} ")]
+    return float(values[0]) if values else 0
+
+
+@pytest.fixture
+def lost_object(account: Account, inside: Behind) -> Iterator[str]:
+    recording = account.recording()
+    [key] = inside.objects(account.id)
+    inside.s3.delete_object(Bucket=inside.bucket, Key=key)
+    yield key
+    account.http.delete(f"/records/{recording['id']}", headers=account.bearer)
+
+
+@pytest.fixture
+def orphan(inside: Behind) -> Iterator[str]:
+    key = f"recordings/1/2026/11/{uuid4()}.mp3"
+    inside.s3.put_object(Bucket=inside.bucket, Key=key, Body=b"mp3")
+    yield key
+    inside.s3.delete_object(Bucket=inside.bucket, Key=key)
+
+
+@pytest.fixture
+def stray_upload(inside: Behind) -> Iterator[str]:
+    key = f"recordings/1/2026/11/{uuid4()}.mp3"
+    begun = inside.s3.create_multipart_upload(Bucket=inside.bucket, Key=key)
+    yield key
+    inside.s3.abort_multipart_upload(Bucket=inside.bucket, Key=key, UploadId=begun["UploadId"])
+
+
+@pytest.mark.parametrize(
+    ("damage", "finding"),
+    [("lost_object", "missing"), ("orphan", "orphans"), ("stray_upload", "open_uploads")],
+)
+def test_doctor_names_what_was_done_behind_its_back(
+    request: pytest.FixtureRequest, up: RunningUp, damage: str, finding: str
+) -> None:
+    key = request.getfixturevalue(damage)
+
+    code, findings = doctor(up.data)
+
+    assert code == 1
+    del findings["checked"]
+    assert findings == NOTHING_WRONG | {finding: [key]}
+
+
+def test_doctor_says_in_words_what_is_wrong(up: RunningUp, lost_object: str) -> None:
+    ended = run_pigwav("doctor", "--data", up.data)
+
+    assert ended.returncode == 1
+    assert f"{lost_object}: a ready recording without its object\n" in ended.stdout
+    assert "Rows and objects do not agree: " in ended.stdout
+
+
+STORE_AWAY = {"PIGWAV_S3_BUCKET": "b", "PIGWAV_S3_ENDPOINT": "http://127.0.0.1:1"}
+DATABASE_AWAY = {"PIGWAV_DATABASE_URL": "postgresql://u:p@127.0.0.1:1/d"}
+
+
+@pytest.mark.parametrize(
+    ("command", "environment", "code"),
+    [
+        pytest.param("doctor", STORE_AWAY | DATABASE_AWAY, 2, id="doctor, nobody answers"),
+        pytest.param("doctor", STORE_AWAY, 2, id="doctor, configured in half"),
+        pytest.param("sweep", STORE_AWAY | DATABASE_AWAY, 1, id="sweep, nobody answers"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    command: str, environment: dict[str, str], code: int, tmp_path: Path
+) -> None:
+    ended = run_pigwav(command, folder=tmp_path, **environment)
+
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert_one_sentence(ended)
+    assert list(tmp_path.iterdir()) == []
+
+
+def assert_one_sentence(ended: Ended) -> None:
+    assert ended.stderr.startswith("pigwav: ")
+    assert len(ended.stderr.splitlines()) == 1, ended.stderr
+
+
+def test_sweep_beside_a_running_up_removes_the_bytes_of_deleted_recordings(
+    up: RunningUp, account: Account, inside: Behind
+) -> None:
+    gone, kept = account.recording(), account.recording()
+    account.http.delete(f"/records/{gone['id']}", headers=account.bearer)
+    assert len(inside.objects(account.id)) == 2
+
+    swept = run_pigwav("sweep", "--data", up.data)
+
+    assert (swept.returncode, swept.stderr) == (0, "")
+    assert swept.stdout.startswith("Given up: 0 uploads. Removed: ")
+    [key] = inside.objects(account.id)
+    assert kept["id"] in key
+    assert "deleted" not in inside.states()
+
+
+def api_processes(up: RunningUp) -> list[psutil.Process]:
+    children = psutil.Process(up.process.pid).children()
+    return [child for child in children if "serve" in child.cmdline()]
+
+
+@contextmanager
+def only(worker: psutil.Process, others: Sequence[psutil.Process]) -> Iterator[None]:
+    """Nobody else can answer for the length of the block."""
+    silent = [other for other in others if other != worker]
+    for other in silent:
+        other.suspend()
+    try:
+        wait_until(lambda: all(other.status() == psutil.STATUS_STOPPED for other in silent))
+        yield
+    finally:
+        for other in silent:
+            other.resume()
+
+
+def test_either_worker_plays_what_the_other_one_stored(up: RunningUp) -> None:
+    one, other = both = api_processes(up)
+    for storing, playing in ((one, other), (other, one)):
+        with only(storing, both), httpx2.Client(base_url=up.url, timeout=30) as http:
+            recording = register(http).recording()
+        with only(playing, both):
+            mp3 = httpx2.get(recording["url"], timeout=30)
+        assert (mp3.status_code, len(mp3.content)) == (200, recording["bytes"])
+
+
+def test_whichever_worker_answers_metrics_counts_all_of_them(up: RunningUp) -> None:
+    stored = 'pigwav_uploads_total{outcome="stored"}'
+    both = api_processes(up)
+    before = metric(httpx2.get(f"{up.url}/metrics").text, stored)
+    for worker in both:
+        with only(worker, both), httpx2.Client(base_url=up.url, timeout=30) as http:
+            register(http).recording()
+    for worker in both:
+        with only(worker, both):
+            exposition = httpx2.get(f"{up.url}/metrics", timeout=30).text
+        assert metric(exposition, stored) == before + len(both)
+
+
+@contextmanager
+def serving(environment: dict[str, str], log: Path) -> Iterator[str]:
+    """The URL of a `pigwav serve` with this environment, stopped at the end."""
+    port = free_port()
+    command = [sys.executable, *PIGWAV, "serve", "--port", str(port)]
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            command, env=plain_environment(environment), stdout=output, stderr=output
+        ) as process,
+    ):
+        try:
+            wait_until(lambda: process.poll() is not None or is_ready(port))
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(STOP_WITHIN_S) == 0, log.read_text()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def is_ready(port: int) -> bool:
+    try:
+        return httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+def test_serve_on_configured_parts_shares_them_and_sweeps_by_itself(
+    up: RunningUp, inside: Behind, tmp_path: Path
+) -> None:
+    environment = inside.address.environment() | {"PIGWAV_SWEEP_EVERY_S": "0.2"}
+    with serving(environment, tmp_path / "serve.log") as url, httpx2.Client(base_url=url) as http:
+        account = register(http)
+        recording = account.recording()
+        assert recording["url"].startswith(f"{url}/record?")
+        path = recording["url"].removeprefix(url)
+        assert httpx2.get(f"{up.url}{path}").content == httpx2.get(f"{url}{path}").content
+
+        http.delete(f"/records/{recording['id']}", headers=account.bearer)
+
+        wait_until(lambda: inside.objects(account.id) == [])
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate"])
+def test_what_needs_configuration_and_has_none_says_so_in_one_sentence(command: str) -> None:
+    ended = run_pigwav(command)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert_one_sentence(ended)
+    assert "PIGWAV_DATABASE_URL is not set" in ended.stderr
+
+
+def test_migrate_makes_the_schema_and_may_be_repeated(inside: Behind) -> None:
+    url = empty_database(inside.address)
+
+    first = run_pigwav("migrate", PIGWAV_DATABASE_URL=url)
+    second = run_pigwav("migrate", POSTGTRES_SQL_URI=url)
+
+    assert first.stdout.startswith("The schema is at revision ")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert (second.returncode, second.stdout, second.stderr) == (0, first.stdout, "")
+
+
+def empty_database(address: StackAddress) -> str:
+    name = f"test_{uuid4().hex}"
+    engine = create_engine(driver_url(address.database_url), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+    engine.dispose()
+    return driver_url(address.database_url).set(database=name).render_as_string(hide_password=False)
