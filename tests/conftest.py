@@ -1,6 +1,7 @@
 """Fixtures that every kind of test may ask for."""
 
 import importlib.util
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +18,13 @@ from pigwav.telemetry.logs import configure_logging
 from upping import RunningUp, pigwav_up
 
 StartUp = Callable[..., RunningUp]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Why tests were skipped, each reason once."""
+    reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count} skipped: {reason.removeprefix('Skipped: ')}")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -26,9 +26,9 @@ folder = DataFolder(pathlib.Path(sys.argv[1]))
 with folder.taken(Sleeper()):
     print("mine", flush=True)
     sys.stdin.readline()
-    with folder.leaving():
-        print("leaving", flush=True)
-        sys.stdin.readline()
+    folder.leave()
+    print("leaving", flush=True)
+    sys.stdin.readline()
 """
 
 
@@ -85,7 +85,6 @@ def test_an_owner_that_is_stopping_is_waited_for(tmp_path: Path):
 def test_a_killed_owner_is_no_owner(tmp_path: Path):
     with Owner(tmp_path / "data") as owner:
         owner.process.send_signal(signal.SIGKILL)
-        owner.process.wait()
         take(tmp_path / "data")
 
 

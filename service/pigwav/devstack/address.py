@@ -39,7 +39,8 @@ class StackAddress:
 def past_the_proxy() -> dict[str, str]:
     """Where a proxy is set for the internet (http_proxy), 127.0.0.1 is excepted: it would mean the proxy's own."""
     excepted = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
-    value = ",".join(filter(None, (excepted, LOOPBACK)))
+    hosts = [host for host in (excepted or "").split(",") if host and host != LOOPBACK]
+    value = ",".join([*hosts, LOOPBACK])
     return {"no_proxy": value, "NO_PROXY": value}
 
 

@@ -20,6 +20,9 @@ from pigwav.errors import FolderInUse, FolderUnusable
 DYING_S: Final = 10.0
 """How long a predecessor that was killed or is stopping may take to let go."""
 
+ALIVE_S: Final = 1.0
+"""An owner that still runs after this long lives; one that has just been killed does not."""
+
 MIB: Final = 1024 * 1024
 
 LOG_BYTES: Final = 10 * MIB
@@ -59,17 +62,20 @@ class DataFolder:
         """Locked while in use; holds the owner's pid, or nothing once the owner is stopping."""
         return self.path / "lock"
 
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
     def log(self, name: str) -> Path:
-        return self.path / "logs" / f"{name}.log"
+        return self.logs / f"{name}.log"
 
     @contextmanager
     def taken(self, waiter: Waiter) -> Iterator[None]:
         """Own the folder for the length of the block. Raises FolderInUse, FolderUnusable."""
         with plain_words(self.path):
             _make_private(self.path)
-            lock = os.open(
-                self.lock_file, os.O_RDWR | os.O_CREAT, 0o600
-            )  # not inherited by children (PEP 446)
+            # Children do not inherit it (PEP 446): else a dying one would keep the folder.
+            lock = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             self._acquire(lock, waiter)
             with plain_words(self.path):
@@ -79,12 +85,10 @@ class DataFolder:
         finally:
             os.close(lock)
 
-    @contextmanager
-    def leaving(self) -> Iterator[None]:
+    def leave(self) -> None:
         """From here on we are stopping: a successor waits for us instead of giving up."""
         with suppress(OSError):
             os.truncate(self.lock_file, 0)
-        yield
 
     def is_taken(self) -> bool:
         """Whether a live process owns the folder."""
@@ -101,7 +105,7 @@ class DataFolder:
         return False
 
     def _acquire(self, lock: int, waiter: Waiter) -> None:
-        give_up = time.monotonic() + DYING_S
+        began = time.monotonic()
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -109,7 +113,8 @@ class DataFolder:
                 owner = _read_pid(lock)
             else:
                 return
-            if (owner and is_running(owner)) or time.monotonic() > give_up:
+            lives = owner is not None and is_running(owner)
+            if time.monotonic() - began > (ALIVE_S if lives else DYING_S):
                 by = f" (process {owner})" if owner else ""
                 raise FolderInUse(f"Another PigWav{by} runs on the data folder {self.path}.")
             waiter.wait(0.05)
@@ -123,7 +128,7 @@ class DataFolder:
             raise FolderUnusable(
                 f"The data folder {self.path} cannot be used: the disk is full ({needed} must be free)."
             )
-        for inner in (self.s3, self.log("").parent):
+        for inner in (self.s3, self.logs):
             _make_private(inner)
         self.run_file.unlink(missing_ok=True)
 

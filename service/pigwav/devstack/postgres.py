@@ -5,6 +5,7 @@
 
 import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -54,8 +55,8 @@ class Postgres:
         self._folder = folder
         self._programs = _find_programs()
         self._identity = postgres_identity(folder.postgres, self._programs / "postgres")
-        self._sockets, temporary = _socket_folder(folder.path)
-        self.part = Part(self._server(connections, temporary))
+        self._sockets = _socket_folder(folder.path)
+        self.part = Part(self._server(connections))
 
     @property
     def url(self) -> str:
@@ -112,7 +113,7 @@ class Postgres:
             identity=self._identity,
         )
 
-    def _server(self, connections: int, temporary: Path | None) -> Program:
+    def _server(self, connections: int) -> Program:
         options = {
             "listen_addresses": "",
             "port": str(_PORT),
@@ -139,7 +140,7 @@ class Postgres:
             # replays the write-ahead log.
             dies_with_us_by=signal.SIGQUIT,
             litter=(socket, socket.with_name(f"{socket.name}.lock")),
-            temporary=temporary,
+            temporary=None if self._sockets.is_relative_to(self._folder.path) else self._sockets,
             before_start=self._before_start,
         )
 
@@ -159,14 +160,12 @@ def _find_programs() -> Path:
     return Path(found.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 
-def _socket_folder(data: Path) -> tuple[Path, Path | None]:
-    """In the data folder where its path can name a socket; else a new one in the temporary folder, told twice."""
+def _socket_folder(data: Path) -> Path:
+    """In the data folder where its path can name a socket; else in the temporary folder, by a name nobody guesses."""
     sockets = data / "socket"
     if _can_name_a_socket(sockets):
-        return sockets, None
-    with plain_words(Path(tempfile.gettempdir())):
-        temporary = Path(tempfile.mkdtemp(prefix="pigwav-"))  # 0700, a name that nobody can guess
-    return temporary, temporary
+        return sockets
+    return Path(tempfile.gettempdir()) / f"pigwav-{secrets.token_hex(16)}"
 
 
 def _can_name_a_socket(sockets: Path) -> bool:

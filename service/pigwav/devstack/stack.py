@@ -15,7 +15,7 @@ from pigwav.devstack.waiting import Sleeper, Waiter
 from pigwav.devstack.watch import Watch
 
 CONNECTIONS: Final = 100
-READY_WITHIN_S: Final = 60.0
+READY_WITHIN_S: Final = 120.0
 """Generous: recovery after a crash, on a slow disk."""
 
 
@@ -39,19 +39,24 @@ class Stack:
 
     def start(self, watch: Watch) -> None:
         """Returns when the database is ready, the schema included; SeaweedFS is still starting beside it."""
-        os.environ.update(past_the_proxy())
+        os.environ.update(past_the_proxy())  # our own readiness checks, and whoever inherits
         watch.start(self._seaweed.part)
         self._postgres.initialise(watch)
         watch.start(self._postgres.part)
         from pigwav.db.migrate import upgrade  # noqa: PLC0415 - alembic takes 0.2 s, in which both parts start
 
-        watch.until(self._postgres.is_ready, what="Postgres", within_s=READY_WITHIN_S)
+        self._until_ready(watch, self._postgres)
         self._postgres.make_database()
         upgrade(self.address.database_url)
 
     def wait(self, watch: Watch) -> None:
         """Returns when a recording could really be stored."""
-        watch.until(self._seaweed.is_ready, what="SeaweedFS", within_s=READY_WITHIN_S)
+        self._until_ready(watch, self._seaweed)
+
+    @staticmethod
+    def _until_ready(watch: Watch, server: Postgres | SeaweedFS) -> None:
+        program = server.part.program
+        watch.until(server.is_ready, what=f"{program.name} (log: {program.log})", within_s=READY_WITHIN_S)
 
 
 @contextmanager
@@ -64,8 +69,8 @@ def watching(folder: DataFolder, waiter: Waiter) -> Iterator[Watch]:
         try:
             yield watch
         finally:
-            with folder.leaving():
-                watch.stop()
+            folder.leave()
+            watch.stop()
 
 
 def running(data: Path) -> StackAddress | None:

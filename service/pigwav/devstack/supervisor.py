@@ -26,13 +26,15 @@ from pigwav.devstack.watch import Watch
 from pigwav.settings import Settings
 
 READY_WITHIN_S: Final = 60.0
+
 PROBE_S: Final = 1.0
 """A request waits in the queue until there is an API; we have others to tend meanwhile."""
 
 TEND_EVERY_S: Final = 1.0
-_AFTER_GRACE_S: Final = 15.0
+AFTER_GRACE_S: Final = 15.0
 """For uploads that were cut off to clean up after themselves."""
-_SPARE_CONNECTIONS: Final = 20
+
+SPARE_CONNECTIONS: Final = 20
 """For psql, doctor, sweep and Postgres's own workers."""
 
 WORKER_RESTARTS: Final = 3
@@ -119,7 +121,7 @@ class Up:
             # -P: a file json.py in the folder that one stands in is not ours to run.
             argv=[sys.executable, "-P", "-m", "pigwav", "serve", "--fd", str(listening.fileno())],
             environment={**os.environ, **environment},
-            stop_by=((signal.SIGTERM, self.settings.http.grace_s + _AFTER_GRACE_S), (signal.SIGKILL, 5)),
+            stop_by=((signal.SIGTERM, self.settings.http.grace_s + AFTER_GRACE_S), (signal.SIGKILL, 5)),
             inherits=(listening.fileno(),),
         )
 
@@ -134,7 +136,7 @@ class Up:
         return {METRICS_VARIABLE: str(folder)}
 
     def _connections(self) -> int:
-        return max(100, self.workers * (self.settings.database.pool_size + 2) + _SPARE_CONNECTIONS)
+        return max(100, self.workers * (self.settings.database.pool_size + 2) + SPARE_CONNECTIONS)
 
 
 @contextmanager
