@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import imageio_ffmpeg
+import psutil
 
 from pigwav.audio.conversion import Conversion, ConversionResult, Converter, open_converter
 from pigwav.lanes import Lane
@@ -44,6 +45,12 @@ async def finished(conversion: Conversion) -> Converted:
         await conversion.aclose()
     result = conversion.result()
     return Converted(conversion, result, result.first_frame + frames)
+
+
+def decoders_running() -> list[psutil.Process]:
+    """Our children, zombies too, but for the session's Postgres and S3 server."""
+    mine = psutil.Process().children(recursive=True)
+    return [child for child in mine if child.name() not in ("postgres", "weed")]
 
 
 class a_converter:  # noqa: N801 - reads as a phrase: with a_converter() as converter

@@ -7,12 +7,11 @@ from contextlib import aclosing
 from hashlib import sha256
 from pathlib import Path
 
-import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converting import a_converter, convert, finished, in_blocks, played
+from converting import a_converter, convert, decoders_running, finished, in_blocks, played
 from factories import FLOAT_TAG, STREAMED, chunk, ds64_chunk, extensible_fmt_chunk, fmt_chunk, pcm, riff, wav
 from pigwav.audio.conversion import BATCH_BYTES, Conversion
 from pigwav.audio.info import InfoTag
@@ -49,12 +48,6 @@ async def exhaust(conversion: Conversion) -> None:
     async with aclosing(conversion.frames()) as frames:
         async for _ in frames:
             pass
-
-
-def decoders() -> list[psutil.Process]:
-    """Ours that run, or that nobody has waited for; the session has other children too."""
-    mine = psutil.Process().children(recursive=True)
-    return [child for child in mine if "ffmpeg" in child.name() or child.status() == psutil.STATUS_ZOMBIE]
 
 
 @settings(deadline=None, max_examples=80)
@@ -229,7 +222,7 @@ def test_bit_rate_that_mp3_does_not_have_is_refused_before_any_frame() -> None:
 def test_what_is_no_recording_is_refused_by_name(body: bytes, error: type[PigWavError]) -> None:
     with pytest.raises(error):
         convert(body, max_duration_s=60)
-    assert decoders() == []
+    assert decoders_running() == []
 
 
 def test_opening_reads_no_further_than_the_audio_begins() -> None:
@@ -262,7 +255,7 @@ def test_an_error_at_the_very_end_of_the_body_is_no_completion(bits: int) -> Non
     conversion = asyncio.run(run())
     with pytest.raises(RuntimeError):
         conversion.result()
-    assert decoders() == []
+    assert decoders_running() == []
 
 
 @pytest.mark.parametrize("bits", [16, 24])
@@ -284,7 +277,7 @@ def test_closing_frees_everything_however_far_it_came(bits: int, how: str) -> No
             await conversion.aclose()
             await conversion.aclose()
             assert converter.decoders.free == UploadLimits().max_decoders
-            assert decoders() == []
+            assert decoders_running() == []
 
     asyncio.run(run())
 
@@ -304,11 +297,11 @@ def test_cancelling_while_the_client_is_slow_leaves_no_decoder(bits: int) -> Non
             conversion = await converter.open(client())
             consuming = asyncio.ensure_future(exhaust(conversion))
             await slow.wait()
-            assert len(decoders()) == (bits != 16)
+            assert len(decoders_running()) == (bits != 16)
             consuming.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await consuming
-            assert decoders() == []
+            assert decoders_running() == []
             assert converter.decoders.free == UploadLimits().max_decoders
 
     asyncio.run(run())
@@ -346,7 +339,7 @@ def test_a_decoder_that_dies_is_an_error_and_not_a_short_recording() -> None:
             conversion = await converter.open(stalled(wav(5, bits=24)))
             frames = conversion.frames()
             await anext(frames)
-            for process in decoders():
+            for process in decoders_running():
                 process.kill()
             with pytest.raises(UndecodableAudio, match="SIGKILL"):
                 async for _ in frames:

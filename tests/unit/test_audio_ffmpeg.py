@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from converting import FFMPEG
+from converting import FFMPEG, decoders_running
 from factories import FLOAT_TAG, chunk, extensible_fmt_chunk, fmt_chunk, pcm, riff
 from pigwav.audio.ffmpeg import Decoders, clean_header, decode, decoder_argv, find_ffmpeg
 from pigwav.audio.fmt import WavFormat, parse_fmt
@@ -43,10 +43,6 @@ def decoded(fmt: bytes, data: bytes) -> bytes:
 
 def values(audio: bytes) -> list[int]:
     return array("h", audio).tolist()
-
-
-def decoders_running() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
 
 
 @pytest.mark.parametrize("bits", [24, 32])
