@@ -13,7 +13,8 @@ from pigwav.wiring import Services
 _bearer = HTTPBearer(auto_error=False, description="The access token that registration answered.")
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
+    """Async, as all dependencies here: FastAPI sends the others to a thread of its own."""
     services: Services = request.app.state.services
     return services
 
@@ -22,7 +23,7 @@ ServicesDep = Annotated[Services, Depends(services_of)]
 BearerDep = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def bearer_token(bearer: BearerDep) -> str:
+async def bearer_token(bearer: BearerDep) -> str:
     """Empty where there is none: it then fails like any other wrong token."""
     return bearer.credentials if bearer else ""
 
@@ -45,7 +46,8 @@ def link(request: Request, recording: Recording) -> str:
 
 def public_address(request: Request) -> str:
     """PIGWAV_PUBLIC_URL, else API_HOSTNAME and API_PORT, else the address that this request came to."""
-    http = services_of(request).settings.http
+    services: Services = request.app.state.services
+    http = services.settings.http
     if http.public_url:
         return http.public_url.rstrip("/")
     if http.api_hostname:

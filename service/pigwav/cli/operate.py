@@ -21,7 +21,7 @@ DataOption = Annotated[
     Path,
     typer.Option(
         readable=False,  # else typer says it in several lines
-        help="Data folder of `pigwav up`; not looked at where a database and a store are configured."
+        help="Data folder of `pigwav up`; not looked at where a database and a store are configured.",
     ),
 ]
 
