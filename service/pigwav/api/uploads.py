@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, aclosing, contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Final
@@ -104,10 +104,7 @@ async def upload(
     """
     with _counted(services):
         _check_length(request, services)
-        async with AsyncExitStack() as stack:
-            blocks = await stack.enter_async_context(
-                aclosing(body_blocks(request.receive, services.settings.limits))
-            )
+        async with aclosing(body_blocks(request.receive, services.settings.limits)) as blocks:
             token = bearer.credentials if bearer else ""
             incoming = await _incoming(request, services, token, blocks)
             recording = await services.add_recording(
