@@ -32,8 +32,10 @@ def lane() -> Iterator[Lane]:
 async def ignore(_: UploadId) -> None: ...
 
 
-def open_upload(store: ObjectStore, lane: Lane, key: ObjectKey, on_begun: Any = ignore) -> StreamingUpload:
-    return StreamingUpload(store, lane, key, HEADERS, on_begun=on_begun)
+def open_upload(
+    store: ObjectStore, lane: Lane, key: ObjectKey, on_begun: Any = ignore, *, predicted: bool = True
+) -> StreamingUpload:
+    return StreamingUpload(store, lane, key, HEADERS, predicted=predicted, on_begun=on_begun)
 
 
 async def write_all(upload: StreamingUpload, size_bytes: int, *, block_bytes: int = 65_536) -> None:
@@ -78,13 +80,24 @@ SIZES = [
 
 
 class TestFinishing:
-    @pytest.mark.parametrize("first_frame", [FRAME, FINAL_FRAME], ids=["predicted", "mispredicted"])
+    @pytest.mark.parametrize(
+        ("first_frame", "predicted"),
+        [(FRAME, True), (FINAL_FRAME, True), (FINAL_FRAME, False)],
+        ids=["predicted", "mispredicted", "unpredicted"],
+    )
     @pytest.mark.parametrize("size_bytes", SIZES)
     def test_the_object_is_what_was_written_with_the_final_first_frame(
-        self, store: ObjectStore, lane: Lane, key: ObjectKey, size_bytes: int, first_frame: bytes
+        self,
+        store: ObjectStore,
+        lane: Lane,
+        key: ObjectKey,
+        size_bytes: int,
+        first_frame: bytes,
+        *,
+        predicted: bool,
     ) -> None:
         async def upload():
-            upload = open_upload(store, lane, key)
+            upload = open_upload(store, lane, key, predicted=predicted)
             await write_all(upload, size_bytes)
             return await upload.finish(first_frame)
 
@@ -179,7 +192,9 @@ class TestFinishing:
 class TestMemory:
     def test_write_waits_while_a_part_is_full_and_another_in_flight(self, lane: Lane, key: ObjectKey) -> None:
         async def upload() -> None:
-            upload = open_upload(store, lane, key)
+            upload = open_upload(
+                store, lane, key, predicted=False
+            )  # else part 1 is held and in flight at once
             await write_all(upload, 2 * PART_BYTES + 1)
             assert await asyncio.to_thread(gate.reached.wait, 10)
             await upload.write(AUDIO[: PART_BYTES - 1])
@@ -195,6 +210,21 @@ class TestMemory:
         store = FaultyStore(MemoryStore(), before={"put_part": gate})
         asyncio.run(upload())
         assert stored(store, key)[-1:] == b"x"
+
+    @pytest.mark.parametrize(
+        ("first_frame", "predicted", "parts_sent"),
+        [(FRAME, True, 2), (FINAL_FRAME, True, 3), (FINAL_FRAME, False, 2)],
+    )
+    def test_the_first_part_is_sent_again_only_where_its_frame_turned_out_otherwise(
+        self, lane: Lane, key: ObjectKey, first_frame: bytes, parts_sent: int, *, predicted: bool
+    ) -> None:
+        async def upload() -> None:
+            upload = open_upload(store, lane, key, predicted=predicted)
+            await write_and_finish(upload, PART_BYTES + 1000, first_frame)
+
+        store = FaultyStore(MemoryStore())
+        asyncio.run(upload())
+        assert store.asked.count("put_part") == parts_sent
 
     def test_no_more_than_three_parts_and_a_block_are_held(self, lane: Lane, key: ObjectKey) -> None:
         async def upload() -> None:
@@ -301,16 +331,14 @@ class TestAborting:
         asyncio.run(cancel())
         assert left(store, key) == []
 
-    @pytest.mark.parametrize(
-        ("operation", "size_bytes"), [("begin_multipart", PART_BYTES + 1), ("put_part", 2 * PART_BYTES + 1)]
-    )
+    @pytest.mark.parametrize("operation", ["begin_multipart", "put_part"])
     @pytest.mark.parametrize("hold", ["before", "after"])
     def test_aborted_while_the_store_is_busy_and_the_writer_idle_nothing_is_left(
-        self, store: ObjectStore, lane: Lane, key: ObjectKey, operation: str, size_bytes: int, hold: str
+        self, store: ObjectStore, lane: Lane, key: ObjectKey, operation: str, hold: str
     ) -> None:
         async def upload() -> None:
             upload = open_upload(faulty, lane, key)
-            await write_all(upload, size_bytes)
+            await write_all(upload, PART_BYTES + 1)
             assert await asyncio.to_thread(gate.reached.wait, 10)
             aborting = asyncio.create_task(upload.abort())
             await turns_of_the_loop()
@@ -403,7 +431,7 @@ class TestAborting:
     def test_a_failed_part_is_told_to_the_next_write(self, lane: Lane, key: ObjectKey) -> None:
         async def upload() -> None:
             upload = open_upload(store, lane, key)
-            await write_all(upload, 2 * PART_BYTES + 1)
+            await write_all(upload, PART_BYTES + 1)
             with pytest.raises(StoreUnavailable):
                 await until_it_raises(lambda: upload.write(b"x"))
             await upload.abort()

@@ -203,3 +203,18 @@ def heard_of(account: Account, body: bytes, folder: Path, **query: object) -> "a
     mp3 = folder / "recording.mp3"
     mp3.write_bytes(fetched(uploaded.json()["url"]))
     return played(mp3)
+
+
+def test_no_token_and_no_link_is_in_any_log_line(up: RunningUp, account: Account) -> None:
+    recording = account.recording(title="Secret plans")
+    account.http.get(recording["url"])
+    account.http.get("/records", headers=account.bearer)
+    account.upload_form(b"nonsense")
+
+    log = up.log.read_text()
+
+    assert recording["id"] in log, "the log knows the recording by its id"
+    assert account.token not in log
+    assert "/record?" not in log
+    assert "user=" not in log
+    assert "Secret plans" not in log

@@ -1,11 +1,14 @@
 """`pigwav serve`: the API alone; database and object store are configured from outside."""
 
 import asyncio
+import ctypes
 import signal
 import socket
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+
+_M_MMAP_THRESHOLD: Final = -3  # malloc.h
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -26,6 +29,7 @@ def serve(
     from pigwav.wiring import open_services  # noqa: PLC0415
     from pigwav.worker.loop import working  # noqa: PLC0415
 
+    _give_memory_back()
     settings = read_settings()
     configure_logging(as_json=settings.log_format is LogFormat.JSON, level=settings.log_level)
     listening = socket.socket(fileno=fd) if fd is not None else _listen(host, port)
@@ -48,6 +52,15 @@ def serve(
         _stop_quietly()
         with asyncio.Runner(loop_factory=_event_loop) as runner:
             runner.run(server.serve(sockets=[listening]))
+
+
+def _give_memory_back() -> None:
+    """glibc learns to keep large blocks for ever; audio comes in large blocks. Fixed at 64 KiB, the threshold from
+    which it takes them from the kernel and gives them back halves what an open upload holds (tests/bench/memory.py).
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc only
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, 64 * 1024)
 
 
 def _listen(host: str, port: int) -> socket.socket:

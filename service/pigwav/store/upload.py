@@ -1,8 +1,8 @@
 """An MP3 on its way into the store while it is made: its length and first frame are final only at the end.
 
-write -> filling -> in flight -> parts 2, 3, ...
+write -> filling -> in flight -> parts 1, 2, 3, ...
             |
-            +-----> held: part 1, sent last, with the final first frame
+            +-----> held: part 1, sent (again) at the end where its first frame turned out otherwise
 
 Up to PART_BYTES it is one PUT at the end, and nothing is sent before.
 """
@@ -39,14 +39,17 @@ class StreamingUpload:
         key: ObjectKey,
         headers: ObjectHeaders,
         *,
+        predicted: bool,
         on_begun: Callable[[UploadId], Awaitable[None]],
     ) -> None:
+        """`predicted`: the first frame to be written is most likely the final one, so part 1 need not wait for it."""
         self._store = store
         self._lane = lane
         self._key = key
         self._headers = headers
         self._on_begun = on_begun
 
+        self._is_predicted = predicted
         self._predicted: bytes | None = None
         self._sha256 = hashlib.sha256()
         self._size_bytes = 0
@@ -57,6 +60,7 @@ class StreamingUpload:
         self._in_flight_bytes = 0
 
         self._upload_id = UploadId("")  # empty: not known
+        self._first_part: Part | None = None
         self._parts: list[Part] = []
         self._may_be_begun = False
         self._may_be_stored = False
@@ -155,6 +159,8 @@ class StreamingUpload:
         self._may_be_begun = True
         self._upload_id = await self._lane(self._store.begin_multipart, self._key, self._headers)
         await self._on_begun(self._upload_id)
+        if self._is_predicted:
+            self._first_part = await self._put_part(1, self._held)
 
     async def _send(self, number: int, body: bytes) -> None:
         self._parts.append(await self._put_part(number, body))
@@ -177,10 +183,12 @@ class StreamingUpload:
         return sha256.digest()
 
     async def _finish_multipart(self, predicted: bytes, first_frame: bytes) -> bytes:
-        self._held = _with_first_frame(self._held, predicted, first_frame)
         await self._landed()
         self._launch_part(self._take(len(self._filling)))
-        first = await self._put_part(1, self._held)
+        first = self._first_part
+        if first is None or first_frame != predicted:
+            # S3 takes a part twice; the last one counts.
+            first = await self._put_part(1, _with_first_frame(self._held, predicted, first_frame))
         await self._landed()
         self._held = b""
         self._may_be_stored = True

@@ -85,6 +85,7 @@ class AddRecording:
             self.lanes.store,
             intent.key,
             _headers(intent, conversion),
+            predicted=conversion.expected_bytes is not None,
             on_begun=self._noter(intent),
         )
         unsure = False
