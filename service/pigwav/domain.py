@@ -75,7 +75,6 @@ class Recording:
     user_id: UserId
     title: str | None
     object_key: ObjectKey
-    created_at: datetime
     ready_at: datetime
     facts: RecordingFacts
 

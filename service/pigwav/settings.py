@@ -102,7 +102,7 @@ class UploadLimits(_Section):
     max_buffered_bytes: int = Field(
         1024 * MIB,
         ge=16 * MIB,
-        description="Bytes of memory that open uploads may reserve for MP3 on its way to the store, per process.",
+        description="Bytes of MP3 that open uploads may hold, per process, before another one is refused.",
     )
     max_decoders: int = Field(
         32,

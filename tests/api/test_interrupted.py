@@ -3,7 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import httpx2
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from accounts import Account, register
 from factories import wav
 from pigwav.settings import Settings
+from problem_assertions import assert_problem
 from serving import ServedApi, served
 from traces import Traces
 from waiting import wait_until
@@ -89,24 +90,23 @@ def test_a_client_that_expects_100_continue_is_told_to_go_on(api: ServedApi, acc
 
 
 def test_a_body_that_says_it_is_too_large_is_refused_unread(settings: Settings) -> None:
-    for api, account in served_with(settings, max_upload_bytes=MIB):
-        with connect(api) as connection:
-            connection.sendall(head(account, MIB + 1, Expect="100-continue"))
+    with served_with(settings, max_upload_bytes=MIB) as (api, account), connect(api) as connection:
+        connection.sendall(head(account, MIB + 1, Expect="100-continue"))
 
-            assert answer(connection) == (
-                413,
-                {
-                    "type": "urn:pigwav:problem:upload-too-large",
-                    "title": "The upload is larger than this service allows.",
-                    "status": 413,
-                    "code": "upload-too-large",
-                    "detail": "At most 1048576 bytes are taken.",
-                },
-            )
+        assert answer(connection) == (
+            413,
+            {
+                "type": "urn:pigwav:problem:upload-too-large",
+                "title": "The upload is larger than this service allows.",
+                "status": 413,
+                "code": "upload-too-large",
+                "detail": "At most 1048576 bytes are taken.",
+            },
+        )
 
 
 def test_a_chunked_body_that_grows_too_large_is_refused_and_leaves_nothing(settings: Settings) -> None:
-    for api, account in served_with(settings, max_upload_bytes=MIB):
+    with served_with(settings, max_upload_bytes=MIB) as (api, account):
         blocks = (block for block in [wav(seconds=1), *[bytes(65536)] * 32])
         refused = httpx2.post(
             f"{api.url}/records?user={account.id}",
@@ -120,7 +120,7 @@ def test_a_chunked_body_that_grows_too_large_is_refused_and_leaves_nothing(setti
 
 
 def test_an_upload_that_falls_silent_is_refused_and_leaves_nothing(settings: Settings) -> None:
-    for api, account in served_with(settings, idle_timeout_s=0.3):
+    with served_with(settings, idle_timeout_s=0.3) as (api, account):
         with connect(api) as connection:
             connection.sendall(head(account, 10 * MIB) + wav(seconds=2))
 
@@ -160,6 +160,45 @@ def test_a_user_who_is_deleted_meanwhile_leaves_nothing(
     assert traces.of_store(account.id) == []
 
 
+@pytest.mark.parametrize("limits", [{"max_open_uploads": 1}, {"max_buffered_bytes": 1000}])
+def test_beyond_the_bounds_another_upload_is_refused_for_a_while(
+    settings: Settings, limits: dict[str, int]
+) -> None:
+    body = wav(seconds=30)
+    with served_with(settings, **limits) as (api, account):
+        with connect(api) as connection:
+            connection.sendall(head(account, len(body)) + body[:-100])
+            wait_until(lambda: "pigwav_upload_held_bytes 0.0" not in metrics(account))
+
+            assert_problem(account.upload_raw(wav(seconds=1)), 503, "overloaded")
+
+            connection.sendall(body[-100:])
+            assert answer(connection)[0] == 201
+        assert account.upload_raw(wav(seconds=1)).status_code == 201
+
+
+def test_a_stranger_s_change_is_refused_before_its_body_is_read(api: ServedApi, account: Account) -> None:
+    path = f"/records/{account.recording(seconds=0.1)['id']}"
+    with connect(api) as connection:
+        lines = "Host: x\r\nExpect: 100-continue\r\nContent-Length: 300000000\r\n\r\n"
+        connection.sendall(f"PATCH {path} HTTP/1.1\r\n{lines}".encode())
+
+        assert answer(connection)[0] == 401
+
+
+def test_a_change_larger_than_any_title_is_refused(account: Account) -> None:
+    path = f"/records/{account.recording(seconds=0.1)['id']}"
+
+    assert_problem(
+        account.http.patch(path, content=b"x" * 100_000, headers=account.bearer), 413, "upload-too-large"
+    )
+
+
+def metrics(account: Account) -> str:
+    return account.http.get("/metrics").text
+
+
+@contextmanager
 def served_with(settings: Settings, **limits: object) -> Iterator[tuple[ServedApi, Account]]:
     """An API with other limits, and a user of it."""
     changed = settings.limits.model_copy(update=limits)

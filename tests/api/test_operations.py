@@ -3,10 +3,11 @@
 import re
 
 import httpx2
+import pytest
 from pydantic import SecretStr
 
-from accounts import Account
-from fakes.faulty_store import FaultyStore, unavailable
+from accounts import Account, register
+from fakes.faulty_store import FaultyStore, OnCall, unavailable
 from pigwav.settings import DatabaseSettings, Settings
 from pigwav.store.memory import MemoryStore
 from problem_assertions import assert_problem
@@ -68,3 +69,33 @@ def test_other_origins_may_call_only_where_they_are_configured(settings: Setting
     with served(settings.model_copy(update={"http": http_settings})) as api:
         allowed = httpx2.get(f"{api.url}/healthz", headers=origin).headers
         assert allowed["access-control-allow-origin"] == "https://app.example.org"
+
+
+class Broken(MemoryStore):
+    """A store with a bug."""
+
+    def check(self) -> None:
+        raise RuntimeError("secret inside")
+
+
+def test_what_nobody_foresaw_is_a_500_that_tells_nothing_and_is_counted(settings: Settings) -> None:
+    with served(settings, store=Broken()) as api:
+        answer = httpx2.get(f"{api.url}/readyz")
+        metrics = httpx2.get(f"{api.url}/metrics").text
+
+    document = assert_problem(answer, 500, "internal-error")
+    assert "secret" not in str(document)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "x-request-id" in answer.headers
+    assert 'pigwav_http_requests_total{method="GET",route="/readyz",status="500"} 1.0' in metrics
+
+
+def test_a_download_that_the_store_breaks_for_good_ends_short(settings: Settings) -> None:
+    """The length was promised: the listener sees that bytes are missing."""
+    store = FaultyStore(MemoryStore())
+    with served(settings, store=store) as api, httpx2.Client(base_url=api.url) as http:
+        link = register(http).recording(seconds=30)["url"]
+        store.after["read"] = unavailable
+        store.before["read"] = OnCall(2, unavailable)
+        with pytest.raises(httpx2.RemoteProtocolError):
+            http.get(link)

@@ -270,12 +270,3 @@ def test_audio_beyond_the_longest_duration_is_refused(settings: Settings) -> Non
         answer = register(client).upload_raw(wav(seconds=3))
 
         assert_problem(answer, 422, "audio-too-long")
-
-
-def test_more_open_uploads_than_the_bound_are_refused_for_a_while(settings: Settings) -> None:
-    limits = settings.limits.model_copy(update={"max_buffered_bytes": 1000})
-    with (
-        served(settings.model_copy(update={"limits": limits})) as api,
-        httpx2.Client(base_url=api.url) as client,
-    ):
-        assert_problem(register(client).upload_raw(wav(seconds=3)), 503, "overloaded")

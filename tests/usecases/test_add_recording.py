@@ -1,13 +1,23 @@
 """An upload ends in an acknowledged recording or in nothing at all."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from factories import wav
+from fakes.faulty_database import FaultyDatabase
 from fakes.faulty_store import FaultyStore, Gate, OnCall, unavailable
 from pigwav.domain import Recording, RecordingId, UserId
-from pigwav.errors import NotAuthenticated, StoreUnavailable, UploadBroken, UploadOvertaken
+from pigwav.errors import (
+    DatabaseUnavailable,
+    InvalidField,
+    NotAuthenticated,
+    StoreUnavailable,
+    UploadBroken,
+    UploadOvertaken,
+)
 from pigwav.wiring import Services
 from traces import Traces
 from uploading import add, blocks, fails, new_user
@@ -45,7 +55,7 @@ def test_a_short_upload_that_the_store_fails_leaves_nothing(
 
     user = fails(services, wav(seconds=1), StoreUnavailable)
 
-    assert Traces(services).of(user) == []
+    assert Traces(services).of(user) == ["deleted"], "the call may still take effect: sweep looks again"
     assert Traces(services).of_store(user) == []
 
 
@@ -58,7 +68,7 @@ def test_a_long_upload_that_the_store_fails_leaves_nothing(
 
     user = fails(services, long_wav, StoreUnavailable)
 
-    assert Traces(services).of(user) == []
+    assert Traces(services).of(user) == ["deleted"], "the call may still take effect: sweep looks again"
     assert Traces(services).of_store(user) == []
 
 
@@ -141,7 +151,7 @@ def test_every_upload_returns_its_place_and_memory(services: Services) -> None:
     fails(services, wav(seconds=1), UploadBroken, then=UploadBroken())
 
     text = services.metrics.exposition().decode()
-    assert "pigwav_upload_reserved_bytes 0.0" in text
+    assert "pigwav_upload_held_bytes 0.0" in text
 
 
 def test_an_object_says_what_it_is(services: Services, store: FaultyStore) -> None:
@@ -152,6 +162,86 @@ def test_an_object_says_what_it_is(services: Services, store: FaultyStore) -> No
     recording = asyncio.run(run())
 
     key = recording.object_key
-    assert key == f"recordings/{recording.user_id}/{recording.created_at:%Y/%m}/{recording.id}.mp3"
+    assert key == f"recordings/{recording.user_id}/{recording.ready_at:%Y/%m}/{recording.id}.mp3"
     assert isinstance(recording.id, type(RecordingId(recording.id)))
     assert store.stat(key) is not None
+
+
+DECLARE, ACKNOWLEDGE = 1, 2
+"""The transactions of an upload that is one PUT."""
+
+
+def with_faulty_database(services: Services, fails_at: int, *, answer_lost: bool) -> Services:
+    database = FaultyDatabase(services.add_recording.database, fails_at=fails_at, answer_lost=answer_lost)
+    return replace(services, add_recording=replace(services.add_recording, database=database))
+
+
+def test_a_recording_that_was_acknowledged_is_answered_although_the_database_s_answer_got_lost(
+    services: Services,
+) -> None:
+    user, recording = add(with_faulty_database(services, ACKNOWLEDGE, answer_lost=True), wav(seconds=1))
+
+    assert Traces(services).of(user) == ["ready"]
+    assert len(stored_bytes(services, recording)) == recording.facts.size_bytes
+
+
+@pytest.mark.parametrize(
+    ("fails_at", "answer_lost"), [(DECLARE, False), (DECLARE, True), (ACKNOWLEDGE, False)]
+)
+def test_an_upload_that_the_database_fails_leaves_nothing(
+    services: Services, fails_at: int, *, answer_lost: bool
+) -> None:
+    faulty = with_faulty_database(services, fails_at, answer_lost=answer_lost)
+
+    user = fails(faulty, wav(seconds=1), DatabaseUnavailable)
+
+    assert Traces(services).of(user) == []
+    assert Traces(services).of_store(user) == []
+
+
+def test_a_late_title_is_part_of_the_acknowledgement_and_an_unusable_one_refuses_it(
+    services: Services,
+) -> None:
+    def unusable() -> str:
+        raise InvalidField
+
+    async def run() -> UserId:
+        user = await new_user(services)
+        one = await services.add_recording(
+            user, blocks(wav(seconds=1)), title="file", late_title=lambda: "late"
+        )
+        assert one.title == "late"
+        two = await services.add_recording(
+            user, blocks(wav(seconds=1)), title="file", late_title=lambda: None
+        )
+        assert two.title == "file"
+        with pytest.raises(InvalidField):
+            await services.add_recording(user, blocks(wav(seconds=1)), late_title=unusable)
+        return user
+
+    assert Traces(services).of(asyncio.run(run())) == ["ready", "ready"]
+
+
+def test_an_upload_that_has_lost_its_lease_stops_in_the_middle(services: Services) -> None:
+    """Its user was deleted: what is still to come is received in vain."""
+    seen = 0
+
+    async def run(body: bytes) -> None:
+        user = await new_user(services)
+        with pytest.raises(UploadOvertaken):
+            await services.add_recording(user, until_the_user_is_gone(user, body))
+
+    async def until_the_user_is_gone(user: UserId, body: bytes) -> AsyncIterator[bytes]:
+        nonlocal seen
+        gone = False
+        async for block in blocks(body):
+            seen += len(block)
+            if not gone and seen > len(body) // 4:
+                gone = True
+                await services.delete_user(user)
+                await services.leases.renew()
+            yield block
+
+    body = wav(seconds=60)
+    asyncio.run(run(body))
+    assert seen < len(body) // 2

@@ -25,7 +25,7 @@ def _empty_database(services: Services) -> None:
 def let_leases_expire(services: Services) -> None:
     with services.sweep.database.begin() as db:
         db.connection().exec_driver_sql(
-            "UPDATE recordings SET lease_until = now() - interval '1 s' WHERE state = 'pending'"
+            "UPDATE recordings SET lease_until = now() - interval '1 s' WHERE lease_until IS NOT NULL"
         )
 
 
@@ -53,6 +53,7 @@ def test_sweep_removes_what_a_deleted_user_owned(services: Services) -> None:
 def test_sweep_cleans_up_after_an_upload_whose_lease_ran_out(services: Services, store: FaultyStore) -> None:
     store.after["put"] = store.before["delete"] = unavailable
     user = fails(services, wav(seconds=1), StoreUnavailable)
+    assert Traces(services).of(user) == ["pending"]
     store.after.clear()
     store.before.clear()
     assert services.sweep().given_up == 0, "the lease is still live"
@@ -84,17 +85,56 @@ def test_sweep_leaves_live_uploads_and_ready_recordings_alone(services: Services
     assert services.check_agreement().checked == 2
 
 
+def test_sweep_looks_again_where_a_call_to_the_store_may_take_effect_later(
+    services: Services, store: FaultyStore
+) -> None:
+    store.before["put"] = unavailable
+    user = fails(services, wav(seconds=1), StoreUnavailable)
+    with services.sweep.database.read() as db:
+        key = db.connection().exec_driver_sql("SELECT object_key FROM recordings").scalar_one()
+    store.before.clear()
+    store.put(key, b"landed after all", ObjectHeaders())
+
+    assert services.sweep().removed == 0, "it may still be on its way"
+    let_leases_expire(services)
+
+    assert services.sweep().removed == 1
+    assert Traces(services).rows() == 0
+    assert Traces(services).of_store(user) == []
+
+
+def test_one_object_that_cannot_be_removed_does_not_keep_the_others(
+    services: Services, store: FaultyStore
+) -> None:
+    for _ in range(3):
+        user, recording = add(services, wav(seconds=0.1))
+        asyncio.run(services.delete_recording(recording.id, user))
+    store.before["delete"] = OnCall(1, unavailable)
+
+    assert services.sweep().removed == 2
+    assert services.sweep().removed == 1
+
+
+def test_nobody_is_given_up_before_leases_are_steady(services: Services, store: FaultyStore) -> None:
+    store.after["put"] = store.before["delete"] = unavailable
+    fails(services, wav(seconds=1), StoreUnavailable)
+    let_leases_expire(services)
+
+    assert services.sweep(give_up=services.leases.steady).given_up == 0
+
+
 def test_a_store_that_is_away_postpones_the_sweep_and_loses_nothing(
     services: Services, store: FaultyStore
 ) -> None:
-    user, recording = add(services, wav(seconds=1))
-    asyncio.run(services.delete_recording(recording.id, user))
+    for _ in range(6):
+        user, recording = add(services, wav(seconds=0.1))
+        asyncio.run(services.delete_recording(recording.id, user))
     store.before["delete"] = unavailable
     with pytest.raises(StoreUnavailable):
         services.sweep()
     store.before.clear()
 
-    assert services.sweep().removed == 1
+    assert services.sweep().removed == 6
 
 
 def test_only_one_sweep_runs_at_a_time(services: Services, store: FaultyStore) -> None:

@@ -16,7 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import Lifespan
 
 from pigwav.api import health, link, recordings, uploads, users
-from pigwav.api.middleware import DrainedRefusals, RequestLog, SafeHeaders
+from pigwav.api.middleware import DrainedRefusals, LastResort, RequestLog, SafeHeaders
 from pigwav.api.openapi import describe_errors
 from pigwav.api.problems import add_handlers
 from pigwav.telemetry.logs import log
@@ -58,7 +58,6 @@ def _lifespan(services: Services, background: AbstractAsyncContextManager[None])
             try:
                 yield
             finally:
-                services.open_uploads.close()
                 await _cleaned_up(services)
 
     return lifespan
@@ -75,6 +74,7 @@ async def _cleaned_up(services: Services) -> None:
 
 def _add_middleware(app: FastAPI, services: Services) -> None:
     """The last one added sees a request first."""
+    app.add_middleware(LastResort)
     app.add_middleware(DrainedRefusals)
     origins = [origin.strip() for origin in services.settings.http.cors_origins.split(",") if origin.strip()]
     if origins:

@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Final
+from typing import Final, TypeVar
 
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.types import Receive
 
 from pigwav.errors import UploadBroken, UploadIdle, UploadTooLarge
 from pigwav.settings import UploadLimits
+
+Model = TypeVar("Model", bound=BaseModel)
 
 BODY_ERRORS: Final = (UploadBroken, UploadIdle, UploadTooLarge)
 """What reading any body may raise."""
@@ -45,6 +49,18 @@ async def small_body(receive: Receive, limits: UploadLimits, *, most_bytes: int 
         if len(held) > most_bytes:
             raise UploadTooLarge(f"This request takes at most {most_bytes} bytes.")
     return bytes(held)
+
+
+async def json_body(receive: Receive, limits: UploadLimits, model: type[Model]) -> Model:
+    """A small JSON body. FastAPI's own way reads it whole, however large, before it asks who is there.
+
+    Raises RequestValidationError, and as `body_blocks` does.
+    """
+    body = await small_body(receive, limits)
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error
 
 
 def too_large(limits: UploadLimits) -> UploadTooLarge:

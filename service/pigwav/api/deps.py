@@ -28,7 +28,10 @@ async def bearer_token(bearer: BearerDep) -> str:
     return bearer.credentials if bearer else ""
 
 
-async def current_user(services: ServicesDep, token: Annotated[str, Depends(bearer_token)]) -> User:
+TokenDep = Annotated[str, Depends(bearer_token)]
+
+
+async def current_user(services: ServicesDep, token: TokenDep) -> User:
     """The caller. Raises NotAuthenticated."""
     if not token:
         raise NotAuthenticated

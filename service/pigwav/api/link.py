@@ -77,17 +77,20 @@ async def _answer(request: Request, services: Services, recording_id: RecordingI
         case Answer.PRECONDITION_FAILED:
             raise PreconditionFailed
         case Answer.WHOLE:
-            return await _send(request, services, recording, Whole())
+            return await _send(request, services, recording, Whole(), headers)
         case Answer.RANGE:
             selection = select(request.headers.get("range"), recording.facts.size_bytes)
-            return await _send(request, services, recording, selection)
+            return await _send(request, services, recording, selection, headers)
 
 
 async def _send(
-    request: Request, services: Services, recording: Recording, selection: Whole | Part | Unsatisfiable
+    request: Request,
+    services: Services,
+    recording: Recording,
+    selection: Whole | Part | Unsatisfiable,
+    headers: dict[str, str],
 ) -> Response:
     size_bytes = recording.facts.size_bytes
-    headers = _headers(recording)
     if isinstance(selection, Unsatisfiable):
         answer = answer_for(RangeNotSatisfiable())
         answer.headers["Content-Range"] = selection.content_range(size_bytes)

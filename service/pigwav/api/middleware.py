@@ -14,6 +14,8 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pigwav.api.problems import internal_error
+from pigwav.errors import PigWavError
 from pigwav.telemetry.logs import log
 from pigwav.telemetry.metrics import Metrics
 
@@ -81,6 +83,36 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, send_safe if scope["type"] == "http" else send)
+
+
+class LastResort:
+    """What nobody foresaw becomes a 500 that tells nothing, and one log line that tells all. Innermost, so that such
+    an answer is counted, drained and headed like any other.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        except Exception as error:
+            if not started and scope["type"] == "http":
+                log.error("unexpected_error", exc_info=error)
+                await internal_error()(scope, receive, send)
+            elif isinstance(error.__cause__, PigWavError):
+                # The store broke in the middle of a download. Ending here, uvicorn closes the connection, and the
+                # listener sees that bytes are missing.
+                log.warning("answer_broke_off", code=error.__cause__.code)
+            else:
+                raise
 
 
 class DrainedRefusals:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from pigwav.api.problems import PROBLEM_JSON, RETRY_AFTER_S, status_of
+from pigwav.api.problems import INTERNAL_ERROR, PROBLEM_JSON, RETRY_AFTER_S, status_of
 from pigwav.api.schemas import ProblemOut
 from pigwav.errors import PigWavError
 
@@ -15,7 +15,8 @@ def problems(*kinds: type[PigWavError]) -> dict[int | str, dict[str, Any]]:
     codes: dict[int, set[str]] = defaultdict(set)
     for kind in kinds:
         for leaf in leaves(kind):
-            codes[status_of(leaf)].add(leaf.code)
+            status = status_of(leaf)
+            codes[status].add(INTERNAL_ERROR[0] if status == HTTPStatus.INTERNAL_SERVER_ERROR else leaf.code)
     return {status: _declared(status, codes[status]) for status in sorted(codes)}
 
 
@@ -33,7 +34,7 @@ def describe_errors(document: dict[str, Any]) -> dict[str, Any]:
     document["components"].setdefault("schemas", {})["ProblemOut"] = ProblemOut.model_json_schema()
     for operations in document["paths"].values():
         for operation in operations.values():
-            operation["responses"].setdefault("500", _declared(500, {"internal-error"}))
+            operation["responses"].setdefault("500", _declared(500, {INTERNAL_ERROR[0]}))
     return document
 
 

@@ -3,11 +3,12 @@
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
+from pigwav.api.body import BODY_ERRORS, json_body
 from pigwav.api.deps import CallerDep, ServicesDep, link
 from pigwav.api.openapi import problems
 from pigwav.api.schemas import RecordingOut, RecordingsOut, TitleIn
@@ -25,6 +26,12 @@ router = APIRouter(tags=["recordings"], prefix="/records")
 _OF_ONE: Final = problems(
     NotAuthenticated, RecordingNotFound, InvalidRequest, InvalidField, DatabaseUnavailable
 )
+_TITLE_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": TitleIn.model_json_schema()}},
+    }
+}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -54,15 +61,12 @@ async def show_recording(
     return RecordingOut.of(recording, link(request, recording))
 
 
-@router.patch("/{recording_id}", responses=_OF_ONE)
+@router.patch("/{recording_id}", openapi_extra=_TITLE_BODY, responses={**_OF_ONE, **problems(*BODY_ERRORS)})
 async def rename_recording(
-    request: Request,
-    recording_id: UUID,
-    change: TitleIn,
-    caller: CallerDep,
-    services: ServicesDep,
+    request: Request, recording_id: UUID, caller: CallerDep, services: ServicesDep
 ) -> RecordingOut:
     """Give a recording another title, and its download another name. The bytes stay as they are."""
+    change = await json_body(request.receive, services.settings.limits, TitleIn)
     recording = await services.rename_recording(RecordingId(recording_id), caller.id, change.title)
     return RecordingOut.of(recording, link(request, recording))
 

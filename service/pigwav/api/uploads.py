@@ -10,11 +10,11 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from pigwav.api.body import BODY_ERRORS, body_blocks, too_large
-from pigwav.api.deps import BearerDep, ServicesDep, link
+from pigwav.api.deps import ServicesDep, TokenDep, link
 from pigwav.api.multipart import UploadForm
 from pigwav.api.openapi import problems
 from pigwav.api.schemas import EXAMPLE_TOKEN, RecordingOut
-from pigwav.domain import Recording, User
+from pigwav.domain import User
 from pigwav.errors import (
     BadAudio,
     BadRequest,
@@ -67,13 +67,17 @@ _UPLOAD: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Incoming:
-    """An upload whose sender is known, with its WAV still to come. `late` fills while the WAV is read."""
+    """An upload whose sender is known, with its WAV still to come. `late_fields` fill while the WAV is read."""
 
     user: User
     wav: AsyncIterator[bytes]
     title: str | None
     bitrate_kbps: int | None
-    late: Mapping[str, str] = field(default_factory=dict)
+    late_fields: Mapping[str, str] = field(default_factory=dict)
+
+    def late_title(self) -> str | None:
+        """A title that stood behind the file, once that has been read."""
+        return title_from(self.late_fields.get("title"))
 
 
 @router.post(
@@ -95,7 +99,7 @@ class Incoming:
     },
 )
 async def upload(
-    request: Request, response: Response, services: ServicesDep, bearer: BearerDep
+    request: Request, response: Response, services: ServicesDep, token: TokenDep
 ) -> RecordingOut:
     """Convert and store a WAV; answers its link.
 
@@ -105,12 +109,14 @@ async def upload(
     with _counted(services):
         _check_length(request, services)
         async with aclosing(body_blocks(request.receive, services.settings.limits)) as blocks:
-            token = bearer.credentials if bearer else ""
             incoming = await _incoming(request, services, token, blocks)
             recording = await services.add_recording(
-                incoming.user.id, incoming.wav, title=incoming.title, bitrate_kbps=incoming.bitrate_kbps
+                incoming.user.id,
+                incoming.wav,
+                title=incoming.title,
+                bitrate_kbps=incoming.bitrate_kbps,
+                late_title=incoming.late_title,
             )
-        recording = await _with_late_title(services, recording, incoming)
     url = link(request, recording)
     response.headers["Location"] = url
     return RecordingOut.of(recording, url)
@@ -173,7 +179,7 @@ async def _from_form(services: Services, content_type: str, blocks: AsyncGenerat
         _refusing_late(form),
         title=title_from(form.fields.get("title")) or _title_of_file(form.filename),
         bitrate_kbps=_bitrate(form.fields.get("bitrate")),
-        late=form.late_fields,
+        late_fields=form.late_fields,
     )
 
 
@@ -194,13 +200,6 @@ async def _refusing_late(form: UploadForm) -> AsyncGenerator[bytes]:
     for name in form.late_fields:
         if name != "title":
             raise FieldsFirst(f"Put {name} before the file: its conversion has begun.")
-    title_from(form.late_fields.get("title"))
-
-
-async def _with_late_title(services: Services, recording: Recording, incoming: Incoming) -> Recording:
-    if "title" not in incoming.late:
-        return recording
-    return await services.rename_recording(recording.id, incoming.user.id, incoming.late["title"])
 
 
 def _title_of_file(filename: str | None) -> str | None:

@@ -83,7 +83,7 @@ class RecordingRow(Row):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     state: Mapped[str]
-    object_key: Mapped[str]
+    object_key: Mapped[str] = mapped_column(Text(collation="C"))  # bytewise, the order in which S3 lists
     title: Mapped[str | None]
     created_at: Mapped[datetime]
     ready_at: Mapped[datetime | None]

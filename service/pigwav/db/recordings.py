@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, delete, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from pigwav.db.models import FACTS, RecordingRow
@@ -25,7 +25,6 @@ _COLUMNS = (
     RecordingRow.user_id,
     RecordingRow.title,
     RecordingRow.object_key,
-    RecordingRow.created_at,
     RecordingRow.ready_at,
     RecordingRow.declared_duration_ms,
     *(getattr(RecordingRow, name) for name in FACTS),
@@ -81,24 +80,25 @@ def note_upload(db: Session, lease: LeaseId, upload_id: str) -> bool:
     return _changed(db, _held_by(lease), values={"upload_id": upload_id})
 
 
-def renew_leases(db: Session, leases: Collection[LeaseId], lease_s: float) -> int:
-    """How many of `leases` are still held, for another `lease_s` seconds."""
+def renew_leases(db: Session, leases: Collection[LeaseId], lease_s: float) -> set[LeaseId]:
+    """Those of `leases` that are still held, from now on for another `lease_s` seconds."""
     statement = (
         update(RecordingRow)
         .where(RecordingRow.state == RecordingState.PENDING, RecordingRow.lease_id.in_(leases))
         .values(lease_until=func.now() + timedelta(seconds=lease_s))
-        .returning(RecordingRow.id)
+        .returning(RecordingRow.lease_id)
     )
-    return len(db.execute(statement).all())
+    return {LeaseId(lease) for lease in db.execute(statement).scalars() if lease is not None}
 
 
-def mark_ready(db: Session, lease: LeaseId, facts: RecordingFacts) -> Recording | None:
+def mark_ready(db: Session, lease: LeaseId, facts: RecordingFacts, *, title: str | None) -> Recording | None:
     """Acknowledge: the object is complete. None when the lease is lost, and then nothing is changed."""
     statement = (
         update(RecordingRow)
         .where(_held_by(lease))
         .values(
             state=RecordingState.READY,
+            title=title,
             ready_at=func.clock_timestamp(),
             lease_id=None,
             lease_until=None,
@@ -118,9 +118,15 @@ def forget(db: Session, recording: RecordingId) -> None:
     )
 
 
-def state_of(db: Session, recording: RecordingId) -> RecordingState | None:
-    state = db.execute(select(RecordingRow.state).where(RecordingRow.id == recording)).scalar_one_or_none()
-    return None if state is None else RecordingState(state)
+def entomb(db: Session, recording: RecordingId, lease_s: float) -> None:
+    """Give up a pending upload whose last call to the store may still take effect: sweep looks again in `lease_s`."""
+    db.execute(
+        update(RecordingRow)
+        .where(RecordingRow.id == recording, RecordingRow.state != RecordingState.READY)
+        .values(
+            state=RecordingState.DELETED, lease_id=None, lease_until=func.now() + timedelta(seconds=lease_s)
+        )
+    )
 
 
 def find(db: Session, recording: RecordingId, user: UserId) -> Recording | None:
@@ -163,8 +169,10 @@ def give_up_expired(db: Session) -> int:
 
 
 def remains(db: Session, *, limit: int, after: RecordingId | None = None) -> list[Remains]:
+    """Rows whose bytes may go, by id: nobody can still be writing them, the lease of their upload has run out."""
     query = select(RecordingRow.id, RecordingRow.object_key).where(
-        RecordingRow.state == RecordingState.DELETED
+        RecordingRow.state == RecordingState.DELETED,
+        or_(RecordingRow.lease_until.is_(None), RecordingRow.lease_until < func.now()),
     )
     if after is not None:
         query = query.where(RecordingRow.id > after)
@@ -173,8 +181,8 @@ def remains(db: Session, *, limit: int, after: RecordingId | None = None) -> lis
 
 
 def claims(db: Session) -> Iterator[Claim]:
-    """What every row claims, in the order in which S3 lists keys (bytewise); streamed, a thousand rows at a time."""
-    query = _claims().order_by(RecordingRow.object_key.collate("C")).execution_options(yield_per=1000)
+    """What every row claims, in the order in which S3 lists keys; streamed, a thousand rows at a time."""
+    query = _claims().order_by(RecordingRow.object_key).execution_options(yield_per=1000)
     return map(_claim, db.execute(query))
 
 
@@ -232,7 +240,6 @@ def _recording(row: Row[Any]) -> Recording:
         user_id=UserId(row.user_id),
         title=row.title,
         object_key=ObjectKey(row.object_key),
-        created_at=row.created_at,
         ready_at=row.ready_at,
         facts=facts,
     )

@@ -46,7 +46,10 @@ def lock(db: Session, user: UserId, *, to_delete: bool = False) -> bool:
 
 
 def remove(db: Session, user: UserId) -> None:
-    """The user goes now; their recordings are disowned and marked, so that `sweep` removes the bytes."""
+    """The user goes now; their recordings are disowned and marked, so that `sweep` removes the bytes.
+
+    An upload that is open loses its lease, and sweep waits until that would have run out.
+    """
     db.execute(
         update(RecordingRow)
         .where(RecordingRow.user_id == user)

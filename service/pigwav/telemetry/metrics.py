@@ -34,9 +34,9 @@ class Metrics:
         self.uploads_open = Gauge(
             "pigwav_uploads_open", "Uploads being received.", registry=own, multiprocess_mode="livesum"
         )
-        self.reserved_bytes = Gauge(
-            "pigwav_upload_reserved_bytes",
-            "Memory reserved for MP3 bytes on their way to the store.",
+        self.held_bytes = Gauge(
+            "pigwav_upload_held_bytes",
+            "Memory that open uploads hold for MP3 on its way to the store.",
             registry=own,
             multiprocess_mode="livesum",
         )

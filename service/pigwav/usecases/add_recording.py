@@ -5,7 +5,7 @@ last one. Whatever fails in between, the row says exactly what to clean: here at
 """
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,18 +22,17 @@ from pigwav.domain import (
     Recording,
     RecordingFacts,
     RecordingId,
-    RecordingState,
     UserId,
     mp3_name,
     object_key,
 )
-from pigwav.errors import NotAuthenticated, Unavailable, UploadOvertaken
+from pigwav.errors import NotAuthenticated, StoreUnavailable, Unavailable, UploadOvertaken
 from pigwav.lanes import Lanes, to_the_end
 from pigwav.store.base import ObjectHeaders, ObjectStore, UploadId
 from pigwav.store.upload import StoredBytes, StreamingUpload
 from pigwav.telemetry.logs import log
 from pigwav.telemetry.metrics import Metrics
-from pigwav.usecases.leases import Leases
+from pigwav.usecases.leases import Lease, Leases
 from pigwav.usecases.open_uploads import OpenUploads
 
 
@@ -47,6 +46,10 @@ class Intent:
     key: ObjectKey
     lease: LeaseId
     created_at: datetime
+
+
+def _no_title() -> None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -66,41 +69,58 @@ class AddRecording:
         *,
         title: str | None = None,
         bitrate_kbps: int | None = None,
+        late_title: Callable[[], str | None] = _no_title,
     ) -> Recording:
         """Convert and store `wav` while it arrives; it must end only when the whole body was received well.
 
-        Raises BadAudio, UnsupportedBitRate, NotAuthenticated (the user is gone), Overloaded, UploadOvertaken,
-        Unavailable, and whatever `wav` raises. After any of them nothing is left of the upload, here or in the
-        store; where the store or the database does not answer, `sweep` makes it so later.
+        `late_title` is asked for a better title once `wav` has ended. Raises BadAudio, UnsupportedBitRate,
+        NotAuthenticated (the user is gone), Overloaded, UploadOvertaken, Unavailable, and whatever `wav` raises.
+        After any of them nothing is left of the upload, here or in the store; where the store or the database does
+        not answer, `sweep` makes it so later.
         """
         async with aclosing(await self.converter.open(wav, bitrate_kbps=bitrate_kbps)) as conversion:
-            with self.open_uploads.memory(conversion.expected_bytes):
-                intent = self._intent(user, title)
-                with self.leases.kept(intent.lease):
-                    return await self._receive(intent, conversion)
+            intent = self._intent(user, title)
+            with self.leases.kept(intent.lease) as lease, self.open_uploads.memory() as hold:
+                return await self._receive(intent, conversion, lease, hold, late_title)
 
-    async def _receive(self, intent: Intent, conversion: Conversion) -> Recording:
-        upload = StreamingUpload(
+    async def _receive(
+        self,
+        intent: Intent,
+        conversion: Conversion,
+        lease: Lease,
+        hold: Callable[[int], None],
+        late_title: Callable[[], str | None],
+    ) -> Recording:
+        upload = self._upload(intent, conversion)
+        unsure = False
+        try:
+            await self.lanes.db(self._declare, intent)
+            result = await _pour(conversion, upload, lease, hold)
+            last_byte_s = time.perf_counter()
+            stored = await upload.finish(result.first_frame)
+            facts = _facts(conversion, result, stored)
+            unsure = True  # from here on the row may be ready although we are told otherwise
+            recording = await self.lanes.db(self._acknowledge, intent, facts, late_title() or intent.title)
+        except BaseException as error:
+            kept = await to_the_end(self._settle(intent, upload, error, unsure=unsure))
+            if kept is None:
+                raise
+            return kept
+        self._count(recording, time.perf_counter() - last_byte_s)
+        return recording
+
+    def _upload(self, intent: Intent, conversion: Conversion) -> StreamingUpload:
+        async def note(upload_id: UploadId) -> None:
+            await self.lanes.db(self._note_upload, intent, upload_id)
+
+        return StreamingUpload(
             self.store,
             self.lanes.store,
             intent.key,
             _headers(intent, conversion),
             predicted=conversion.expected_bytes is not None,
-            on_begun=self._noter(intent),
+            on_begun=note,
         )
-        unsure = False
-        try:
-            await self.lanes.db(self._declare, intent)
-            result = await _pour(conversion, upload)
-            last_byte_s = time.perf_counter()
-            stored = await upload.finish(result.first_frame)
-            unsure = True  # from here on the row may be ready although we are told otherwise
-            recording = await self.lanes.db(self._acknowledge, intent, _facts(conversion, result, stored))
-        except BaseException:
-            await to_the_end(self._clean(intent, upload, unsure=unsure))
-            raise
-        self._count(recording, time.perf_counter() - last_byte_s)
-        return recording
 
     def _intent(self, user: UserId, title: str | None) -> Intent:
         recording, now = RecordingId(uuid4()), datetime.now(UTC)
@@ -121,37 +141,43 @@ class AddRecording:
                 lease_s=self.leases.lease_s,
             )
 
-    def _noter(self, intent: Intent) -> Callable[[UploadId], Awaitable[None]]:
-        async def note(upload_id: UploadId) -> None:
-            await self.lanes.db(self._note_upload, intent, upload_id)
-
-        return note
-
     def _note_upload(self, intent: Intent, upload_id: UploadId) -> None:
         with self.database.begin() as db:
             if not recordings.note_upload(db, intent.lease, upload_id):
                 raise UploadOvertaken
 
-    def _acknowledge(self, intent: Intent, facts: RecordingFacts) -> Recording:
+    def _acknowledge(self, intent: Intent, facts: RecordingFacts, title: str | None) -> Recording:
         with self.database.begin() as db:
-            recording = recordings.mark_ready(db, intent.lease, facts)
+            recording = recordings.mark_ready(db, intent.lease, facts, title=title)
         if recording is None:
             raise UploadOvertaken
         return recording
 
-    async def _clean(self, intent: Intent, upload: StreamingUpload, *, unsure: bool) -> None:
-        """Bytes first, then the row that names them. What cannot be reached now is left to `sweep`."""
-        try:
-            if unsure and await self.lanes.db(self._state_of, intent) is RecordingState.READY:
-                return
-            await upload.abort()
-            await self.lanes.db(self._forget, intent)
-        except Unavailable as error:
-            log.warning("upload_left_to_sweep", recording=str(intent.id), reason=error.code)
+    async def _settle(
+        self, intent: Intent, upload: StreamingUpload, error: BaseException, *, unsure: bool
+    ) -> Recording | None:
+        """After a failure: the recording, where it was acknowledged all the same; else clean up.
 
-    def _state_of(self, intent: Intent) -> RecordingState | None:
+        Bytes first, then the row that names them. What cannot be reached now is left to `sweep`.
+        """
+        try:
+            if unsure and (kept := await self.lanes.db(self._find, intent)):
+                return kept
+            await upload.abort()
+            may_land_later = isinstance(error, StoreUnavailable)
+            await self.lanes.db(self._entomb if may_land_later else self._forget, intent)
+        except Unavailable as trouble:
+            log.warning("upload_left_to_sweep", recording=str(intent.id), reason=trouble.code)
+        return None
+
+    def _find(self, intent: Intent) -> Recording | None:
         with self.database.read() as db:
-            return recordings.state_of(db, intent.id)
+            return recordings.find(db, intent.id, intent.user)
+
+    def _entomb(self, intent: Intent) -> None:
+        """A call that we gave up waiting for may still take effect in the store."""
+        with self.database.begin() as db:
+            recordings.entomb(db, intent.id, self.leases.lease_s)
 
     def _forget(self, intent: Intent) -> None:
         with self.database.begin() as db:
@@ -166,7 +192,6 @@ class AddRecording:
         log.info(
             "recording_stored",
             recording=str(recording.id),
-            user=recording.user_id,
             size_bytes=facts.size_bytes,
             wav_size_bytes=facts.wav_size_bytes,
             duration_ms=facts.duration_ms,
@@ -175,11 +200,15 @@ class AddRecording:
         )
 
 
-async def _pour(conversion: Conversion, upload: StreamingUpload) -> ConversionResult:
+async def _pour(
+    conversion: Conversion, upload: StreamingUpload, lease: Lease, hold: Callable[[int], None]
+) -> ConversionResult:
     await upload.write(conversion.first_frame)
     async with aclosing(conversion.frames()) as frames:
         async for block in frames:
+            lease.check()
             await upload.write(block)
+            hold(upload.held_bytes)
     return conversion.result()
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import groupby
 from typing import Final
 
 from pigwav.db import recordings
@@ -44,68 +46,60 @@ class CheckAgreement:
         """Raises Unavailable."""
         checked = 0
         suspects: list[ObjectKey] = []
-        strangers: list[ObjectKey] = []
-        pending: list[ObjectKey] = []
-        for claim, stored in self._pairs():
-            if claim is None:
-                strangers += [stored.key] if stored else []
-                continue
-            checked += claim.state is RecordingState.READY
-            if claim.state is RecordingState.PENDING and claim.expired:
-                pending.append(claim.object_key)
-            elif not _agrees(claim, stored):
-                suspects.append(claim.object_key)
+        for key, claim, stored in self._pairs():
+            checked += claim is not None and claim.state is RecordingState.READY
+            if not _agree(claim, stored):
+                suspects.append(key)
+        found = Agreement(checked)
         # The world went on while both lists were read: what looked wrong is looked at once more.
-        return Agreement(
-            checked,
-            missing=[key for key in suspects if not self._agrees_now(key)],
-            orphans=[key for key in strangers if self._is_orphan(key)],
-            pending=pending,
-            open_uploads=list(self._stray_uploads()),
-        )
+        for key in suspects:
+            self._look_again(key, found)
+        found.open_uploads.extend(self._stray_uploads())
+        return found
 
-    def _pairs(self) -> Iterator[tuple[Claim | None, StoredObject | None]]:
-        """Rows and objects merged by key: both come in the same order."""
+    def _look_again(self, key: ObjectKey, found: Agreement) -> None:
+        """Row, object, row: it is wrong only where the row says the same before and after the object was looked for."""
+        before, stored, claim = self._claim_of(key), self.store.stat(key), self._claim_of(key)
+        if before != claim or _agree(claim, stored):
+            return
+        if claim is None:
+            found.orphans.append(key)
+        elif claim.state is RecordingState.PENDING:
+            found.pending.append(key)
+        else:
+            found.missing.append(key)
+
+    def _pairs(self) -> Iterator[tuple[ObjectKey, Claim | None, StoredObject | None]]:
+        """Rows and objects by key: both come in the order of the keys' bytes."""
         with self.database.begin() as db:
-            claims, objects = recordings.claims(db), self.store.list(PREFIX)
-            claim, stored = next(claims, None), next(objects, None)
-            while claim or stored:
-                if stored is None or (claim and _order(claim.object_key) < _order(stored.key)):
-                    yield claim, None
-                    claim = next(claims, None)
-                elif claim is None or _order(stored.key) < _order(claim.object_key):
-                    yield None, stored
-                    stored = next(objects, None)
-                else:
-                    yield claim, stored
-                    claim, stored = next(claims, None), next(objects, None)
+            rows = ((claim.object_key, claim) for claim in recordings.claims(db))
+            objects = ((stored.key, stored) for stored in self.store.list(PREFIX))
+            merged = merge(rows, objects, key=lambda pair: pair[0].encode())
+            for key, pairs in groupby(merged, key=lambda pair: pair[0]):
+                found = [one for _, one in pairs]
+                claim = next((one for one in found if isinstance(one, Claim)), None)
+                stored = next((one for one in found if isinstance(one, StoredObject)), None)
+                yield key, claim, stored
 
     def _claim_of(self, key: ObjectKey) -> Claim | None:
         with self.database.read() as db:
             return recordings.claim_of(db, key)
 
-    def _agrees_now(self, key: ObjectKey) -> bool:
-        claim = self._claim_of(key)
-        return claim is None or _agrees(claim, self.store.stat(key))
-
-    def _is_orphan(self, key: ObjectKey) -> bool:
-        return (
-            self._claim_of(key) is None and self.store.stat(key) is not None and self._claim_of(key) is None
-        )
-
     def _stray_uploads(self) -> Iterator[ObjectKey]:
+        """An upload that ended while we went through the list is none."""
         for upload in self.store.open_uploads():
+            if not upload.key.startswith(PREFIX):
+                continue
             claim = self._claim_of(upload.key)
-            if claim is None or claim.state is RecordingState.READY:
+            ours = claim is not None and claim.state is not RecordingState.READY
+            if not ours and upload in self.store.open_uploads(upload.key):
                 yield upload.key
 
 
-def _agrees(claim: Claim, stored: StoredObject | None) -> bool:
-    """Only a ready row promises an object; a pending or deleted one may have it or not."""
-    return claim.state is not RecordingState.READY or (
-        stored is not None and stored.size_bytes == claim.size_bytes
-    )
-
-
-def _order(key: ObjectKey) -> bytes:
-    return key.encode()
+def _agree(claim: Claim | None, stored: StoredObject | None) -> bool:
+    """A ready row promises an object of its size; a live pending or a deleted one may have it or not."""
+    if claim is None:
+        return stored is None
+    if claim.state is RecordingState.READY:
+        return stored is not None and stored.size_bytes == claim.size_bytes
+    return claim.state is RecordingState.DELETED or not claim.expired

@@ -1,46 +1,70 @@
 """A live upload keeps its lease; one timer per process serves all of them."""
 
-import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pigwav.db import recordings
 from pigwav.db.session import Database
 from pigwav.domain import LeaseId
-from pigwav.errors import DatabaseUnavailable
+from pigwav.errors import DatabaseUnavailable, UploadOvertaken
 from pigwav.lanes import Lane
-from pigwav.telemetry.logs import log
+
+
+class Lease:
+    """One upload's claim to its row. Somebody else may end it: its user was deleted, or sweep gave it up."""
+
+    def __init__(self, lease_id: LeaseId) -> None:
+        self.id = lease_id
+        self.lost = False
+
+    def check(self) -> None:
+        """Raises UploadOvertaken where going on is in vain."""
+        if self.lost:
+            raise UploadOvertaken
 
 
 class Leases:
-    """The leases that this process holds. An upload that loses its lease notices when it wants to become ready."""
+    """The leases that this process holds."""
 
     def __init__(self, database: Database, db: Lane, *, lease_s: float) -> None:
         self.lease_s = lease_s
         self._database = database
         self._db = db
-        self._live: set[LeaseId] = set()
+        self._live: dict[LeaseId, Lease] = {}
+        self._steady_since_s: float | None = None
 
     @contextmanager
-    def kept(self, lease: LeaseId) -> Iterator[None]:
+    def kept(self, lease_id: LeaseId) -> Iterator[Lease]:
         """Renew this lease for as long as the block runs."""
-        self._live.add(lease)
+        lease = self._live[lease_id] = Lease(lease_id)
         try:
-            yield
+            yield lease
         finally:
-            self._live.discard(lease)
+            del self._live[lease_id]
 
-    async def keep(self) -> None:
-        """Renew all live leases, four times per lease, until cancelled. A database that is away is asked again."""
-        while True:
-            await asyncio.sleep(self.lease_s / 4)
-            if not self._live:
-                continue
-            try:
-                await self._db(self._renew, frozenset(self._live))
-            except DatabaseUnavailable:
-                log.warning("leases_not_renewed", open=len(self._live))
+    async def renew(self) -> None:
+        """Renew all live leases; to be called four times per lease. Raises DatabaseUnavailable."""
+        live = [*self._live.values()]
+        try:
+            held = await self._db(self._renew, [lease.id for lease in live])
+        except DatabaseUnavailable:
+            self._steady_since_s = None
+            raise
+        self._steady_since_s = self._steady_since_s or time.monotonic()
+        for lease in live:
+            lease.lost = lease.id not in held
 
-    def _renew(self, leases: frozenset[LeaseId]) -> None:
+    @property
+    def steady(self) -> bool:
+        """Whether the database has answered for half a lease.
+
+        After an outage every lease has run out; before anybody gives one up, its holder has had time to renew it.
+        """
+        return (
+            self._steady_since_s is not None and time.monotonic() - self._steady_since_s >= self.lease_s / 2
+        )
+
+    def _renew(self, leases: list[LeaseId]) -> set[LeaseId]:
         with self._database.begin() as db:
-            recordings.renew_leases(db, leases, self.lease_s)
+            return recordings.renew_leases(db, leases, self.lease_s)

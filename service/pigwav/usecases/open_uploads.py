@@ -1,36 +1,32 @@
-"""How many uploads are open, and how much memory they may hold: asked before anything is received."""
+"""How many uploads are open, and how much memory they hold: asked before another one is taken."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pigwav.errors import Overloaded, ShuttingDown
-from pigwav.store.base import PART_BYTES
+from pigwav.errors import Overloaded
 from pigwav.telemetry.metrics import Metrics
-
-MOST_HELD_BYTES = 3 * PART_BYTES
-"""Parts of one upload in memory: held, filling, in flight."""
 
 
 class OpenUploads:
-    """The bounds of one process. Used on the event loop only, so plain numbers are enough."""
+    """The bounds of one process. Used on the event loop only, so plain numbers are enough.
+
+    What counts is memory that is held now, not what an upload might come to hold: a thousand phones hold little.
+    """
 
     def __init__(self, *, most: int, most_bytes: int, metrics: Metrics) -> None:
         self._most = most
         self._most_bytes = most_bytes
         self._metrics = metrics
         self._open = 0
-        self._reserved_bytes = 0
-        self._closing = False
+        self._held_bytes = 0
         self._none_open = asyncio.Event()
         self._none_open.set()
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
-        """A place for one upload, from its first byte to its answer. Raises Overloaded, ShuttingDown."""
-        if self._closing:
-            raise ShuttingDown
-        if self._open >= self._most:
+        """A place for one upload, from its first byte to its answer. Raises Overloaded."""
+        if self._open >= self._most or self._held_bytes >= self._most_bytes:
             raise Overloaded
         self._count(+1)
         try:
@@ -39,20 +35,19 @@ class OpenUploads:
             self._count(-1)
 
     @contextmanager
-    def memory(self, mp3_bytes: int | None) -> Iterator[None]:
-        """Memory for an MP3 of so many bytes (None: nobody knows) on its way to the store. Raises Overloaded."""
-        wanted = MOST_HELD_BYTES if mp3_bytes is None else min(mp3_bytes, MOST_HELD_BYTES)
-        if self._reserved_bytes + wanted > self._most_bytes:
-            raise Overloaded
-        self._reserve(+wanted)
-        try:
-            yield
-        finally:
-            self._reserve(-wanted)
+    def memory(self) -> Iterator[Callable[[int], None]]:
+        """Of one upload: call it with the bytes that the upload holds now, whenever that changes."""
+        held_bytes = 0
 
-    def close(self) -> None:
-        """Take no more uploads."""
-        self._closing = True
+        def hold(now_bytes: int) -> None:
+            nonlocal held_bytes
+            self._hold(now_bytes - held_bytes)
+            held_bytes = now_bytes
+
+        try:
+            yield hold
+        finally:
+            hold(0)
 
     async def drained(self) -> None:
         """Return when no upload is open, its clean-up included."""
@@ -66,6 +61,6 @@ class OpenUploads:
         else:
             self._none_open.set()
 
-    def _reserve(self, change: int) -> None:
-        self._reserved_bytes += change
-        self._metrics.reserved_bytes.inc(change)
+    def _hold(self, change_bytes: int) -> None:
+        self._held_bytes += change_bytes
+        self._metrics.held_bytes.inc(change_bytes)

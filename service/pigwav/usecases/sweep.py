@@ -7,12 +7,15 @@ from typing import Final
 from pigwav.db import recordings
 from pigwav.db.recordings import Remains
 from pigwav.db.session import Database
+from pigwav.errors import StoreUnavailable
 from pigwav.store.base import ObjectStore
 from pigwav.telemetry.logs import log
 from pigwav.telemetry.metrics import Metrics
 
 RUNNER: Final = 0x5069675761765377  # "PigWavSw": the advisory lock of the one sweep that runs
 _BATCH: Final = 100
+_STORE_IS_AWAY: Final = 5
+"""So many failures in a row are not about single objects."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +39,31 @@ class Sweep:
     store: ObjectStore
     metrics: Metrics
 
-    def __call__(self, *, stopping: Callable[[], bool] = _never) -> Swept:
-        """Raises Unavailable, with all that was done so far kept."""
+    def __call__(self, *, give_up: bool = True, stopping: Callable[[], bool] = _never) -> Swept:
+        """`give_up`: also uploads whose lease ran out. Raises Unavailable, with all that was done so far kept."""
         with self.database.only_runner(RUNNER) as mine:
             if not mine:
                 return Swept(ran=False)
-            given_up = self._give_up_expired()
-            removed = 0
-            for remains in self._remains():
-                if stopping():
-                    break
+            given_up = self._give_up_expired() if give_up else 0
+            return Swept(ran=True, given_up=given_up, removed=self._remove_all(stopping))
+
+    def _remove_all(self, stopping: Callable[[], bool]) -> int:
+        """How many could be removed. One that cannot (a legal hold, say) must not keep the others."""
+        removed = failed_in_a_row = 0
+        for remains in self._remains():
+            if stopping():
+                break
+            try:
                 self._remove(remains)
+            except StoreUnavailable:
+                failed_in_a_row += 1
+                if failed_in_a_row >= _STORE_IS_AWAY:
+                    raise
+                log.warning("not_removed", recording=str(remains.id))
+            else:
                 removed += 1
-        return Swept(ran=True, given_up=given_up, removed=removed)
+                failed_in_a_row = 0
+        return removed
 
     def _give_up_expired(self) -> int:
         with self.database.begin() as db:

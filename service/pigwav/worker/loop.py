@@ -1,7 +1,7 @@
 """What each process does by itself: it renews its leases, and sweeps when it is its turn."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from threading import Event
 
@@ -14,9 +14,17 @@ from pigwav.wiring import Services
 async def working(services: Services) -> AsyncIterator[None]:
     """Run the loops for as long as the block; a sweep that is under way then ends after the recording it is at."""
     stopping = Event()
+
+    async def sweep() -> None:
+        swept = await services.lanes.store(
+            services.sweep, give_up=services.leases.steady, stopping=stopping.is_set
+        )
+        if swept.removed or swept.given_up:
+            log.info("swept", removed=swept.removed, given_up=swept.given_up)
+
     loops = [
-        asyncio.create_task(services.leases.keep(), name="leases"),
-        asyncio.create_task(_sweep_for_ever(services, stopping), name="sweep"),
+        asyncio.create_task(_for_ever("leases", services.leases.renew, services.leases.lease_s / 4)),
+        asyncio.create_task(_for_ever("sweep", sweep, services.settings.sweep_every_s)),
     ]
     try:
         yield
@@ -27,14 +35,13 @@ async def working(services: Services) -> AsyncIterator[None]:
         await asyncio.gather(*loops, return_exceptions=True)
 
 
-async def _sweep_for_ever(services: Services, stopping: Event) -> None:
-    """Sweep every `sweep_every_s`. Of all processes on one database, one sweeps at a time."""
+async def _for_ever(name: str, turn: Callable[[], Awaitable[None]], every_s: float) -> None:
+    """Take a turn every `every_s` seconds until cancelled, whatever befalls a single one."""
     while True:
-        await asyncio.sleep(services.settings.sweep_every_s)
+        await asyncio.sleep(every_s)
         try:
-            swept = await services.lanes.store(services.sweep, stopping=stopping.is_set)
+            await turn()
         except Unavailable as error:
-            log.warning("sweep_postponed", reason=error.code)
-        else:
-            if swept.removed or swept.given_up:
-                log.info("swept", removed=swept.removed, given_up=swept.given_up)
+            log.warning("background_postponed", work=name, reason=error.code)
+        except Exception:  # noqa: BLE001 - a bug in one turn must not end leases and sweeping for ever
+            log.exception("background_failed", work=name)

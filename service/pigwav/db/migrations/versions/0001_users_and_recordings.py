@@ -56,7 +56,7 @@ def _recording_columns() -> list[sa.Column[object]]:
         sa.Column("id", sa.Uuid, nullable=False),
         sa.Column("user_id", sa.BigInteger),
         sa.Column("state", sa.Text, nullable=False),
-        sa.Column("object_key", sa.Text, nullable=False),
+        sa.Column("object_key", sa.Text(collation="C"), nullable=False),
         sa.Column("title", sa.Text),
         sa.Column("created_at", moment, nullable=False),
         sa.Column("ready_at", moment),

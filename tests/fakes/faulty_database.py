@@ -1,0 +1,31 @@
+"""A database that fails at a chosen transaction."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from sqlalchemy.orm import Session
+
+from pigwav.db.session import Database
+from pigwav.errors import DatabaseUnavailable
+
+
+class FaultyDatabase:
+    """`inner`, whose n-th transaction does not come through, or (`answer_lost`) takes effect and nobody hears of it."""
+
+    def __init__(self, inner: Database, *, fails_at: int, answer_lost: bool) -> None:
+        self._inner = inner
+        self._to_go = fails_at
+        self._answer_lost = answer_lost
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        self._to_go -= 1
+        if self._to_go == 0 and not self._answer_lost:
+            raise DatabaseUnavailable
+        with self._inner.begin() as db:
+            yield db
+        if self._to_go == 0:
+            raise DatabaseUnavailable
+
+    def read(self) -> AbstractContextManager[Session]:
+        return self._inner.read()
