@@ -12,15 +12,28 @@ UploadId = NewType("UploadId", str)
 PART_BYTES: Final = 5 * 1024 * 1024
 """S3's smallest part (all but the last). 10,000 of them hold 50 GB: far more than the longest recording."""
 
+MAX_METADATA_BYTES: Final = 2048
+MAX_METADATA_TEXT_BYTES: Final = 1024
+"""Half of it: the rest is for what else is known of an object."""
+
 
 @dataclass(frozen=True)
 class ObjectHeaders:
-    """What S3 tools and browsers see on an object. Metadata values are ASCII (percent-encode the rest)."""
+    """What S3 tools and browsers see on an object. Metadata is ASCII (see `metadata_text`) and at most
+    MAX_METADATA_BYTES in all, names included.
+    """
 
     content_type: str = "audio/mpeg"
     content_disposition: str | None = None
     cache_control: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def metadata_text(text: str) -> str:
+    """`text` percent-encoded (but for spaces), cut behind the last character that MAX_METADATA_TEXT_BYTES hold."""
+    encoded = [quote(char, safe=" ") for char in text]
+    ends = accumulate(map(len, encoded))
+    return "".join(char for char, end in zip(encoded, ends, strict=True) if end <= MAX_METADATA_TEXT_BYTES)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """One bucket of an S3 server: boto3 for what blocks, obstore for reads. Their exceptions stop here."""
 
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
@@ -122,13 +123,13 @@ class S3Store:
                 missing_bytes -= len(block)
                 yield block
         except FileNotFoundError as error:
-            raise ObjectMissing(f"The object store has no object {key}.") from error
+            raise ObjectMissing from error
         except (ObstoreError, OSError) as error:
             raise StoreUnavailable(_first_line(error)) from error
         finally:
             del blocks  # a traceback may keep this frame, but must not keep the connection
         if missing_bytes:
-            raise StoreUnavailable(f"The object {key} is {missing_bytes} bytes shorter than asked for.")
+            raise StoreUnavailable(f"The object store sent {missing_bytes} bytes less than it was asked for.")
 
     def close(self) -> None:
         self._s3.close()
@@ -168,12 +169,14 @@ def open_s3(settings: StoreSettings, *, attempts: int = 3, page_size: int = 1000
     """
     if settings.bucket is None:
         raise NotConfigured("The object store needs a bucket: set PIGWAV_S3_BUCKET.")
-    if (settings.access_key is None) != (settings.secret_key is None):
-        raise NotConfigured("Set both of PIGWAV_S3_ACCESS_KEY and PIGWAV_S3_SECRET_KEY, or neither.")
     if settings.endpoint and not settings.endpoint.startswith(("http://", "https://")):
         raise NotConfigured(f"PIGWAV_S3_ENDPOINT is no http:// or https:// URL: {settings.endpoint}")
     try:
         session = _session(settings)
+        if session.get_credentials() is None:
+            raise NotConfigured(
+                "The object store needs credentials: set PIGWAV_S3_ACCESS_KEY and PIGWAV_S3_SECRET_KEY."
+            )
         client = session.client(
             "s3", endpoint_url=settings.endpoint or None, config=_boto_config(settings, attempts)
         )
@@ -184,11 +187,9 @@ def open_s3(settings: StoreSettings, *, attempts: int = 3, page_size: int = 1000
 
 
 def _session(settings: StoreSettings) -> boto3.Session:
-    secret = settings.secret_key
+    access_key, secret_key = settings.key_pair() or (None, None)
     return boto3.Session(
-        aws_access_key_id=settings.access_key,
-        aws_secret_access_key=None if secret is None else secret.get_secret_value(),
-        region_name=settings.region,
+        aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name=settings.region
     )
 
 
@@ -234,7 +235,7 @@ def _door() -> Iterator[None]:
     except ParamValidationError:
         raise
     except (ClientError, BotoCoreError) as error:
-        raise StoreUnavailable(str(error)) from error
+        raise StoreUnavailable(_first_line(error)) from error
 
 
 def _as_s3(headers: ObjectHeaders) -> dict[str, Any]:
@@ -269,4 +270,5 @@ def _base64(digest: bytes) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+    """What a driver says first, without the address: with its key it is as good as a link."""
+    return re.sub(r"https?://\S+", "...", str(error).partition("\n")[0])

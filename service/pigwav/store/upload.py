@@ -199,7 +199,7 @@ class StreamingUpload:
         """The SHA-256 of the object as it is in the store; its size, and all but the first frame, are checked."""
         stored = await self._lane(self._store.stat, self._key)
         if stored is None or stored.size_bytes != self._size_bytes:
-            raise ObjectChanged(f"The object {self._key} is not there in the size in which it was written.")
+            raise ObjectChanged("The object is not there in the size in which it was written.")
         as_stored, as_written = hashlib.sha256(), hashlib.sha256(predicted)
         skip = len(predicted)
         async with aclosing(self._store.read(self._key, 0, self._size_bytes)) as blocks:
@@ -208,7 +208,7 @@ class StreamingUpload:
                 as_written.update(block[skip:])
                 skip = max(0, skip - len(block))
         if as_written.digest() != self._sha256.digest():
-            raise ObjectChanged(f"The object {self._key} is not what was written.")
+            raise ObjectChanged("The object is not what was written.")
         return as_stored.digest()
 
 
