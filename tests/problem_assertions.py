@@ -3,6 +3,10 @@
 import httpx2
 
 
+def is_sentence(text: str) -> bool:
+    return text[:1].isupper() and text.endswith(".") and not text.endswith("..")
+
+
 def assert_problem(answer: httpx2.Response, status: int, code: str) -> dict:
     """RFC 9457, with our stable code; answers the document for a closer look."""
     assert answer.status_code == status, answer.text
@@ -12,6 +16,7 @@ def assert_problem(answer: httpx2.Response, status: int, code: str) -> dict:
     assert document["code"] == code, document
     assert document["type"] == f"urn:pigwav:problem:{code}"
     assert document["title"]
+    assert is_sentence(document.get("detail", document["title"]))
     assert answer.headers.get("www-authenticate") == ('Bearer realm="pigwav"' if status == 401 else None)
     assert ("retry-after" in answer.headers) == (status == 503)
     return document

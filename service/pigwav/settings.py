@@ -36,7 +36,7 @@ def _named(*names: str) -> AliasChoices:
 
 class _Section(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="PIGWAV_", frozen=True, extra="ignore", populate_by_name=True
+        env_prefix="PIGWAV_", env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True
     )
 
 
@@ -93,6 +93,13 @@ class StoreSettings(_Section):
         validation_alias="PIGWAV_S3_TIMEOUT_S",
         description="Seconds to wait for the object store to connect or to answer.",
     )
+
+    def key_pair(self) -> tuple[str, str] | None:
+        """Access key and secret key; None where neither is set. Raises NotConfigured for a half."""
+        access_key, secret = self.access_key, self.secret_key
+        if (access_key is None) != (secret is None):
+            raise NotConfigured("Set both of PIGWAV_S3_ACCESS_KEY and PIGWAV_S3_SECRET_KEY, or neither.")
+        return (access_key, secret.get_secret_value()) if access_key and secret else None
 
 
 class UploadLimits(_Section):
@@ -178,14 +185,16 @@ class Settings(_Section):
 
     def configured(self) -> bool:
         """Whether database and store come from outside; False where neither does. Raises NotConfigured for a half."""
-        given = (self.database.url, self.store.bucket, self.store.endpoint, self.store.access_key)
-        needed = {"PIGWAV_DATABASE_URL": self.database.url, "PIGWAV_S3_BUCKET": self.store.bucket}
+        store = self.store
+        given = (self.database.url, store.bucket, store.endpoint, store.access_key, store.secret_key)
+        needed = {"PIGWAV_DATABASE_URL": self.database.url, "PIGWAV_S3_BUCKET": store.bucket}
         missing = [name for name, value in needed.items() if not value]
         if missing and any(given):
             raise NotConfigured(
                 f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set: configure both a database"
                 " and an object store, or nothing of either to have both embedded."
             )
+        store.key_pair()
         return not missing
 
 

@@ -16,6 +16,10 @@ CHECKS = (
 )
 
 
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+
+
 def test_schemathesis_finds_no_5xx_and_no_undeclared_answer(api: ServedApi, account: Account) -> None:
     """The caller may neither delete itself nor change its token, or all the rest would only be 401."""
     account.recording()
@@ -53,10 +57,15 @@ def test_every_error_answer_is_declared_as_a_problem(http: httpx2.Client) -> Non
 
 def test_the_examples_of_the_document_work_when_copied(http: httpx2.Client) -> None:
     document = http.get("/openapi.json").json()
-    example = document["paths"]["/users"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    content = document["paths"]["/users"]["post"]["requestBody"]["content"]
+    json, form, multipart = (content[kind]["example"] for kind in (JSON, FORM, MULTIPART))
 
-    answer = http.post("/users", json=example)
-    assert answer.status_code == 201 or answer.json()["code"] == "name-taken"
+    for answer in (
+        http.post("/users", json=json),
+        http.post("/users", data=form),
+        http.post("/users", files={name: (None, value) for name, value in multipart.items()}),
+    ):
+        assert answer.status_code == 201 or answer.json()["code"] == "name-taken"
     account = register(http)
     form = document["paths"]["/records"]["post"]["requestBody"]["content"]["multipart/form-data"]["example"]
     fields = form | {"user_id": account.id, "token": account.token}

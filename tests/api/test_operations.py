@@ -33,6 +33,7 @@ def test_a_service_without_its_database_says_503_and_nothing_of_the_inside(setti
             httpx2.get(f"{api.url}/readyz"),
             httpx2.post(f"{api.url}/users", json={"name": "x"}),
             httpx2.get(f"{api.url}/records", headers={"Authorization": "Bearer x"}),
+            httpx2.get(f"{api.url}/records"),  # no token takes the path of a wrong one
         ):
             assert_problem(answer, 503, "database-unavailable")
             assert "hidden" not in answer.text
@@ -69,6 +70,14 @@ def test_other_origins_may_call_only_where_they_are_configured(settings: Setting
     with served(settings.model_copy(update={"http": http_settings})) as api:
         allowed = httpx2.get(f"{api.url}/healthz", headers=origin).headers
         assert allowed["access-control-allow-origin"] == "https://app.example.org"
+        seen = set(allowed["access-control-expose-headers"].split(", "))
+        assert seen >= {"Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Repr-Digest"}
+        sent = "Authorization, If-Match, If-None-Match, If-Range, Range, X-Request-ID"
+        asks = origin | {
+            "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Headers": sent,
+        }
+        assert httpx2.options(f"{api.url}/record", headers=asks).status_code == 200
 
 
 class Broken(MemoryStore):

@@ -29,6 +29,37 @@ def test_a_form_registers_too(http: httpx2.Client) -> None:
     assert answer.json()["name"] == "by form"
 
 
+def test_a_multipart_form_registers_too(http: httpx2.Client) -> None:
+    """As `curl -F name=...` sends it."""
+    parts = {"remark": (None, b"skipped"), "name": (None, "Жук в форме".encode())}
+
+    answer = http.post("/users", files=parts)
+
+    assert answer.status_code == 201
+    assert answer.json()["name"] == "Жук в форме"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b'--b\r\nContent-Disposition: form-data; name="nom"\r\n\r\nx\r\n--b--', 422, "invalid-request"),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\nx\r\n' * 2 + b"--b--",
+            422,
+            "invalid-field",
+        ),
+        (b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\nx', 400, "malformed-multipart"),
+        (b"", 400, "malformed-multipart"),
+    ],
+)
+def test_a_multipart_form_that_is_no_registration_is_refused(
+    http: httpx2.Client, body: bytes, status: int, code: str
+) -> None:
+    answer = http.post("/users", content=body, headers={"Content-Type": "multipart/form-data; boundary=b"})
+
+    assert_problem(answer, status, code)
+
+
 def test_names_are_trimmed_and_compared_in_nfc(http: httpx2.Client) -> None:
     assert http.post("/users", json={"name": "Zo\u00eb"}).status_code == 201
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,7 +18,15 @@ from hypothesis import strategies as st
 from pigwav.domain import ObjectKey
 from pigwav.errors import NotConfigured, ObjectMissing, StoreUnavailable
 from pigwav.settings import StoreSettings
-from pigwav.store.base import PART_BYTES, ObjectHeaders, ObjectStore, OpenUpload, Part, UploadId
+from pigwav.store.base import (
+    PART_BYTES,
+    ObjectHeaders,
+    ObjectStore,
+    OpenUpload,
+    Part,
+    UploadId,
+    metadata_text,
+)
 from pigwav.store.memory import MemoryStore
 from pigwav.store.s3 import S3Store, open_s3
 
@@ -238,6 +247,16 @@ class TestWhatS3ToolsSee:
         self.check(s3_client, s3, key)
 
 
+def test_the_longest_title_fits_beside_all_else_that_is_said_of_an_object(
+    store: ObjectStore, key: ObjectKey
+) -> None:
+    """S3 refuses an object with more than 2,048 bytes of metadata; 200 emoji are 2,400."""
+    headers = ObjectHeaders(metadata={"title": metadata_text("🎙" * 200), "the-rest": "x" * 900})
+    store.put(key, b"x", headers)
+    store.abort_multipart(key, store.begin_multipart(key, headers))
+    assert store.stat(key).size_bytes == 1
+
+
 EACH_METHOD: dict[str, Callable[[S3Store, ObjectKey], object]] = {
     "put": lambda store, key: store.put(key, b"x", PLAIN),
     "begin_multipart": lambda store, key: store.begin_multipart(key, PLAIN),
@@ -437,6 +456,16 @@ class TestOpening:
     def test_half_a_key_is_not_configured(self) -> None:
         with pytest.raises(NotConfigured):
             open_s3(StoreSettings(endpoint="http://127.0.0.1:9", bucket="b", access_key="a"))
+
+    def test_no_credentials_at_all_are_not_configured(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        with pytest.raises(NotConfigured, match="PIGWAV_S3_ACCESS_KEY and PIGWAV_S3_SECRET_KEY"):
+            open_s3(StoreSettings(endpoint="http://127.0.0.1:9", bucket="b"))
 
     @pytest.mark.parametrize("endpoint", ["127.0.0.1:9000", "http://", "ftp://127.0.0.1", "no url"])
     def test_an_endpoint_that_is_no_url_is_not_configured(self, endpoint: str) -> None:

@@ -3,10 +3,14 @@
 import re
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from docs.tables import README, TABLES, written
 from pigwav.api.openapi import leaves
 from pigwav.api.problems import status_of
+from pigwav.cli.app import build_app
+from pigwav.devstack.supervisor import METRICS_VARIABLE
 from pigwav.errors import CannotStart
 
 ROOT = README.parent
@@ -44,6 +48,21 @@ def test_the_two_commands_are_the_first_that_a_reader_sees(readme: str) -> None:
 
     assert commands[0] == f"{prepare} '.[embedded]' && .venv/bin/pigwav up\n"
     assert commands[1] == f"{prepare} '.[embedded,test]' && .venv/bin/pytest\n"
+
+
+def test_every_variable_and_every_command_of_the_program_is_documented(readme: str) -> None:
+    program = get_command(build_app())
+    assert isinstance(program, TyperGroup)
+    variables = {
+        str(parameter.envvar)
+        for command in program.commands.values()
+        for parameter in command.params
+        if parameter.envvar
+    }
+
+    assert variables >= {"PIGWAV_URL", "PIGWAV_USER", "PIGWAV_TOKEN"}
+    assert [name for name in (*variables, METRICS_VARIABLE) if f"`{name}`" not in readme] == []
+    assert [name for name in program.commands if not re.search(rf"\bpigwav {name}\b", readme)] == []
 
 
 def test_every_file_that_a_document_links_to_is_there() -> None:

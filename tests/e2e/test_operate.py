@@ -246,6 +246,32 @@ def test_what_needs_configuration_and_has_none_says_so_in_one_sentence(command: 
     assert "PIGWAV_DATABASE_URL is not set" in ended.stderr
 
 
+@pytest.mark.parametrize(("command", "code"), [("doctor", 2), ("sweep", 1)])
+@pytest.mark.parametrize("made", [True, False])
+def test_a_folder_without_data_is_refused_and_stays_as_it_is(
+    command: str, code: int, tmp_path: Path, *, made: bool
+) -> None:
+    typo = tmp_path / "typo"
+    if made:
+        typo.mkdir()
+
+    ended = run_pigwav(command, "--data", typo)
+
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert ended.stderr == f"pigwav: There is no PigWav data in {typo}.\n"
+    assert [*tmp_path.rglob("*")] == ([typo] if made else [])
+
+
+def test_doctor_without_a_schema_could_not_check_and_says_why(inside: Behind) -> None:
+    database = {"PIGWAV_DATABASE_URL": empty_database(inside.address)}
+
+    ended = run_pigwav("doctor", **(inside.address.environment() | database))
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert_one_sentence(ended)
+    assert 'relation "recordings" does not exist' in ended.stderr
+
+
 def test_migrate_makes_the_schema_and_may_be_repeated(inside: Behind) -> None:
     url = empty_database(inside.address)
 

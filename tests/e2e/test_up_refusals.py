@@ -120,6 +120,29 @@ def test_what_is_configured_in_half(tmp_path: Path, environment: Mapping[str, st
     assert not (tmp_path / "data").exists()
 
 
+EXTERNAL = {"PIGWAV_DATABASE_URL": "postgresql://h/d", "PIGWAV_S3_BUCKET": "b"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "wrong"),
+    [
+        ({"PIGWAV_S3_ACCESS_KEY": "a"}, "PIGWAV_S3_SECRET_KEY"),
+        ({"AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent"}, "PIGWAV_S3_ACCESS_KEY"),
+        ({"PIGWAV_DATABASE_URL": "mysql://h/d"}, "PIGWAV_DATABASE_URL"),
+    ],
+)
+def test_external_parts_that_no_api_could_open(tmp_path: Path, environment: Mapping[str, str], wrong: str):
+    refused = refusal(tmp_path / "data", environment=EXTERNAL | environment)
+    assert refused.code == 1
+    assert wrong in refused.sentence
+
+
+def test_an_ffmpeg_that_is_not_there(tmp_path: Path):
+    refused = refusal(tmp_path / "data", environment={"PIGWAV_FFMPEG": "/no/such/program"})
+    assert refused == Refusal(1, "PIGWAV_FFMPEG names no program: /no/such/program.")
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path):
     refused = refusal(tmp_path / "data", environment={"PIGWAV_GRACE_S": "soon"})
     assert refused.code == 1

@@ -13,6 +13,7 @@ from pigwav.errors import (
     UnsupportedCodec,
     UnsupportedSampleRate,
 )
+from problem_assertions import is_sentence
 
 
 def parsed(chunk: bytes) -> WavFormat:
@@ -74,9 +75,9 @@ def test_channel_mask_is_kept() -> None:
         (adpcm(0x02, block=3), BrokenFmtChunk, "blocks of 3 bytes"),
         (adpcm(0x11, block=0), BrokenFmtChunk, "blocks of 0 bytes"),
         (fmt_chunk(tag=0x31, channels=1, block=33), BrokenFmtChunk, "33 bytes"),
-        (fmt_chunk(tag=0x55), UnsupportedCodec, r"^unsupported codec 0x0055 \(MP3\)$"),
-        (fmt_chunk(tag=0x161), UnsupportedCodec, r"^unsupported codec 0x0161 \(WMA2\)$"),
-        (fmt_chunk(tag=0x1234), UnsupportedCodec, r"^unsupported codec 0x1234$"),
+        (fmt_chunk(tag=0x55), UnsupportedCodec, r"the unsupported codec 0x0055 \(MP3\)\.$"),
+        (fmt_chunk(tag=0x161), UnsupportedCodec, r"the unsupported codec 0x0161 \(WMA2\)\.$"),
+        (fmt_chunk(tag=0x1234), UnsupportedCodec, r"the unsupported codec 0x1234\.$"),
         (fmt_chunk(bits=48), UnsupportedCodec, "PCM of 48 bits"),
         (fmt_chunk(tag=FLOAT_TAG, bits=16), UnsupportedCodec, "floating point PCM of 16 bits"),
         (adpcm(0x11, block=512, bits=3), UnsupportedCodec, "ADPCM of 3 bits"),
@@ -91,8 +92,9 @@ def test_channel_mask_is_kept() -> None:
 def test_what_is_not_converted_is_refused_with_the_reason(
     chunk: bytes, error: type[BadAudio], words: str
 ) -> None:
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=words) as refused:
         parsed(chunk)
+    assert is_sentence(str(refused.value))
 
 
 @pytest.mark.parametrize(

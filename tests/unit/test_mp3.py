@@ -53,7 +53,7 @@ def test_bit_rates_are_those_that_lame_keeps(rate: int, lowest: int, highest: in
 )
 def test_other_bit_rates_are_refused_naming_the_choice(kbps: int, rate: int) -> None:
     with pytest.raises(
-        UnsupportedBitRate, match=rf"at {rate} Hz .* {bit_rates_kbps(rate)[0]}, .* not {kbps}$"
+        UnsupportedBitRate, match=rf"^At {rate} Hz .* {bit_rates_kbps(rate)[0]}, .* not {kbps}\.$"
     ):
         check_bit_rate(kbps, rate)
 

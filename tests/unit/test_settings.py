@@ -1,17 +1,19 @@
 """The environment is read once, checked, and its secrets are not shown."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
+from docs.tables import settings_table
 from pigwav.errors import NotConfigured
 from pigwav.settings import Settings, read_settings
 
 
 def with_environment(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
-    for name in [name for name in os.environ if name.startswith("PIGWAV_")]:
+    for name in [name for name in os.environ if name.startswith(("PIGWAV_", "POSTGTRES_", "API_"))]:
         monkeypatch.delenv(name)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -32,18 +34,36 @@ def test_nothing_configured_and_all_configured_are_both_fine(monkeypatch: pytest
     ).configured()
 
 
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `${X:-}` in a compose file gives it."""
+    bare = with_environment(monkeypatch)
+    names = re.findall(r"`([A-Z][A-Z0-9_]+)`", settings_table())
+    assert len(names) > 30
+
+    assert with_environment(monkeypatch, **dict.fromkeys(names, "")) == bare
+
+    named = with_environment(monkeypatch, PIGWAV_DATABASE_URL="", POSTGTRES_SQL_URI="postgresql://h/d")
+    assert named.database.url is not None
+
+
+BOTH = {"PIGWAV_DATABASE_URL": "postgresql://h/d", "PIGWAV_S3_BUCKET": "b"}
+
+
 @pytest.mark.parametrize(
     ("given", "missing"),
     [
         ({"PIGWAV_DATABASE_URL": "postgresql://h/d"}, "PIGWAV_S3_BUCKET"),
         ({"PIGWAV_S3_BUCKET": "b"}, "PIGWAV_DATABASE_URL"),
         ({"PIGWAV_S3_ENDPOINT": "http://h"}, "PIGWAV_S3_BUCKET"),
+        ({"PIGWAV_S3_SECRET_KEY": "s"}, "PIGWAV_S3_BUCKET"),
+        (BOTH | {"PIGWAV_S3_SECRET_KEY": "s"}, "PIGWAV_S3_ACCESS_KEY"),
+        (BOTH | {"PIGWAV_S3_ACCESS_KEY": "a", "PIGWAV_S3_SECRET_KEY": ""}, "PIGWAV_S3_SECRET_KEY"),
     ],
 )
 def test_half_a_configuration_is_refused_by_naming_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, str], missing: str
 ) -> None:
-    with pytest.raises(NotConfigured, match=missing):
+    with pytest.raises(NotConfigured, match=rf"\b{missing}\b.*\.$"):
         with_environment(monkeypatch, **given).configured()
 
 

@@ -15,6 +15,7 @@ from pigwav.errors import (
     NotAWav,
     UnsupportedContainer,
 )
+from problem_assertions import is_sentence
 
 AUDIO = bytes(range(40))
 FMT = fmt_chunk()
@@ -142,6 +143,7 @@ def test_what_cannot_be_converted_is_refused_with_the_reason(
     with pytest.raises(error, match=words) as caught:
         walked(body)
     assert type(caught.value) is error
+    assert is_sentence(str(caught.value))
 
 
 def test_a_header_that_never_ends_is_refused() -> None:

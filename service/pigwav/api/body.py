@@ -1,7 +1,8 @@
 """The request body as it arrives: bounded in size, and in patience."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from fastapi.exceptions import RequestValidationError
@@ -57,8 +58,15 @@ async def json_body(receive: Receive, limits: UploadLimits, model: type[Model]) 
     Raises RequestValidationError, and as `body_blocks` does.
     """
     body = await small_body(receive, limits)
-    try:
+    with request_errors():
         return model.model_validate_json(body)
+
+
+@contextmanager
+def request_errors() -> Iterator[None]:
+    """Pydantic's complaints become those that FastAPI answers for its own parsing."""
+    try:
+        yield
     except ValidationError as error:
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error
 

@@ -105,6 +105,28 @@ class UploadForm:
         (self.late_fields if self._streams else self.fields)[name] = text
 
 
+def text_fields(content_type: str, body: bytes, known: Collection[str]) -> dict[str, str]:
+    """The `known` fields of a form that is here as a whole; other parts are skipped.
+
+    Raises MalformedMultipart, and InvalidField as UploadForm does.
+    """
+    fields: dict[str, str] = {}
+
+    def keep(name: str, text: str) -> None:
+        if name in fields:
+            raise InvalidField(f"The field {name} is there twice.")
+        fields[name] = text
+
+    def open_part(part: PartHeaders) -> PartSink | None:
+        name = part.disposition.name
+        return _Field(name, part.charset(), keep) if name in known else None
+
+    parts = FormParts(boundary(content_type), open_part)
+    parts.feed(body)
+    parts.finish()
+    return fields
+
+
 class _FilePieces:
     """The file's bytes out of one block of the body: one piece, or a few where a boundary looked near."""
 

@@ -90,7 +90,8 @@ async def _named(request: Request, error: Exception) -> Response:  # noqa: ARG00
 async def _invalid(request: Request, error: Exception) -> Response:  # noqa: ARG001
     assert isinstance(error, RequestValidationError)  # noqa: S101
     found = [{"at": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
-    invalid = InvalidRequest("; ".join(f"{e['at']}: {e['message']}" for e in found))
+    listed = "; ".join(f"{e['at']}: {e['message']}" for e in found)
+    invalid = InvalidRequest(f"The request does not fit: {listed}.")
     return answer_for(invalid, errors=found)
 
 

@@ -88,4 +88,4 @@ def _position(cursor: str) -> tuple[datetime, RecordingId]:
         moment, recording = raw[:8], RecordingId(UUID(bytes=raw[8:]))
         return _EPOCH + int.from_bytes(moment, "big") * _MICROSECOND, recording
     except (ValueError, OverflowError, binascii.Error) as error:
-        raise InvalidField("cursor: pass on `next` of the page before, unchanged") from error
+        raise InvalidField("A cursor is the `next` of the page before, unchanged.") from error

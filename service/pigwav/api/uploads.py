@@ -211,5 +211,5 @@ def _bitrate(text: str | None) -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdecimal() or len(text) > 4:
-        raise InvalidField("bitrate: a whole number of kb/s is needed, such as 128")
+        raise InvalidField("A bitrate is a whole number of kb/s, such as 128.")
     return int(text)

@@ -1,20 +1,20 @@
 """Users and their tokens."""
 
 from typing import Any, Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
-from pigwav.api.body import BODY_ERRORS, small_body
+from pigwav.api.body import BODY_ERRORS, request_errors, small_body
 from pigwav.api.deps import CallerDep, ServicesDep
+from pigwav.api.multipart import text_fields
 from pigwav.api.openapi import problems
 from pigwav.api.schemas import TokenOut, UserIn, UserOut
 from pigwav.errors import (
     DatabaseUnavailable,
     InvalidField,
     InvalidRequest,
+    MalformedMultipart,
     NameTaken,
     NotAuthenticated,
     RegistrationClosed,
@@ -25,12 +25,13 @@ from pigwav.settings import Registration
 router = APIRouter(tags=["users"])
 
 _FORM: Final = "application/x-www-form-urlencoded"
+_MULTIPART: Final = "multipart/form-data"
 _USER_BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {
             kind: {"schema": UserIn.model_json_schema(), "example": {"name": "testuser"}}
-            for kind in ("application/json", _FORM)
+            for kind in ("application/json", _FORM, _MULTIPART)
         },
     }
 }
@@ -45,6 +46,7 @@ _USER_BODY: Final[dict[str, Any]] = {
         NameTaken,
         InvalidRequest,
         InvalidField,
+        MalformedMultipart,
         UnsupportedMediaType,
         *BODY_ERRORS,
         DatabaseUnavailable,
@@ -73,17 +75,17 @@ async def rotate_token(response: Response, caller: CallerDep, services: Services
 
 
 async def _user_in(request: Request, services: ServicesDep) -> UserIn:
-    """JSON, or a form as `curl -d` sends it."""
+    """JSON, or a form as `curl -d` or `curl -F` sends it."""
     body = await small_body(request.receive, services.settings.limits)
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    try:
+    content_type = request.headers.get("content-type", "application/json")
+    kind = content_type.partition(";")[0].strip().lower()
+    with request_errors():
         if kind == "application/json":
             return UserIn.model_validate_json(body)
+        if kind == _MULTIPART:
+            return UserIn.model_validate(text_fields(content_type, body, UserIn.model_fields))
         if kind == _FORM:
-            fields = parse_qs(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=100)
-            return UserIn.model_validate({name: values[0] for name, values in fields.items()})
-    except ValidationError as error:
-        raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error
-    except ValueError as error:
-        raise RequestValidationError([{"loc": ("body",), "msg": str(error), "type": "form"}]) from error
-    raise UnsupportedMediaType(f"Send application/json or {_FORM}, not {kind}.")
+            return UserIn.model_validate(
+                dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+            )
+    raise UnsupportedMediaType(f"Send application/json, {_FORM} or {_MULTIPART}, not {kind}.")

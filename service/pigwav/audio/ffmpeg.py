@@ -47,7 +47,7 @@ class Decoders:
     def take(self) -> None:
         """Raises Overloaded: who comes late had better try again than wait with an open upload."""
         if self.free == 0:
-            raise Overloaded("all decoders are busy; try again soon")
+            raise Overloaded("All decoders are busy. Try again soon.")
         self.free -= 1
 
     def give_back(self) -> None:
@@ -59,10 +59,10 @@ def find_ffmpeg(configured: Path | None) -> str:
     try:
         name = str(configured or imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
-        raise NotConfigured("there is no ffmpeg; install one or name it in PIGWAV_FFMPEG") from error
+        raise NotConfigured("There is no ffmpeg: install one or name it in PIGWAV_FFMPEG.") from error
     program = shutil.which(name)
     if program is None:
-        raise NotConfigured(f"PIGWAV_FFMPEG names no program: {name}")
+        raise NotConfigured(f"PIGWAV_FFMPEG names no program: {name}.")
     return str(Path(program).absolute())  # it is started in another folder
 
 
@@ -170,7 +170,7 @@ async def _start(argv: list[str], cpu_limit_s: int) -> Process:
             start_new_session=True,
         )
     except OSError as error:
-        raise Overloaded("no decoder process can be started; try again soon") from error
+        raise Overloaded("No decoder process can be started. Try again soon.") from error
     _confine(process.pid, cpu_limit_s)
     return process
 
@@ -248,8 +248,8 @@ async def _reap(process: Process, *tasks: asyncio.Task[None] | asyncio.Task[byte
 def _reason(complaints: bytes, status: int | None) -> str:
     """What ffmpeg said first, without its component names and addresses, and without any path."""
     if status is not None and status < 0:
-        return f"the decoder was stopped by {signal.Signals(-status).name}"
+        return f"The decoder was stopped by {signal.Signals(-status).name}."
     text = complaints.decode("ascii", "replace")
     said = (re.sub(r"/\S+", "...", re.sub(r"\[[^\]]*\] *", "", line)).strip() for line in text.splitlines())
     first = next(filter(None, said), "no reason given")
-    return f"the audio could not be decoded: {first[:200]}"
+    return f"The audio could not be decoded: {first[:200].rstrip('.')}."

@@ -121,30 +121,33 @@ def parse_fmt(body: bytes) -> WavFormat:
     fields = _fields(body)
     shape = _CODINGS.get(fields.tag)
     if shape is None:
-        name = _UNSUPPORTED.get(fields.tag)
-        raise UnsupportedCodec(f"unsupported codec 0x{fields.tag:04X}" + (f" ({name})" if name else ""))
+        raise _unsupported(fields.tag, _UNSUPPORTED.get(fields.tag))
     if fields.channels == 0:
-        raise BrokenFmtChunk("the fmt chunk says 0 channels")
+        raise BrokenFmtChunk("The fmt chunk says 0 channels.")
     if fields.sample_rate_hz == 0:
-        raise BrokenFmtChunk("the fmt chunk says a sample rate of 0 Hz")
+        raise BrokenFmtChunk("The fmt chunk says a sample rate of 0 Hz.")
     if fields.channels > MAX_CHANNELS:
-        raise UnsupportedChannels(f"{fields.channels} channels; at most {MAX_CHANNELS} are converted")
+        raise UnsupportedChannels(
+            f"The WAV has {fields.channels} channels; at most {MAX_CHANNELS} are converted."
+        )
     if not MIN_SAMPLE_RATE_HZ <= fields.sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
         bounds = f"{MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz"
-        raise UnsupportedSampleRate(f"a sample rate of {fields.sample_rate_hz} Hz; {bounds} are converted")
+        raise UnsupportedSampleRate(
+            f"The WAV has a sample rate of {fields.sample_rate_hz} Hz; {bounds} are converted."
+        )
     return shape(fields)
 
 
 def _fields(body: bytes) -> _Fields:
     if len(body) < 14:
-        raise BrokenFmtChunk(f"the fmt chunk has {len(body)} bytes; 16 are the least")
+        raise BrokenFmtChunk(f"The fmt chunk has {len(body)} bytes; 16 are the least.")
     tag, channels, sample_rate_hz, bytes_per_s, block_bytes, bits = struct.unpack(
         "<HHIIHH", body[:16].ljust(16, b"\0")
     )
     speakers = 0
     if tag == EXTENSIBLE:
         if len(body) < 40:
-            raise BrokenFmtChunk(f"the extensible fmt chunk has {len(body)} bytes; 40 are the least")
+            raise BrokenFmtChunk(f"The extensible fmt chunk has {len(body)} bytes; 40 are the least.")
         valid_bits, speakers = struct.unpack_from("<HI", body, 18)
         bits = bits or valid_bits
         tag = _sub_tag(body[24:40])
@@ -153,7 +156,7 @@ def _fields(body: bytes) -> _Fields:
 
 def _sub_tag(guid: bytes) -> int:
     if guid[2:] not in _SUBFORMAT_SUFFIXES:
-        raise UnsupportedCodec(f"unsupported sub-format {UUID(bytes_le=guid)}")
+        raise UnsupportedCodec(f"The audio has the unsupported sub-format {UUID(bytes_le=guid)}.")
     return int.from_bytes(guid[:2], "little")
 
 
@@ -180,8 +183,13 @@ def _floats(fields: _Fields) -> WavFormat:
 
 def _odd_bits(coding: str, fields: _Fields) -> BrokenFmtChunk | UnsupportedCodec:
     if not 1 <= fields.bits <= 64:
-        return BrokenFmtChunk(f"the fmt chunk says {fields.bits} bits per sample")
-    return UnsupportedCodec(f"unsupported codec 0x{fields.tag:04X} ({coding} of {fields.bits} bits)")
+        return BrokenFmtChunk(f"The fmt chunk says {fields.bits} bits per sample.")
+    return _unsupported(fields.tag, f"{coding} of {fields.bits} bits")
+
+
+def _unsupported(tag: int, name: str | None) -> UnsupportedCodec:
+    codec = f"0x{tag:04X} ({name})" if name else f"0x{tag:04X}"
+    return UnsupportedCodec(f"The audio has the unsupported codec {codec}.")
 
 
 def _a_law(fields: _Fields) -> WavFormat:
@@ -202,21 +210,21 @@ def _ima_adpcm(fields: _Fields) -> WavFormat:
 
 def _adpcm(fields: _Fields, codec: str) -> WavFormat:
     if fields.channels > 2:
-        raise UnsupportedChannels(f"{fields.channels} channels of ADPCM; 1 and 2 are converted")
+        raise UnsupportedChannels(f"The WAV has {fields.channels} channels of ADPCM; 1 and 2 are converted.")
     if fields.bits != 4:
-        raise UnsupportedCodec(f"unsupported codec 0x{fields.tag:04X} (ADPCM of {fields.bits} bits)")
+        raise _unsupported(fields.tag, f"ADPCM of {fields.bits} bits")
     block_samples = _ADPCM_SAMPLES[codec](fields.block_bytes, fields.channels)
     if block_samples < 2:
-        raise BrokenFmtChunk(f"the fmt chunk says ADPCM blocks of {fields.block_bytes} bytes")
+        raise BrokenFmtChunk(f"The fmt chunk says ADPCM blocks of {fields.block_bytes} bytes.")
     return WavFormat(codec, fields.sample_rate_hz, fields.channels, 4, fields.block_bytes, block_samples)
 
 
 def _gsm(fields: _Fields) -> WavFormat:
     if fields.channels != 1:
-        raise UnsupportedChannels(f"{fields.channels} channels of GSM 6.10, which has 1")
+        raise UnsupportedChannels(f"The WAV has {fields.channels} channels of GSM 6.10, which has 1.")
     if fields.block_bytes not in (0, _GSM_BLOCK_BYTES):
         raise BrokenFmtChunk(
-            f"the fmt chunk says GSM 6.10 blocks of {fields.block_bytes} bytes, which have 65"
+            f"The fmt chunk says GSM 6.10 blocks of {fields.block_bytes} bytes, which have 65."
         )
     return WavFormat("gsm_ms", fields.sample_rate_hz, 1, 0, _GSM_BLOCK_BYTES, _GSM_BLOCK_SAMPLES)
 

@@ -60,7 +60,7 @@ class MeteredEncoder:
         self.samples += len(pcm) // (2 * self._mp3.channels)
         if self.samples > self._max_samples:
             limit_s = self._max_samples // self._mp3.sample_rate_hz
-            raise AudioTooLong(f"the WAV plays longer than {limit_s} s")
+            raise AudioTooLong(f"The WAV plays longer than {limit_s} s.")
         return self._counted(self._encoder.encode(pcm))
 
     def flush(self) -> bytes:

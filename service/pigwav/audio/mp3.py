@@ -34,7 +34,7 @@ def check_bit_rate(bitrate_kbps: int, sample_rate_hz: int) -> int:
     if bitrate_kbps not in allowed:
         names = ", ".join(str(kbps) for kbps in allowed)
         raise UnsupportedBitRate(
-            f"at {sample_rate_hz} Hz the bit rate is one of {names} kb/s, not {bitrate_kbps}"
+            f"At {sample_rate_hz} Hz the bit rate is one of {names} kb/s, not {bitrate_kbps}."
         )
     return bitrate_kbps
 

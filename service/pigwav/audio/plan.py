@@ -37,7 +37,7 @@ class Plan:
         seconds = (header.declared_samples or 0) / header.format.sample_rate_hz
         if seconds > max_duration_s:
             raise AudioTooLong(
-                f"the WAV says it plays {seconds:.0f} s; this service takes at most {max_duration_s} s"
+                f"The WAV says it plays {seconds:.0f} s; this service takes at most {max_duration_s} s."
             )
         pcm = PcmFormat.of(header.format)
         if bitrate_kbps is None:

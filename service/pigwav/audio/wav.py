@@ -65,7 +65,7 @@ class HeaderWalk:
     def __init__(self) -> None:
         self._held = bytearray()
         self._offset = 0
-        self._lacks: BadAudio = NotAWav("the body is too short for a WAV file")
+        self._lacks: BadAudio = NotAWav("The body is too short for a WAV file.")
         self._steps = self._walk()
         self._wanted_bytes = next(self._steps)
 
@@ -109,7 +109,7 @@ class HeaderWalk:
                 declared = _declared(ds64_data_bytes if in_ds64 and ds64_data_bytes else size_bytes)
                 return WavHeader(wav_format, self._offset, declared)
             if self._offset + size_bytes > MAX_HEADER_BYTES:
-                raise HeaderTooLong(f"the {_shown(name)} chunk before the audio claims {size_bytes} bytes")
+                raise HeaderTooLong(f"The {_shown(name)} chunk before the audio claims {size_bytes} bytes.")
             if name == b"fmt " and wav_format is None:
                 wav_format = parse_fmt((yield from self._body(size_bytes, _FMT_BYTES)))
                 self._lacks = NoDataChunk()
@@ -139,13 +139,15 @@ def _check_container(head: bytes) -> None:
     magic, form = head[:4], head[8:]
     if magic in _WAVES:
         if form != b"WAVE":
-            raise UnsupportedContainer(f"a {_shown(magic)} file of the form {_shown(form)}, not WAVE")
+            raise UnsupportedContainer(
+                f"The body is a {_shown(magic)} file of the form {_shown(form)}, not WAVE."
+            )
         return
     if magic in _RELATIVES:
-        raise UnsupportedContainer(f"{_RELATIVES[magic]}, is not converted")
+        raise UnsupportedContainer(f"The body is {_RELATIVES[magic]}, which is not converted.")
     for start, name in _STRANGERS.items():
         if head.startswith(start):
-            raise NotAWav(f"the body is a file of the kind {name}, not a RIFF/WAVE file")
+            raise NotAWav(f"The body is a file of the kind {name}, not a RIFF/WAVE file.")
     raise NotAWav
 
 

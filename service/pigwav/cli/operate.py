@@ -98,7 +98,7 @@ def _services(data: Path) -> "Iterator[Services]":
         with open_services(settings) as services:
             yield services
         return
-    with stack_for(data) as stack:
+    with stack_for(data, new=False) as stack:
         os.environ.update(stack.environment())
         with open_services(read_settings()) as services:
             yield services

@@ -1,5 +1,6 @@
 """The schema's history, applied by `pigwav migrate` and never by a starting replica."""
 
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -7,11 +8,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from pigwav.db.session import driver_url
+from pigwav.db.session import driver_url, translated
 from pigwav.errors import DatabaseUnavailable
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
@@ -22,14 +23,15 @@ def upgrade(url: str) -> str:
     """Bring the schema to this release's revision, which is answered. Raises NotConfigured, DatabaseUnavailable."""
     engine = create_engine(driver_url(url), poolclass=NullPool)
     try:
-        with engine.begin() as connection:
+        with translated(), engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             command.upgrade(_config(connection), "head")
-    except OperationalError as error:
-        raise DatabaseUnavailable from error
+    except CommandError as error:
+        raise DatabaseUnavailable(f"The database has the schema of another release: {error}.") from error
     return head()
 
 
+@cache
 def head() -> str:
     """The revision that this release needs."""
     revision = ScriptDirectory(str(_SCRIPTS)).get_current_head()

@@ -63,13 +63,13 @@ class Database:
     @contextmanager
     def begin(self) -> Iterator[Session]:
         """One transaction, committed at the end of the block. Raises DatabaseUnavailable."""
-        with _translated(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with translated(), Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session whose every statement stands alone. Raises DatabaseUnavailable."""
-        with _translated(), Session(self._autocommit) as session:
+        with translated(), Session(self._autocommit) as session:
             yield session
 
     @contextmanager
@@ -110,17 +110,31 @@ def _ping_rested_connections(engine: Engine) -> None:
     event.listen(engine, "checkout", wake)
 
 
-_GONE: Final = ("57P", "08", "53", "55P03", "57014")
-"""SQLSTATE classes that say "not now": shutdown, connection, resources, lock and statement timeouts."""
+_NOT_NOW: Final = ("57P", "08", "53", "55P03", "57014")
+"""SQLSTATE classes: shutdown, connection, resources, lock and statement timeouts."""
+
+_NOT_FOR_US: Final = ("25006", "42501", "42P01", "3F000")
+"""SQLSTATEs of a database that lacks what the operator gives it: read-only, no right, no table, no schema."""
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """A database that cannot serve in the block is DatabaseUnavailable, with the reason for logs and operators."""
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-        raise DatabaseUnavailable from error
+    except PoolTimeoutError as error:
+        raise DatabaseUnavailable("The database does not answer: every connection is busy.") from error
+    except (OperationalError, InterfaceError) as error:
+        raise _unavailable(error) from error
     except DBAPIError as error:
-        if error.connection_invalidated or str(getattr(error.orig, "pgcode", None) or "").startswith(_GONE):
-            raise DatabaseUnavailable from error
+        code = str(getattr(error.orig, "pgcode", None) or "")
+        if error.connection_invalidated or code.startswith((*_NOT_NOW, *_NOT_FOR_US)):
+            raise _unavailable(error) from error
         raise
+
+
+def _unavailable(error: DBAPIError) -> DatabaseUnavailable:
+    """The driver's first line names host, user or table, never a password; the lines behind it may quote values."""
+    first = str(error.orig).strip().partition("\n")[0]
+    reason = " ".join(first.split()).rstrip(".")
+    return DatabaseUnavailable(f"The database does not serve: {reason}.")

@@ -90,6 +90,11 @@ class DataFolder:
         with suppress(OSError):
             os.truncate(self.lock_file, 0)
 
+    def is_used(self) -> bool:
+        """Whether a PigWav has run here before. Raises FolderUnusable."""
+        with plain_words(self.path):
+            return self.postgres.exists()
+
     def is_taken(self) -> bool:
         """Whether a live process owns the folder."""
         try:

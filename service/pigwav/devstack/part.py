@@ -110,7 +110,8 @@ class Part:
 
     def remove_litter(self) -> None:
         for path in self.program.litter:
-            path.unlink(missing_ok=True)
+            if path.exists():  # on a read-only disk not even an attempt is free
+                path.unlink(missing_ok=True)
 
     def clean_up(self) -> None:
         """After the last stop: nothing is left but data and logs."""

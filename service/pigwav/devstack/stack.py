@@ -13,6 +13,7 @@ from pigwav.devstack.remains import Remains
 from pigwav.devstack.seaweed import BUCKET, SeaweedFS
 from pigwav.devstack.waiting import Sleeper, Waiter
 from pigwav.devstack.watch import Watch
+from pigwav.errors import FolderUnusable
 
 CONNECTIONS: Final = 100
 READY_WITHIN_S: Final = 120.0
@@ -81,15 +82,17 @@ def running(data: Path) -> StackAddress | None:
 
 
 @contextmanager
-def stack_for(data: Path) -> Iterator[StackAddress]:
+def stack_for(data: Path, *, new: bool = True) -> Iterator[StackAddress]:
     """The stack that runs on this folder, or one that is started here and stopped at the end (from the main thread).
 
-    Raises CannotStart.
+    Not `new`: a folder that holds no data yet is refused. Raises CannotStart.
     """
     if address := running(data):
         yield address
         return
     folder = DataFolder(data.absolute())
+    if not (new or folder.is_used()):
+        raise FolderUnusable(f"There is no PigWav data in {folder.path}.")
     with watching(folder, Sleeper()) as watch:
         stack = Stack(folder)
         stack.start(watch)

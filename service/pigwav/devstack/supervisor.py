@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
+from pigwav.audio.ffmpeg import find_ffmpeg
+from pigwav.db.session import Database
 from pigwav.devstack.address import RunFile
 from pigwav.devstack.folder import DataFolder, plain_words
 from pigwav.devstack.listen import listen, reachable_url_of, url_of
@@ -24,6 +26,7 @@ from pigwav.devstack.stack import Stack, watching
 from pigwav.devstack.waiting import Signals, StopRequested
 from pigwav.devstack.watch import Watch
 from pigwav.settings import Settings
+from pigwav.store.s3 import open_s3
 
 READY_WITHIN_S: Final = 60.0
 
@@ -58,6 +61,7 @@ class Up:
     def run(self) -> None:
         """Serve until a signal asks to stop, and return when nothing is left running. Raises CannotStart."""
         configured = self.settings.configured()
+        _check(self.settings, configured=configured)
         with Signals() as signals:
             try:
                 if configured:
@@ -137,6 +141,14 @@ class Up:
 
     def _connections(self) -> int:
         return max(100, self.workers * (self.settings.database.pool_size + 2) + SPARE_CONNECTIONS)
+
+
+def _check(settings: Settings, *, configured: bool) -> None:
+    """What every API process would die of is said once. Raises NotConfigured."""
+    find_ffmpeg(settings.encoder.ffmpeg)
+    if configured:
+        Database.open(settings.database).close()
+        open_s3(settings.store).close()
 
 
 @contextmanager

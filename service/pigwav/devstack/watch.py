@@ -1,7 +1,9 @@
 """Keeping parts running: one that dies is started again, one that keeps dying ends the whole."""
 
+import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pigwav.devstack.part import Part
@@ -73,6 +75,7 @@ class Watch:
     def tend(self) -> None:
         """Start again what died. Raises PartFailed when that does not help."""
         now_s = time.monotonic()
+        self._bury_orphans()
         restarted = [kept for kept in self._kept if kept.tend(now_s)]
         if restarted:
             self._record()
@@ -109,6 +112,17 @@ class Watch:
         for part in leaving:
             part.clean_up()
         self._record()
+
+    def _bury_orphans(self) -> None:
+        """As a container's first process we inherit whom the dead leave behind; nobody else takes their last words."""
+        if os.getpid() != 1:
+            return
+        ours = {kept.part.pid for kept in self._kept}
+        with suppress(ChildProcessError):
+            while dead := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if dead.si_pid in ours:
+                    return  # its part sees to it, and then the next is in front
+                os.waitpid(dead.si_pid, 0)
 
     def _record(self) -> None:
         if self._kept:

@@ -3,7 +3,9 @@
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from typing import Final, NewType, Protocol
+from urllib.parse import quote
 
 from pigwav.domain import ObjectKey
 

@@ -10,7 +10,15 @@ from typing import Final
 
 from pigwav.domain import ObjectKey
 from pigwav.errors import ObjectMissing, StoreUnavailable
-from pigwav.store.base import PART_BYTES, ObjectHeaders, OpenUpload, Part, StoredObject, UploadId
+from pigwav.store.base import (
+    MAX_METADATA_BYTES,
+    PART_BYTES,
+    ObjectHeaders,
+    OpenUpload,
+    Part,
+    StoredObject,
+    UploadId,
+)
 
 READ_BLOCK_BYTES: Final = 64 * 1024
 HIGHEST_PART: Final = 10_000
@@ -41,10 +49,12 @@ class MemoryStore:
         self._numbers = itertools.count(1)
 
     def put(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
+        _check_metadata(headers)
         with self._lock:
             self._store(key, bytes(body), headers)
 
     def begin_multipart(self, key: ObjectKey, headers: ObjectHeaders) -> UploadId:
+        _check_metadata(headers)
         with self._lock:
             upload_id = UploadId(f"upload-{next(self._numbers)}")
             self._uploads[upload_id] = _Upload(key, headers)
@@ -127,6 +137,11 @@ class MemoryStore:
         if upload is None or upload.key != key:
             raise StoreUnavailable(f"NoSuchUpload: {upload_id}.")
         return upload
+
+
+def _check_metadata(headers: ObjectHeaders) -> None:
+    if sum(len(name) + len(value) for name, value in headers.metadata.items()) > MAX_METADATA_BYTES:
+        raise StoreUnavailable("MetadataTooLarge: more than MAX_METADATA_BYTES.")
 
 
 def _assemble(upload: _Upload, parts: list[Part]) -> bytes:

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote
 from uuid import uuid4
 
 from pigwav.audio.conversion import Conversion, ConversionResult, Converter
@@ -28,7 +27,7 @@ from pigwav.domain import (
 )
 from pigwav.errors import NotAuthenticated, StoreUnavailable, Unavailable, UploadOvertaken
 from pigwav.lanes import Lanes, to_the_end
-from pigwav.store.base import ObjectHeaders, ObjectStore, UploadId
+from pigwav.store.base import ObjectHeaders, ObjectStore, UploadId, metadata_text
 from pigwav.store.upload import StoredBytes, StreamingUpload
 from pigwav.telemetry.logs import log
 from pigwav.telemetry.metrics import Metrics
@@ -224,7 +223,7 @@ def _headers(intent: Intent, conversion: Conversion) -> ObjectHeaders:
         "bitrate-kbps": str(conversion.bitrate_kbps),
     }
     if intent.title is not None:
-        metadata["title"] = quote(intent.title, safe=" ")
+        metadata["title"] = metadata_text(intent.title)
     if conversion.declared_duration_ms is not None:
         metadata["duration-ms"] = str(conversion.declared_duration_ms)
     return ObjectHeaders(

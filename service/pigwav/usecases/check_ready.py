@@ -25,5 +25,5 @@ class CheckReady:
             found, needed = migrate.current(db.connection()), migrate.head()
         if found != needed:
             raise DatabaseUnavailable(
-                f"The schema is at {found}, this release needs {needed}: run `pigwav migrate`"
+                f"The schema is at {found}, this release needs {needed}: run `pigwav migrate`."
             )

@@ -24,7 +24,7 @@ class RegisterUser:
         plain = plain_name(name)
         if not 0 < len(plain) <= MAX_NAME_CHARS:
             raise InvalidField(
-                f"name: 1 to {MAX_NAME_CHARS} characters are needed, {len(plain)} are left after trimming"
+                f"A name has 1 to {MAX_NAME_CHARS} characters; {len(plain)} are left after trimming."
             )
         return await self.db(self._register, plain)
 

@@ -16,7 +16,7 @@ def title_from(text: str | None) -> str | None:
     """A usable title, or None where nothing printable is left. Raises InvalidField."""
     title = plain_name(text or "")
     if len(title) > MAX_TITLE_CHARS:
-        raise InvalidField(f"title: at most {MAX_TITLE_CHARS} characters, not {len(title)}")
+        raise InvalidField(f"A title has at most {MAX_TITLE_CHARS} characters, not {len(title)}.")
     return title or None
 
 
