@@ -4,6 +4,7 @@ import itertools
 from dataclasses import dataclass
 
 import httpx2
+
 from factories import wav
 
 
