@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from databases import fresh_database
+from minio_server import MinioServer, minio_program, serving_minio
 from needs import miss
 from pigwav.devstack import StackAddress, stack_for
 from pigwav.settings import DatabaseSettings, Settings, StoreSettings
@@ -61,6 +62,13 @@ def s3_settings(stack: StackAddress) -> StoreSettings:
         access_key=stack.s3_access_key,
         secret_key=stack.s3_secret_key,
     )
+
+
+@pytest.fixture(scope="session")
+def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MinioServer]:
+    """A real MinIO, the same for the whole session; nothing is provisioned in it. Tests share it: own buckets."""
+    with serving_minio(minio_program(), tmp_path_factory.mktemp("minio")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

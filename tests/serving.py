@@ -35,6 +35,7 @@ def served(settings: Settings, *, store: ObjectStore | None = None) -> Iterator[
             ws="none",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
         server = uvicorn.Server(config)

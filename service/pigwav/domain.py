@@ -28,6 +28,15 @@ class User:
 
 
 @dataclass(frozen=True)
+class UserSummary:
+    """What an operator sees of a user. `recordings`: those that play."""
+
+    user: User
+    registered_at: datetime
+    recordings: int
+
+
+@dataclass(frozen=True)
 class Registration:
     """A user and the one access token, which is shown this once and kept only as a SHA-256."""
 

@@ -17,7 +17,7 @@ PigWavError
 │   ├── DatabaseUnavailable  StoreUnavailable
 │   └── ObjectMissing  ObjectChanged
 └── CannotStart                 the operator can mend the set-up
-    └── NotConfigured  AddressInUse  FolderInUse  FolderUnusable  PartFailed
+    └── NotConfigured  NotProvisioned  AddressInUse  FolderInUse  FolderUnusable  PartFailed
 """
 
 from inspect import cleandoc
@@ -280,6 +280,12 @@ class NotConfigured(CannotStart):
     """A setting is missing or wrong."""
 
     code = "not-configured"
+
+
+class NotProvisioned(CannotStart):
+    """The object store is not set up as the service needs it."""
+
+    code = "not-provisioned"
 
 
 class AddressInUse(CannotStart):

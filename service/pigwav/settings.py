@@ -1,11 +1,15 @@
 """Every setting, read once from the environment (prefix PIGWAV_), frozen, and handed down in the piece needed."""
 
 import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pigwav.errors import NotConfigured
@@ -32,6 +36,12 @@ class LogLevel(StrEnum):
 
 def _named(*names: str) -> AliasChoices:
     return AliasChoices(*names)
+
+
+def _prefix(path: str) -> str:
+    """However it was written: empty, or with a slash at its beginning and none at its end."""
+    bare = path.strip().strip("/")
+    return f"/{bare}" if bare else ""
 
 
 class _Section(BaseSettings):
@@ -94,12 +104,29 @@ class StoreSettings(_Section):
         description="Seconds to wait for the object store to connect or to answer.",
     )
 
+    def with_keys_of(self, operator: "ProvisionSettings") -> "StoreSettings":
+        """The same store, as its operator."""
+        return self.model_copy(update={"access_key": operator.access_key, "secret_key": operator.secret_key})
+
     def key_pair(self) -> tuple[str, str] | None:
         """Access key and secret key; None where neither is set. Raises NotConfigured for a half."""
         access_key, secret = self.access_key, self.secret_key
         if (access_key is None) != (secret is None):
             raise NotConfigured("Set both of PIGWAV_S3_ACCESS_KEY and PIGWAV_S3_SECRET_KEY, or neither.")
         return (access_key, secret.get_secret_value()) if access_key and secret else None
+
+
+class ProvisionSettings(_Section):
+    """The operator's key. Nothing but `pigwav provision` reads it; the service's container does not have it."""
+
+    access_key: str | None = Field(
+        None,
+        validation_alias="PIGWAV_PROVISION_ACCESS_KEY",
+        description="The object store's root key, for `pigwav provision` alone; keep it from the service.",
+    )
+    secret_key: SecretStr | None = Field(
+        None, validation_alias="PIGWAV_PROVISION_SECRET_KEY", description="Secret of that key."
+    )
 
 
 class UploadLimits(_Section):
@@ -149,9 +176,12 @@ class HttpSettings(_Section):
     api_port: int | None = Field(
         None, validation_alias="API_PORT", description="Port of the links, with API_HOSTNAME."
     )
-    root_path: str = Field("", description="Path prefix that a proxy strips, such as /voice.")
+    root_path: Annotated[str, AfterValidator(_prefix)] = Field(
+        "", description="Path prefix that a proxy strips, such as /voice."
+    )
     trusted_proxies: str = Field(
-        "", description="Addresses whose X-Forwarded-* headers are believed, comma-separated."
+        "",
+        description="Addresses and networks whose X-Forwarded-For, -Proto, -Host are believed, comma-separated.",
     )
     cors_origins: Annotated[
         str, Field(description="Origins that browsers may call from, comma-separated; empty: none.")
@@ -179,6 +209,7 @@ class Settings(_Section):
     )
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
+    provision: ProvisionSettings = Field(default_factory=ProvisionSettings)
     limits: UploadLimits = Field(default_factory=UploadLimits)
     encoder: EncoderSettings = Field(default_factory=EncoderSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
@@ -207,3 +238,48 @@ def read_settings() -> Settings:
         name = str(first["loc"][0])
         variable = name if name.isupper() else f"PIGWAV_{name.upper()}"
         raise NotConfigured(f"{variable}: {first['msg']}.") from error
+
+
+HIDDEN: Final = "***"
+_CREDENTIALS: Final = re.compile(r"(?<=//).*@")  # greedy: better too much than half a password
+
+
+@dataclass(frozen=True)
+class Effective:
+    """A setting as it holds now. `value` and `default` are as one writes them into the environment, "" is "not set";
+    a secret is `***`.
+    """
+
+    variables: tuple[str, ...]
+    value: str
+    default: str
+    description: str
+
+
+def effective(section: _Section) -> Iterator[Effective]:
+    """Every setting of `section` and of the sections in it."""
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, _Section):
+            yield from effective(value)
+        else:
+            default = field.get_default(call_default_factory=True)
+            yield Effective(
+                variables_of(name, field), _shown(value), _shown(default), field.description or ""
+            )
+
+
+def variables_of(name: str, field: FieldInfo) -> tuple[str, ...]:
+    """The environment variables that set a field, the one that wins first."""
+    alias = field.validation_alias
+    if isinstance(alias, AliasChoices):
+        return tuple(map(str, alias.choices))
+    return (str(alias or f"PIGWAV_{name.upper()}"),)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        return HIDDEN
+    return f"{value:.15g}" if isinstance(value, float) else _CREDENTIALS.sub(f"{HIDDEN}@", str(value))

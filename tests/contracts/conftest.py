@@ -1,4 +1,4 @@
-"""The stores that one suite is run over: memory, the embedded S3 server, and any S3 server given by the environment."""
+"""The stores that one suite is run over: memory, the embedded S3 server, and MinIO or any other given one."""
 
 import os
 import uuid
@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from needs import miss
+from minio_server import MinioServer
 from pigwav.domain import ObjectKey
 from pigwav.settings import StoreSettings
 from pigwav.store.base import ObjectStore
@@ -20,10 +20,12 @@ GIVEN = ("ENDPOINT", "BUCKET", "ACCESS_KEY", "SECRET_KEY")
 
 
 @pytest.fixture(scope="session")
-def given_settings() -> StoreSettings:
+def given_settings(request: pytest.FixtureRequest) -> StoreSettings:
+    """PIGWAV_TEST_S3_* where they are set; else a real MinIO, with the key that `pigwav provision` makes."""
     given = {name.lower(): os.environ.get(f"PIGWAV_TEST_S3_{name}") for name in GIVEN}
     if not all(given.values()):
-        miss("minio", "no S3 server is given: set " + ", ".join(f"PIGWAV_TEST_S3_{name}" for name in GIVEN))
+        minio: MinioServer = request.getfixturevalue("minio")
+        return minio.provisioned()
     return StoreSettings(region=os.environ.get("PIGWAV_TEST_S3_REGION", "us-east-1"), **given)
 
 

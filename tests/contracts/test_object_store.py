@@ -6,8 +6,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import aclosing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fakes.s3_server import answering, fictional, serving
 from pigwav.domain import ObjectKey
 from pigwav.errors import NotConfigured, ObjectMissing, StoreUnavailable
 from pigwav.settings import StoreSettings
@@ -280,37 +281,6 @@ PARTIAL = (
 )
 
 
-@contextmanager
-def serving(serve: Callable[[socket.socket], None]) -> Iterator[str]:
-    """The URL of a server that has `serve` deal with each connection, one at a time."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def accept() -> None:
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:  # closed: the test is over
-                return
-            with connection, suppress(ConnectionError):  # the client may leave first
-                serve(connection)
-
-    thread = threading.Thread(target=accept)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-    finally:
-        server.shutdown(socket.SHUT_RDWR)
-        server.close()
-        thread.join()
-
-
-@contextmanager
-def answering(answer: Callable[[bytes], bytes]) -> Iterator[str]:
-    """The URL of a server that answers one request per connection, in raw bytes, and closes it."""
-    with serving(lambda connection: connection.sendall(answer(connection.recv(65536)))) as endpoint:
-        yield endpoint
-
-
 def passed_on(request: bytes, endpoint: str) -> bytes:
     """What the server at `endpoint` answers to a short request."""
     url = urlsplit(endpoint)
@@ -331,12 +301,6 @@ def stall(connection: socket.socket) -> None:
     connection.recv(65536)  # an answer that is there before its request has gone out breaks the connection
     connection.sendall(PARTIAL + bytes(400_000))
     until_closed(connection)
-
-
-def fictional(endpoint: str, *, timeout_s: float = 5) -> StoreSettings:
-    return StoreSettings(
-        endpoint=endpoint, bucket="pigwav", access_key="key", secret_key="secret", timeout_s=timeout_s
-    )
 
 
 @pytest.fixture

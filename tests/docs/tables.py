@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from pydantic import AliasChoices, SecretStr
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from pigwav.api.openapi import leaves
 from pigwav.api.problems import status_of
 from pigwav.errors import CannotStart
-from pigwav.settings import Settings
+from pigwav.settings import Settings, variables_of
 from pigwav.telemetry.metrics import Metrics
 
 README: Final = Path(__file__).parents[2] / "README.md"
@@ -27,7 +27,7 @@ _FRAMEWORK_ERRORS: Final = (
 
 
 def settings_table() -> str:
-    rows = [_setting(name, field, prefix) for name, field, prefix in _fields(Settings)]
+    rows = [_setting(name, field) for name, field in _fields(Settings)]
     return _table(("Variable", "Default", "What it is"), rows)
 
 
@@ -68,20 +68,22 @@ def written(text: str) -> str:
     return text
 
 
-def _fields(section: type[BaseSettings]) -> Iterator[tuple[str, FieldInfo, str]]:
+def _fields(section: type[BaseSettings]) -> Iterator[tuple[str, FieldInfo]]:
     for name, field in section.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseSettings):
             yield from _fields(inner)
         else:
-            yield name, field, section.model_config["env_prefix"]
+            yield name, field
 
 
-def _setting(name: str, field: FieldInfo, prefix: str) -> tuple[str, str, str]:
-    alias = field.validation_alias
-    names = alias.choices if isinstance(alias, AliasChoices) else [alias or (prefix + name).upper()]
+def _setting(name: str, field: FieldInfo) -> tuple[str, str, str]:
     default = "as many as cores" if field.default_factory else _plain(field.default)
-    return " or ".join(f"`{n}`" for n in names), default, field.description or ""
+    return (
+        " or ".join(f"`{variable}`" for variable in variables_of(name, field)),
+        default,
+        field.description or "",
+    )
 
 
 def _plain(default: object) -> str:

@@ -1,9 +1,5 @@
 """The operator's commands beside a running `pigwav up` of two workers; and the workers together."""
 
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +13,12 @@ from sqlalchemy import create_engine
 from accounts import Account, register
 from e2e.behind import Behind
 from e2e.open_upload import open_upload
-from e2e.programs import NOTHING_WRONG, PIGWAV, Ended, doctor, run_pigwav
+from e2e.programs import NOTHING_WRONG, Ended, doctor, run_pigwav
+from e2e.serve import serving
 from factories import wav
 from pigwav.db.session import driver_url
 from pigwav.devstack import StackAddress
-from upping import STOP_WITHIN_S, RunningUp, plain_environment
+from upping import RunningUp
 from waiting import wait_until
 
 
@@ -188,37 +185,6 @@ def test_whichever_worker_answers_metrics_counts_all_of_them(up: RunningUp) -> N
         with only(worker, both):
             exposition = httpx2.get(f"{up.url}/metrics", timeout=30).text
         assert metric(exposition, stored) == before + len(both)
-
-
-@contextmanager
-def serving(environment: dict[str, str], log: Path) -> Iterator[str]:
-    """The URL of a `pigwav serve` with this environment, stopped at the end."""
-    port = free_port()
-    command = [sys.executable, *PIGWAV, "serve", "--port", str(port)]
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            command, env=plain_environment(environment), stdout=output, stderr=output
-        ) as process,
-    ):
-        try:
-            wait_until(lambda: process.poll() is not None or is_ready(port))
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.send_signal(signal.SIGINT)
-            assert process.wait(STOP_WITHIN_S) == 0, log.read_text()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
-def is_ready(port: int) -> bool:
-    try:
-        return httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
-    except httpx2.TransportError:
-        return False
 
 
 def test_serve_on_configured_parts_shares_them_and_sweeps_by_itself(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import fastapi_offline
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
@@ -19,6 +19,7 @@ from pigwav.api import health, link, recordings, uploads, users
 from pigwav.api.middleware import DrainedRefusals, LastResort, RequestLog, SafeHeaders
 from pigwav.api.openapi import describe_errors
 from pigwav.api.problems import add_handlers
+from pigwav.api.proxies import PathPrefix, TrustedProxies
 from pigwav.telemetry.logs import log
 from pigwav.wiring import Services
 
@@ -35,7 +36,6 @@ def create_app(services: Services, *, background: AbstractAsyncContextManager[No
         title="PigWav",
         summary="Recordings in, MP3 out, on your own object storage.",
         version=version("pigwav"),
-        root_path=services.settings.http.root_path,
         lifespan=_lifespan(services, background),
         docs_url=None,
         redoc_url=None,
@@ -105,6 +105,11 @@ def _add_middleware(app: FastAPI, services: Services) -> None:
         )
     app.add_middleware(SafeHeaders)
     app.add_middleware(RequestLog, metrics=services.metrics)
+    http = services.settings.http
+    if http.root_path:
+        app.add_middleware(PathPrefix, http.root_path)
+    if http.trusted_proxies:
+        app.add_middleware(TrustedProxies, http.trusted_proxies)
 
 
 def _add_docs(app: FastAPI) -> None:
@@ -112,8 +117,8 @@ def _add_docs(app: FastAPI) -> None:
     app.mount("/docs/assets", StaticFiles(directory=_ASSETS), name="docs-assets")
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        root = app.root_path.rstrip("/")
+    async def docs(request: Request) -> HTMLResponse:
+        root = request.scope.get("root_path", "")
         return get_swagger_ui_html(
             title=app.title,
             openapi_url=f"{root}/openapi.json",

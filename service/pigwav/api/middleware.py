@@ -57,7 +57,7 @@ class RequestLog:
         route = getattr(scope.get("route"), "path", "(none)")
         self._metrics.http_requests.labels(scope["method"], route, str(status)).inc()
         self._metrics.http_seconds.labels(scope["method"], route).observe(seconds)
-        if scope["path"] not in _QUIET:
+        if route not in _QUIET:
             # The route, not the path or query: those make the link.
             log.info(
                 "request",

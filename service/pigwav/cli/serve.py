@@ -34,7 +34,6 @@ def serve(
     configure_logging(as_json=settings.log_format is LogFormat.JSON, level=settings.log_level)
     listening = socket.socket(fileno=fd) if fd is not None else _listen(host, port)
     with open_services(settings) as services:
-        trusted = settings.http.trusted_proxies
         server = uvicorn.Server(
             uvicorn.Config(
                 create_app(services, background=working(services)),
@@ -45,8 +44,7 @@ def serve(
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=max(1, round(settings.http.grace_s)),
-                proxy_headers=bool(trusted),
-                forwarded_allow_ips=trusted,
+                proxy_headers=False,  # api.proxies does it
             )
         )
         _stop_quietly()

@@ -1,11 +1,11 @@
 """Queries about users."""
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from pigwav.db.models import RecordingRow, UserRow
-from pigwav.domain import RecordingState, User, UserId
+from pigwav.domain import RecordingState, User, UserId, UserSummary
 
 
 def add(db: Session, name: str, token_sha256: bytes) -> UserId | None:
@@ -25,6 +25,19 @@ def by_token(db: Session, token_sha256: bytes) -> User | None:
         select(UserRow.id, UserRow.name).where(UserRow.token_sha256 == token_sha256)
     ).one_or_none()
     return None if row is None else User(UserId(row.id), row.name)
+
+
+def summaries(db: Session, *, after: UserId, limit: int) -> list[UserSummary]:
+    """At most `limit` users by id, beginning behind `after`."""
+    playing = (
+        select(func.count())
+        .where(RecordingRow.user_id == UserRow.id, RecordingRow.state == RecordingState.READY)
+        .correlate(UserRow)
+        .scalar_subquery()
+    )
+    query = select(UserRow.id, UserRow.name, UserRow.created_at, playing.label("recordings"))
+    rows = db.execute(query.where(UserRow.id > after).order_by(UserRow.id).limit(limit))
+    return [UserSummary(User(UserId(row.id), row.name), row.created_at, row.recordings) for row in rows]
 
 
 def replace_token(db: Session, user: UserId, token_sha256: bytes) -> bool:

@@ -1,17 +1,13 @@
 """One bucket of an S3 server: boto3 for what blocks, obstore for reads. Their exceptions stop here."""
 
 import hashlib
-import re
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 import obstore
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import BotoCoreError, ClientError
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import S3Store as Bucket
@@ -20,12 +16,12 @@ from pigwav.domain import ObjectKey
 from pigwav.errors import NotConfigured, ObjectMissing, StoreUnavailable
 from pigwav.settings import StoreSettings
 from pigwav.store.base import ObjectHeaders, OpenUpload, Part, StoredObject, UploadId
+from pigwav.store.boto import CONNECT_TIMEOUT_S, door, error_code, first_line, open_client, open_session
 
 if TYPE_CHECKING:
     from obstore.store import S3Config  # is not there at run time
 
 READ_BLOCK_BYTES: Final = 256 * 1024
-CONNECT_TIMEOUT_S: Final = 5.0
 LONGEST_READ: Final = timedelta(days=1)
 """A slow listener may take hours; only a store that falls silent (read_timeout) is given up."""
 
@@ -41,14 +37,14 @@ class S3Store:
 
     def put(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
         md5 = hashlib.md5(body, usedforsecurity=False)
-        with _door():
+        with door():
             answer = self._s3.put_object(
                 Bucket=self._bucket, Key=key, Body=body, ContentMD5=_base64(md5.digest()), **_as_s3(headers)
             )
         _check_stored(answer, md5.hexdigest())
 
     def begin_multipart(self, key: ObjectKey, headers: ObjectHeaders) -> UploadId:
-        with _door():
+        with door():
             answer = self._s3.create_multipart_upload(Bucket=self._bucket, Key=key, **_as_s3(headers))
         upload_id = UploadId(answer["UploadId"])
         if answer["ResponseMetadata"]["RetryAttempts"]:
@@ -57,7 +53,7 @@ class S3Store:
 
     def put_part(self, key: ObjectKey, upload_id: UploadId, number: int, body: bytes) -> Part:
         md5 = hashlib.md5(body, usedforsecurity=False)
-        with _door():
+        with door():
             answer = self._s3.upload_part(
                 Bucket=self._bucket,
                 Key=key,
@@ -72,22 +68,22 @@ class S3Store:
     def complete_multipart(self, key: ObjectKey, upload_id: UploadId, parts: list[Part]) -> None:
         in_order = sorted(parts, key=lambda part: part.number)
         entries = [{"PartNumber": part.number, "ETag": part.etag} for part in in_order]
-        with _door():
+        with door():
             try:
                 self._s3.complete_multipart_upload(
                     Bucket=self._bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": entries}
                 )
             except ClientError as error:
                 # MinIO forgets an upload once it is complete: repeating one whose answer got lost ends here.
-                if _code(error) != "NoSuchUpload" or self._etag(key) != _multipart_etag(in_order):
+                if error_code(error) != "NoSuchUpload" or self._etag(key) != _multipart_etag(in_order):
                     raise
 
     def abort_multipart(self, key: ObjectKey, upload_id: UploadId) -> None:
-        with _door():
+        with door():
             try:
                 self._s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id)
             except ClientError as error:
-                if _code(error) != "NoSuchUpload":
+                if error_code(error) != "NoSuchUpload":
                     raise
 
     def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
@@ -97,11 +93,11 @@ class S3Store:
                 yield OpenUpload(ObjectKey(entry["Key"]), UploadId(entry["UploadId"]))
 
     def delete(self, key: ObjectKey) -> None:
-        with _door():
+        with door():
             self._s3.delete_object(Bucket=self._bucket, Key=key)
 
     def stat(self, key: ObjectKey) -> StoredObject | None:
-        with _door():
+        with door():
             head = self._head(key)
         return None if head is None else StoredObject(key, head["ContentLength"], head["LastModified"])
 
@@ -110,7 +106,7 @@ class S3Store:
             yield StoredObject(ObjectKey(entry["Key"]), entry["Size"], entry["LastModified"])
 
     def check(self) -> None:
-        with _door():
+        with door():
             self._s3.head_bucket(Bucket=self._bucket)
 
     async def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
@@ -125,7 +121,7 @@ class S3Store:
         except FileNotFoundError as error:
             raise ObjectMissing from error
         except (ObstoreError, OSError) as error:
-            raise StoreUnavailable(_first_line(error)) from error
+            raise StoreUnavailable(first_line(error)) from error
         finally:
             del blocks  # a traceback may keep this frame, but must not keep the connection
         if missing_bytes:
@@ -138,7 +134,7 @@ class S3Store:
         try:
             head: dict[str, Any] = self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
-            if _code(error) != "404":  # an answer to HEAD has no body to name NoSuchKey in
+            if error_code(error) != "404":  # an answer to HEAD has no body to name NoSuchKey in
                 raise
             return None
         return head
@@ -156,7 +152,7 @@ class S3Store:
         pages = self._s3.get_paginator(operation).paginate(
             Bucket=self._bucket, Prefix=prefix, PaginationConfig={"PageSize": self._page_size}
         )
-        with _door():
+        with door():
             for page in pages:
                 yield from page.get(member, ())
 
@@ -169,42 +165,13 @@ def open_s3(settings: StoreSettings, *, attempts: int = 3, page_size: int = 1000
     """
     if settings.bucket is None:
         raise NotConfigured("The object store needs a bucket: set PIGWAV_S3_BUCKET.")
-    if settings.endpoint and not settings.endpoint.startswith(("http://", "https://")):
-        raise NotConfigured(f"PIGWAV_S3_ENDPOINT is no http:// or https:// URL: {settings.endpoint}")
     try:
-        session = _session(settings)
-        if session.get_credentials() is None:
-            raise NotConfigured(
-                "The object store needs credentials: set PIGWAV_S3_ACCESS_KEY and PIGWAV_S3_SECRET_KEY."
-            )
-        client = session.client(
-            "s3", endpoint_url=settings.endpoint or None, config=_boto_config(settings, attempts)
-        )
+        session = open_session(settings)
+        client = open_client(session, settings, attempts=attempts)
         bucket = _open_bucket(settings, settings.bucket, Boto3CredentialProvider(session), attempts)
     except (BotoCoreError, ObstoreError, ValueError) as error:
-        raise NotConfigured(f"The object store cannot be used as configured: {_first_line(error)}") from error
+        raise NotConfigured(f"The object store cannot be used as configured: {first_line(error)}") from error
     return S3Store(client, bucket, settings.bucket, page_size=page_size)
-
-
-def _session(settings: StoreSettings) -> boto3.Session:
-    access_key, secret_key = settings.key_pair() or (None, None)
-    return boto3.Session(
-        aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name=settings.region
-    )
-
-
-def _boto_config(settings: StoreSettings, attempts: int) -> Config:
-    return Config(
-        s3={"addressing_style": "path"},
-        connect_timeout=min(CONNECT_TIMEOUT_S, settings.timeout_s),
-        read_timeout=settings.timeout_s,
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        max_pool_connections=settings.concurrency,
-        tcp_keepalive=True,
-        # We send Content-MD5, which every S3 server checks; boto3's CRCs are a second pass that some refuse.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
 
 
 def _open_bucket(
@@ -225,17 +192,6 @@ def _open_bucket(
         },
         retry_config={"max_retries": attempts - 1},
     )
-
-
-@contextmanager
-def _door() -> Iterator[None]:
-    """boto3's exceptions become StoreUnavailable; a request that it finds malformed is our own mistake."""
-    try:
-        yield
-    except ParamValidationError:
-        raise
-    except (ClientError, BotoCoreError) as error:
-        raise StoreUnavailable(_first_line(error)) from error
 
 
 def _as_s3(headers: ObjectHeaders) -> dict[str, Any]:
@@ -261,14 +217,5 @@ def _multipart_etag(in_order: list[Part]) -> str:
     return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(in_order)}"
 
 
-def _code(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "")
-
-
 def _base64(digest: bytes) -> str:
     return b64encode(digest).decode("ascii")
-
-
-def _first_line(error: Exception) -> str:
-    """What a driver says first, without the address: with its key it is as good as a link."""
-    return re.sub(r"https?://\S+", "...", str(error).partition("\n")[0])

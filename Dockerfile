@@ -1,0 +1,39 @@
+# PigWav with all that it needs, the embedded Postgres and S3 server included.
+#   everything configured   serves on port 8080
+#   nothing configured      embeds a Postgres and an S3 server, data in the volume /data
+#   half configured         says what is missing
+# Plain dialect: every builder since 2017 takes it.
+ARG PYTHON_IMAGE=python:3.13-slim-trixie
+
+FROM ${PYTHON_IMAGE} AS build
+# For machines that fetch packages from a place of their own.
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+ARG PIP_TRUSTED_HOST
+ARG PIP_DEFAULT_TIMEOUT
+WORKDIR /src
+RUN python -m venv --without-pip /opt/pigwav
+COPY constraints.lock ./
+RUN pip --python /opt/pigwav/bin/python install --no-cache-dir --require-hashes --only-binary=:all: -r constraints.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY service/pigwav service/pigwav
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /tmp/wheel . \
+ && pip --python /opt/pigwav/bin/python install --no-cache-dir --no-deps --no-index /tmp/wheel/*.whl
+
+FROM ${PYTHON_IMAGE}
+# The embedded Postgres wants a user that has a name.
+RUN groupadd --gid 10001 pigwav \
+ && useradd --uid 10001 --gid pigwav --home-dir /data --no-create-home --shell /usr/sbin/nologin pigwav \
+ && install -d -o pigwav -g pigwav -m 0700 /data
+COPY --from=build /opt/pigwav /opt/pigwav
+ENV PATH=/opt/pigwav/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# Also where temporary files go when the root filesystem is read-only.
+WORKDIR /data
+VOLUME /data
+USER 10001:10001
+EXPOSE 8080
+# Healthy means: can take a recording. (http.client asks no proxy, whatever the environment says.)
+HEALTHCHECK --interval=5s --timeout=5s --start-period=90s --retries=6 CMD ["python", "-I", "-S", "-c", \
+ "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8080, timeout=4); c.request('GET', '/readyz'); raise SystemExit(c.getresponse().status != 200)"]
+ENTRYPOINT ["pigwav"]
+CMD ["up", "--host", "0.0.0.0", "--data", "/data"]

@@ -1,0 +1,53 @@
+"""Behind a reverse proxy: what it says about a request that it passes on, and the prefix that it takes away."""
+
+import re
+from typing import Any, Final, cast
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+
+
+class TrustedProxies:
+    """X-Forwarded-For and -Proto are uvicorn's to read; X-Forwarded-Host, of which it knows nothing, takes the place
+    of Host. All of them only from addresses or networks in `trusted` (comma-separated; `*`: from anywhere).
+    """
+
+    def __init__(self, app: ASGIApp, trusted: str) -> None:
+        # Any: uvicorn and Starlette have types of their own for the same ASGI.
+        self._forwarded = ProxyHeadersMiddleware(cast("Any", app), trusted)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._trusts(scope) and (host := _forwarded_host(scope)):
+            others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+            scope["headers"] = [(b"host", host.encode("ascii")), *others]
+        await self._forwarded(cast("Any", scope), cast("Any", receive), cast("Any", send))
+
+    def _trusts(self, scope: Scope) -> bool:
+        client = scope.get("client")
+        return (client[0] if client else None) in self._forwarded.trusted_hosts
+
+
+def _forwarded_host(scope: Scope) -> str | None:
+    """The last of a list: that one the trusted proxy itself has added."""
+    host = ",".join(Headers(scope=scope).getlist("x-forwarded-host")).rpartition(",")[2].strip()
+    return host if _HOST.fullmatch(host) else None
+
+
+class PathPrefix:
+    """Puts back the prefix that the proxy took away (or left where it is), as ASGI wants it: `path` with it, and
+    `root_path` saying so. Then routes match, and links and documents name the public path.
+    """
+
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
+        self._app = app
+        self._prefix = prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["root_path"] = self._prefix
+            if not f"{scope['path']}/".startswith(f"{self._prefix}/"):
+                scope["path"] = self._prefix + scope["path"]
+        await self._app(scope, receive, send)

@@ -1,0 +1,138 @@
+"""MinIO's users and policies, by the admin API that MinIO and its forks have and other S3 servers have not."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+from minio import MinioAdmin
+from minio.credentials.providers import StaticProvider
+from minio.error import MinioAdminException
+from urllib3 import PoolManager, Retry, Timeout
+from urllib3.exceptions import HTTPError
+
+from pigwav.errors import NotConfigured, StoreUnavailable
+from pigwav.settings import StoreSettings
+from pigwav.store.boto import CONNECT_TIMEOUT_S
+
+Policy: TypeAlias = dict[str, Any]
+
+_ATTEMPTS: Final = 3
+_MISSING: Final = ("XMinioAdminNoSuchUser", "XMinioAdminNoSuchPolicy")
+
+
+class MinioUsers:
+    """The admin API, as whoever the settings' key belongs to. Raises StoreUnavailable; see `is_refusal`."""
+
+    def __init__(self, settings: StoreSettings) -> None:
+        url = urlsplit(settings.endpoint or "")
+        access_key, secret_key = settings.key_pair() or ("", "")
+        self._admin = MinioAdmin(
+            endpoint=url.netloc,
+            credentials=StaticProvider(access_key, secret_key),
+            region=settings.region,
+            secure=url.scheme == "https",
+            http_client=PoolManager(
+                timeout=Timeout(connect=CONNECT_TIMEOUT_S, read=settings.timeout_s),
+                retries=Retry(_ATTEMPTS, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
+            ),
+        )
+
+    def names(self) -> list[str]:
+        with _door():
+            return [*json.loads(self._admin.user_list())]
+
+    def set_user(self, name: str, secret: str) -> None:
+        """Make the user, or give an old one this secret; enabled either way."""
+        with _door():
+            self._admin.user_add(name, secret)
+
+    def remove_user(self, name: str) -> None:
+        with _door():
+            self._admin.user_remove(name)
+
+    def policies_of(self, name: str) -> list[str]:
+        """Names of the policies that are attached to this user, who may be missing."""
+        with _door():
+            try:
+                names: str = json.loads(self._admin.user_info(name)).get("policyName", "")
+            except MinioAdminException as error:
+                if _code(error) not in _MISSING:
+                    raise
+                return []
+        return names.split(",") if names else []
+
+    def attach_only(self, policy: str, name: str) -> None:
+        """Whatever else was attached to this user is no more."""
+        with _door():
+            self._admin.policy_set(policy, user=name)
+
+    def policy(self, name: str) -> Policy | None:
+        with _door():
+            try:
+                policy: Policy = json.loads(self._admin.policy_info(name))
+            except MinioAdminException as error:
+                if _code(error) not in _MISSING:
+                    raise
+                return None
+        return policy
+
+    def set_policy(self, name: str, policy: Policy) -> None:
+        with _door():
+            self._admin.policy_add(name, policy=policy)
+
+    def add_service_account(self, access_key: str, secret_key: str) -> None:
+        with _door():
+            self._admin.add_service_account(access_key=access_key, secret_key=secret_key)
+
+    def remove_service_account(self, access_key: str) -> None:
+        with _door():
+            self._admin.delete_service_account(access_key)
+
+
+def open_users(settings: StoreSettings) -> MinioUsers | None:
+    """As the operator; None where the server has no such API. Raises NotConfigured where that key may not use it."""
+    if not settings.endpoint:
+        return None  # AWS
+    users = MinioUsers(settings)
+    try:
+        users.policy("pigwav")  # whichever: what counts is who answers, and how
+    except StoreUnavailable as error:
+        if is_refusal(error):
+            raise NotConfigured(f"PIGWAV_PROVISION_ACCESS_KEY is no administrator's: {error}") from error
+        return None  # it has just answered S3 calls
+    return users
+
+
+def is_refusal(error: StoreUnavailable) -> bool:
+    """Whether MinIO said that the key may not do this."""
+    return isinstance(error.__cause__, MinioAdminException) and _code(error.__cause__) == "AccessDenied"
+
+
+@contextmanager
+def _door() -> Iterator[None]:
+    """The SDK's and urllib3's exceptions become ours. ValueError: an answer that is no JSON or not encrypted."""
+    try:
+        yield
+    except MinioAdminException as error:
+        raise StoreUnavailable(_message(error)) from error
+    except (HTTPError, ValueError) as error:
+        raise StoreUnavailable(
+            f"The admin API does not answer as MinIO's: {type(error).__name__}."
+        ) from error
+
+
+def _code(error: MinioAdminException) -> str:
+    """The SDK keeps the answer only in its message. MinIO's is JSON, what S3 servers say of unknown paths is XML."""
+    return _field("Code", str(error))
+
+
+def _message(error: MinioAdminException) -> str:
+    return _field("Message", str(error)) or str(error).partition("\n")[0]
+
+
+def _field(name: str, answer: str) -> str:
+    found = re.search(rf'"{name}":"([^"]*)"', answer)
+    return found[1] if found else ""

@@ -1,0 +1,224 @@
+"""What the service stands on in an S3 server: a bucket, and an access key that can do its work there and no more."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pigwav.errors import NotConfigured, StoreUnavailable
+from pigwav.settings import ProvisionSettings, StoreSettings
+from pigwav.store.boto import door, error_code, first_line, open_client, open_session
+from pigwav.store.least_privilege import Proof
+from pigwav.store.minio_admin import MinioUsers, Policy, open_users
+
+ANSWER_WITHIN_S: Final = 30.0
+_BETWEEN_TRIES_S: Final = 0.5
+_UNKNOWN_KEY: Final = ("InvalidAccessKeyId", "SignatureDoesNotMatch")
+
+
+class State(StrEnum):
+    KEPT = "ok"
+    MADE = "made"
+    PROVEN = "proven"
+    TO_DO = "to do"
+    WRONG = "WRONG"
+
+
+@dataclass(frozen=True)
+class Step:
+    state: State
+    what: str
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Something that has to be so; `mend` makes it so and may be repeated."""
+
+    what: str
+    is_right: Callable[[], bool]
+    mend: Callable[[], object]
+
+
+class Provision:
+    """`run` makes what is missing and proves the result; with `look_only` it changes nothing at all."""
+
+    def __init__(
+        self, store: StoreSettings, operator: ProvisionSettings, *, within_s: float = ANSWER_WITHIN_S
+    ) -> None:
+        """`within_s`: how long the server may take to start. Raises NotConfigured for missing or equal keys."""
+        self._store, self._root = store, store.with_keys_of(operator)
+        self._within_s = within_s
+        self._bucket = store.bucket or ""
+        self._key, self._secret = store.key_pair() or ("", "")
+        needed = {
+            "PIGWAV_S3_BUCKET": store.bucket,
+            "PIGWAV_S3_ACCESS_KEY": store.access_key,
+            "PIGWAV_PROVISION_ACCESS_KEY": operator.access_key,
+            "PIGWAV_PROVISION_SECRET_KEY": operator.secret_key,
+        }
+        missing = [name for name, value in needed.items() if not value]
+        if missing:
+            raise NotConfigured(f"To provision a store, set {' and '.join(missing)}.")
+        if store.access_key == operator.access_key:
+            raise NotConfigured("PIGWAV_S3_ACCESS_KEY is the operator's: name another key for the service.")
+
+    def run(self, *, look_only: bool = False) -> Iterator[Step]:
+        """What is so, what was made, what is proven, while it happens. A WRONG part ends it.
+
+        Raises NotConfigured, StoreUnavailable.
+        """
+        with closing(_client(self._root)) as root, closing(_client(self._store)) as service:
+            self._wait_for(root)
+            users = open_users(self._root)
+            for part in self._parts(root, service, users):
+                step = _seen_to(part, look_only=look_only)
+                yield step
+                if step.state is State.WRONG:
+                    return
+            if not _is_accepted(service):
+                yield self._by_hand()
+                return
+            proof = Proof(self._store, service, root, users)
+            found = [*(proof.by_looking() if look_only else proof.by_trying())]
+            yield from (Step(State.PROVEN if so else State.WRONG, what) for so, what in found)
+            if users is None and not all(so for so, _ in found):
+                yield self._by_hand()
+
+    def _wait_for(self, root: Any) -> None:
+        give_up = time.monotonic() + self._within_s
+        while (trouble := _trouble(root)) is not None:
+            if time.monotonic() > give_up:
+                raise StoreUnavailable(f"The object store does not answer: {trouble}")
+            time.sleep(_BETWEEN_TRIES_S)
+
+    def _parts(self, root: Any, service: Any, users: MinioUsers | None) -> Iterator[_Part]:
+        bucket, key = self._bucket, self._key
+        yield _Part(f"bucket {bucket}", lambda: _is_there(root, bucket), lambda: self._make_bucket(root))
+        if users is None:
+            return
+        policy, wanted = f"pigwav-{bucket}", minio_policy_for(bucket)
+        yield _Part(
+            f"policy {policy}: the service's work in bucket {bucket} and nothing else",
+            lambda: _same(users.policy(policy), wanted),
+            lambda: users.set_policy(policy, wanted),
+        )
+        yield _Part(
+            f"access key {key} with the secret of PIGWAV_S3_SECRET_KEY",
+            lambda: _is_accepted(service),
+            lambda: users.set_user(key, self._secret),
+        )
+        yield _Part(
+            f"policy {policy} on access key {key}, and no other",
+            lambda: users.policies_of(key) == [policy],
+            lambda: users.attach_only(policy, key),
+        )
+
+    def _make_bucket(self, root: Any) -> None:
+        # AWS wants it outside its first region; other servers have one region, whatever it is called.
+        elsewhere = not self._store.endpoint and self._store.region != "us-east-1"
+        where = {"CreateBucketConfiguration": {"LocationConstraint": self._store.region}} if elsewhere else {}
+        with door():
+            root.create_bucket(Bucket=self._bucket, **where)
+
+    def _by_hand(self) -> Step:
+        policy = json.dumps(policy_for(self._bucket), indent=2)
+        return Step(
+            State.TO_DO,
+            "this server has no MinIO admin API: by its own means, see to it that access key"
+            f" {self._key} has the secret of PIGWAV_S3_SECRET_KEY and this policy, then run this again\n{policy}",
+        )
+
+
+def policy_for(bucket: str) -> Policy:
+    """Exactly what the service does, in AWS's terms, which others share."""
+    whole = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
+    inside = [
+        "s3:AbortMultipartUpload",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:ListMultipartUploadParts",
+        "s3:PutObject",
+    ]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": whole, "Resource": [f"arn:aws:s3:::{bucket}"]},
+            {"Effect": "Allow", "Action": inside, "Resource": [f"arn:aws:s3:::{bucket}/*"]},
+        ],
+    }
+
+
+def minio_policy_for(bucket: str) -> Policy:
+    """MinIO lets every user change their own secret and make more keys, unless that is denied."""
+    policy = policy_for(bucket)
+    return policy | {"Statement": [*policy["Statement"], {"Effect": "Deny", "Action": ["admin:*"]}]}
+
+
+def _seen_to(part: _Part, *, look_only: bool) -> Step:
+    if part.is_right():
+        return Step(State.KEPT, part.what)
+    if look_only:
+        return Step(State.WRONG, f"missing or different: {part.what}")
+    part.mend()
+    return Step(State.MADE, part.what)
+
+
+def _client(settings: StoreSettings) -> Any:
+    return open_client(open_session(settings), settings, attempts=1)
+
+
+def _trouble(root: Any) -> str | None:
+    """Why the server cannot be used yet. Raises NotConfigured for a key that it does not know."""
+    try:
+        root.list_buckets()
+    except ClientError as error:
+        if error_code(error) in _UNKNOWN_KEY:
+            raise NotConfigured(f"PIGWAV_PROVISION_ACCESS_KEY is refused: {first_line(error)}") from error
+        starting = error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
+        return first_line(error) if starting else None
+    except BotoCoreError as error:
+        return first_line(error)
+    return None
+
+
+def _is_accepted(service: Any) -> bool:
+    """Whether the server knows this key and its secret, whatever they may do."""
+    with door():
+        try:
+            service.list_buckets()
+        except ClientError as error:
+            return error_code(error) not in _UNKNOWN_KEY
+    return True
+
+
+def _is_there(root: Any, bucket: str) -> bool:
+    with door():
+        try:
+            root.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if error_code(error) != "404":
+                raise
+            return False
+    return True
+
+
+def _same(policy: Policy | None, wanted: Policy) -> bool:
+    """MinIO keeps sets: lists come back in another order."""
+    return policy is not None and _statements(policy) == _statements(wanted)
+
+
+def _statements(policy: Policy) -> set[tuple[str, frozenset[str], frozenset[str], str]]:
+    return {
+        (
+            statement["Effect"],
+            frozenset(statement["Action"]),
+            frozenset(statement.get("Resource", ())),
+            json.dumps(statement.get("Condition", {}), sort_keys=True),
+        )
+        for statement in policy["Statement"]
+    }

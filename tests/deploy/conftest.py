@@ -1,0 +1,87 @@
+"""A Docker engine, the image, and compose projects; nothing of it is left at the end."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from accounts import Account, register
+from deploy.engine import CommandFailed, docker, run
+from deploy.project import ROOT, Project, clean_project, copy_of_the_repository, leftovers
+from needs import miss
+
+IMAGES = (
+    "python:3.13-slim-trixie",
+    "postgres:17",
+    "dpage/pgadmin4:9",
+    "docker.io/pgsty/silo:RELEASE.2026-10-26T00-00-00Z",
+)
+PIP = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT")
+
+ODD = "p@ss:w%rd/ \\#"
+"""Whatever quotes a password wrongly fails on this one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
+    for item in here:
+        item.add_marker(pytest.mark.timeout(600))  # containers start within fixtures
+
+
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """For tests that need a Docker engine with Compose v2."""
+    if shutil.which("docker") is None:
+        miss("docker", "there is no docker command")
+    for what in (["version"], ["compose", "version"]):
+        ended = run(["docker", *what])
+        if ended.returncode:
+            miss("docker", f"`docker {' '.join(what)}` says: {ended.stderr.strip()}")
+    if not (ROOT / ".git").exists():
+        miss("docker", "a clean copy is made with git, and this is no checkout")
+    if names := leftovers():
+        miss("docker", f"this engine runs {names} already")
+    for name in IMAGES:
+        if run(["docker", "image", "inspect", name]).returncode and run(["docker", "pull", name]).returncode:
+            miss("docker", f"the image {name} is neither on this engine nor can it be pulled")
+
+
+@pytest.fixture(scope="session")
+def image(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The image, built as README says, under a name of our own."""
+    folder, tag = tmp_path_factory.mktemp("build"), f"pigwav-test:{os.getpid()}"
+    copy_of_the_repository(folder)
+    arguments = [word for name in PIP if name in os.environ for word in ("--build-arg", name)]
+    try:
+        docker("build", *arguments, "-t", tag, ".", folder=folder)
+    except CommandFailed as failure:
+        pytest.fail(str(failure), pytrace=False)
+    yield tag
+    docker("rmi", "-f", tag)
+
+
+@pytest.fixture
+def fresh_project(image: str, tmp_path: Path) -> Iterator[Project]:
+    """Nothing runs yet, and nothing is configured but ports."""
+    with clean_project(tmp_path, image) as project:
+        yield project
+
+
+@pytest.fixture(scope="module")
+def apiapp(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The profile of that name, up and healthy, the same for all tests of a module: leave it as it was."""
+    passwords = ("POSTGRES_PASSWORD", "MINIO_ROOT_PASSWORD", "PIGWAV_S3_SECRET_KEY")
+    settings = {name: f"{ODD}{number}" for number, name in enumerate(passwords)}
+    with clean_project(tmp_path_factory.mktemp("apiapp"), image, **settings) as project:
+        project.up("apiapp")
+        yield project
+
+
+@pytest.fixture
+def account(apiapp: Project) -> Iterator[Account]:
+    """A user of the compose service, by a name of their own."""
+    with httpx2.Client(base_url=apiapp.url("API_PUBLISHED_PORT"), timeout=60) as http:
+        yield register(http, f"user {os.urandom(8).hex()}")

@@ -1,0 +1,83 @@
+"""A real MinIO server, started from its program, and what is needed to look at it from outside."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import httpx2
+from pydantic import SecretStr
+
+from needs import miss
+from pigwav.settings import ProvisionSettings, StoreSettings
+from pigwav.store.provision import Provision
+from upping import plain_environment
+from waiting import wait_until
+
+ROOT_KEY, ROOT_SECRET = "root-of-minio", "root-of-minio-secret"
+
+
+@dataclass(frozen=True)
+class MinioServer:
+    endpoint: str
+    console: str
+    log: Path
+
+    @property
+    def operator(self) -> ProvisionSettings:
+        return ProvisionSettings(access_key=ROOT_KEY, secret_key=SecretStr(ROOT_SECRET))
+
+    def unprovisioned(self) -> StoreSettings:
+        """A bucket and a key that are not there yet, named like no other."""
+        name = f"pigwav-{uuid4().hex[:8]}"
+        return StoreSettings(
+            endpoint=self.endpoint, bucket=name, access_key=name, secret_key=SecretStr("service-secret")
+        )
+
+    def provisioned(self) -> StoreSettings:
+        """A bucket of its own, with a key for nothing else."""
+        settings = self.unprovisioned()
+        steps = [*Provision(settings, self.operator).run()]
+        assert not [step for step in steps if step.state == "WRONG"]
+        return settings
+
+
+def minio_program() -> str:
+    """PIGWAV_MINIO, else `minio` on the PATH."""
+    found = os.environ.get("PIGWAV_MINIO") or shutil.which("minio")
+    return found or miss("minio", "there is no `minio` program on the PATH or in PIGWAV_MINIO")
+
+
+@contextmanager
+def serving_minio(program: str, folder: Path) -> Iterator[MinioServer]:
+    address, console = (f"127.0.0.1:{port}" for port in _free_ports())
+    server = MinioServer(f"http://{address}", f"http://{console}", folder / "minio.log")
+    command = [program, "server", str(folder / "data"), "--address", address, "--console-address", console]
+    root = {"MINIO_ROOT_USER": ROOT_KEY, "MINIO_ROOT_PASSWORD": ROOT_SECRET, "HOME": str(folder)}
+    with (
+        server.log.open("w") as log,
+        subprocess.Popen(command, env=plain_environment(root), stdout=log, stderr=log) as process,
+    ):
+        try:
+            wait_until(lambda: process.poll() is not None or _is_ready(server.endpoint))
+            assert process.poll() is None, server.log.read_text()
+            yield server
+        finally:
+            process.kill()
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+def _is_ready(endpoint: str) -> bool:
+    try:
+        return httpx2.get(f"{endpoint}/minio/health/ready").status_code == 200
+    except httpx2.TransportError:
+        return False

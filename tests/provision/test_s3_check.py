@@ -1,0 +1,116 @@
+"""`pigwav s3-check`: what it finds, on servers that behave and on one that does not."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from e2e.programs import Ended, run_pigwav
+from minio_server import MinioServer
+from pigwav.settings import StoreSettings
+from pigwav.store.compatibility import SERVER, Probe, open_probe
+
+
+@pytest.fixture(params=["embedded", "minio"])
+def store(request: pytest.FixtureRequest) -> StoreSettings:
+    if request.param == "embedded":
+        settings: StoreSettings = request.getfixturevalue("s3_settings")
+        return settings
+    minio: MinioServer = request.getfixturevalue("minio")
+    return minio.provisioned()
+
+
+@pytest.fixture
+def probe(s3_settings: StoreSettings) -> Iterator[Probe]:
+    with open_probe(s3_settings) as opened:
+        yield opened
+
+
+def test_a_server_that_behaves_passes_and_is_left_as_it_was(store: StoreSettings) -> None:
+    with open_probe(store) as probe:
+        findings = [*probe.findings()]
+
+        assert [finding for finding in findings if not finding.ok] == []
+        assert len(findings) == 17
+        assert [*probe.store.list("pigwav-s3-check/")] == []
+        assert [u for u in probe.store.open_uploads() if u.key.startswith("pigwav-s3-check/")] == []
+
+
+@dataclass
+class Forgetful:
+    """A server that forgets dispositions, and takes whatever it is sent."""
+
+    s3: Any
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.s3, name)
+
+    def head_object(self, **asked: Any) -> dict[str, Any]:
+        return {**self.s3.head_object(**asked), "ContentDisposition": "inline"}
+
+    def put_object(self, **asked: Any) -> dict[str, Any]:
+        del asked["ContentMD5"]
+        answer: dict[str, Any] = self.s3.put_object(**asked)
+        return answer
+
+
+def test_each_misbehaviour_is_named_with_what_to_change(probe: Probe) -> None:
+    findings = [*replace(probe, s3=Forgetful(probe.s3)).findings()]
+
+    failed = {finding.behaviour: finding for finding in findings if not finding.ok}
+    assert [*failed] == [
+        "a body that does not fit its Content-MD5 is refused",
+        "content type, disposition, cache control, metadata are kept",
+        "a multipart object keeps its headers, too",
+    ]
+    refused = failed["a body that does not fit its Content-MD5 is refused"]
+    assert (refused.problem, refused.change) == ("it was stored", SERVER)
+    kept = failed["content type, disposition, cache control, metadata are kept"]
+    assert kept.problem == "it differs: ContentDisposition"
+    assert len(findings) == 17
+    assert [*probe.store.list("pigwav-s3-check/")] == []
+
+
+def test_where_the_bucket_does_not_answer_nothing_else_is_tried(s3_settings: StoreSettings) -> None:
+    with open_probe(s3_settings.model_copy(update={"secret_key": SecretStr("wrong")})) as probe:
+        [finding] = probe.findings()
+
+    assert "SignatureDoesNotMatch" in finding.problem
+    assert "PIGWAV_S3_SECRET_KEY" in finding.change
+
+
+def run_s3_check(store: StoreSettings, *options: str) -> Ended:
+    assert store.secret_key
+    return run_pigwav(
+        "s3-check",
+        *options,
+        PIGWAV_S3_ENDPOINT=store.endpoint,
+        PIGWAV_S3_BUCKET=store.bucket,
+        PIGWAV_S3_ACCESS_KEY=store.access_key,
+        PIGWAV_S3_SECRET_KEY=store.secret_key.get_secret_value(),
+    )
+
+
+def test_the_command_tells_people_and_programs(s3_settings: StoreSettings) -> None:
+    told = run_s3_check(s3_settings)
+    asked = run_s3_check(s3_settings, "--json")
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "This server does all that the service needs." in told.stdout
+    assert (asked.returncode, asked.stderr) == (0, "")
+    findings = json.loads(asked.stdout)["findings"]
+    assert all(finding["ok"] and finding["took_ms"] > 0 for finding in findings)
+    for finding in findings:
+        assert finding["behaviour"] in told.stdout
+
+
+def test_an_endpoint_given_on_the_command_line_is_the_one_that_is_tried(s3_settings: StoreSettings) -> None:
+    ended = run_s3_check(s3_settings, "--endpoint", "http://127.0.0.1:1")
+
+    assert ended.returncode == 1
+    assert ended.stdout.startswith("FAILED")
+    assert "PIGWAV_S3_ENDPOINT" in ended.stdout
+    assert ended.stderr == "pigwav: The object store does not do all that the service needs.\n"
