@@ -307,6 +307,7 @@ def run_provision(store: StoreSettings, *options: str) -> Ended:
         "provision",
         *options,
         PIGWAV_S3_ENDPOINT=store.endpoint,
+        PIGWAV_S3_PUBLIC_ENDPOINT="https://s3.example.org",
         PIGWAV_S3_BUCKET=store.bucket,
         PIGWAV_S3_ACCESS_KEY=store.access_key,
         PIGWAV_S3_SECRET_KEY=store.secret_key.get_secret_value(),
@@ -321,8 +322,9 @@ def test_the_command_says_what_it_changed_and_no_secret(store: StoreSettings) ->
 
     assert (looked.returncode, len(looked.stderr.splitlines())) == (1, 1)
     assert first.stdout.startswith(f"made    bucket {store.bucket}\n")
-    assert first.stdout.endswith("Changes: 4.\n")
-    assert second.stdout.endswith("Nothing had to be changed.\n")
+    found = f"S3 tools find the bucket {store.bucket} at https://s3.example.org.\n"
+    assert first.stdout.endswith(f"Changes: 4.\n{found}")
+    assert second.stdout.endswith(f"Nothing had to be changed.\n{found}")
     assert [(ended.returncode, ended.stderr) for ended in (first, second, checked)] == [(0, "")] * 3
     for ended in (looked, first, second, checked):
         assert store.secret_key.get_secret_value() not in ended.stdout

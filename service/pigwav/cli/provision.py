@@ -45,6 +45,8 @@ def provision(
         raise NotProvisioned
     made = counts[State.MADE]
     typer.echo(f"Changes: {made}." if made else "Nothing had to be changed.")
+    address = settings.store.public_endpoint or settings.store.endpoint or "AWS"
+    typer.echo(f"S3 tools find the bucket {settings.store.bucket} at {address}.")
 
 
 def s3_check(
