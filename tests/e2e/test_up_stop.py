@@ -48,7 +48,17 @@ def test_asked_to_stop_it_exits_0_and_leaves_nothing(running_up):
     assert not list((up.data / "socket").iterdir())
 
 
-def test_asked_while_it_starts_it_exits_0_and_leaves_nothing(tmp_path: Path, embedded: None):
+@pytest.fixture
+def hung_up_on() -> Iterator[None]:
+    """Children feel SIGHUP, also where these tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_asked_while_it_starts_it_exits_0_and_leaves_nothing(
+    tmp_path: Path, embedded: None, hung_up_on: None
+):
     with subprocess.Popen(
         up_command(tmp_path / "data"),
         env=plain_environment(),
