@@ -32,7 +32,7 @@ def somebody(up: RunningUp) -> Iterator[Account]:
 
 @contextmanager
 def long_upload(up: RunningUp, account: Account) -> Iterator[OpenUpload]:
-    """Its part 2 is in the store (part 1 goes last), its end is still to come."""
+    """Its parts 1 and 2 are in the store, its end is still to come."""
     with open_upload(account, long_wav(), bitrate=320) as upload, behind(up.data) as inside:
         wait_until(lambda: inside.parts_sent() == [1, 2], within_s=60)
         yield upload

@@ -9,6 +9,7 @@ import pytest
 from factories import wav
 from fakes.faulty_database import FaultyDatabase
 from fakes.faulty_store import FaultyStore, Gate, OnCall, unavailable
+from pigwav.db import recordings
 from pigwav.domain import Recording, RecordingId, UserId
 from pigwav.errors import (
     DatabaseUnavailable,
@@ -125,6 +126,24 @@ def test_an_upload_whose_lease_was_given_up_is_not_acknowledged(
         services.sweep()
 
     store.after["put"] = lose_the_lease
+
+    user = fails(services, wav(seconds=1), UploadOvertaken)
+
+    assert Traces(services).of(user) == []
+    assert Traces(services).of_store(user) == []
+
+
+def test_an_upload_that_was_given_up_does_not_come_back_to_life(
+    services: Services, store: FaultyStore
+) -> None:
+    """Its row is still there, marked by a sweep that has not removed it yet."""
+
+    def give_up() -> None:
+        with services.sweep.database.begin() as db:
+            db.connection().exec_driver_sql("UPDATE recordings SET lease_until = now() - interval '1 s'")
+            assert recordings.give_up_expired(db) == 1
+
+    store.after["put"] = give_up
 
     user = fails(services, wav(seconds=1), UploadOvertaken)
 
