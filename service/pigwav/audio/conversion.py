@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pigwav.audio.ffmpeg import Decoders, clean_header, decode, decoder_argv, find_ffmpeg
-from pigwav.audio.lame import LameEncoder, MeteredEncoder
+from pigwav.audio.lame import Encoder, EncoderFactory, LameEncoder, MeteredEncoder
 from pigwav.audio.pcm import Intake, batches
 from pigwav.audio.plan import Plan, duration_ms
 from pigwav.audio.wav import HeaderWalk, WavHeader
@@ -43,6 +43,7 @@ class Converter:
     encoder: EncoderSettings
     limits: UploadLimits
     decoders: Decoders
+    open_encoder: EncoderFactory = LameEncoder
 
     async def open(self, wav: AsyncIterator[bytes], *, bitrate_kbps: int | None = None) -> "Conversion":
         """Read `wav` as far as its audio begins. `bitrate_kbps` None: as the settings say.
@@ -58,8 +59,14 @@ class Converter:
         intake.begin(header)
         if not plan.plain:
             self.decoders.take()
-        decoders = None if plan.plain else self.decoders
-        return Conversion(plan, intake, batches(block, wav, BATCH_BYTES), cpu=self.cpu, decoders=decoders)
+        return Conversion(
+            plan,
+            intake,
+            batches(block, wav, BATCH_BYTES),
+            cpu=self.cpu,
+            encoder=self.open_encoder(plan.mp3, quality=plan.lame_quality),
+            decoders=None if plan.plain else self.decoders,
+        )
 
     async def _header(self, wav: AsyncIterator[bytes], intake: Intake) -> tuple[WavHeader, bytes]:
         """The header, and the block that completed it, which `intake` has not taken yet."""
@@ -91,6 +98,7 @@ class Conversion:
         batches: AsyncGenerator[bytes, None],
         *,
         cpu: Lane,
+        encoder: Encoder,
         decoders: Decoders | None = None,
     ) -> None:
         """`batches`: the bytes that `intake` has not taken yet. `decoders`: who gets back the one taken for this."""
@@ -106,8 +114,7 @@ class Conversion:
         self._intake = intake
         self._batches = batches
         self._wav_ended = False
-        lame = LameEncoder(plan.mp3, quality=plan.lame_quality)
-        self._encoder = MeteredEncoder(lame, plan.mp3, max_samples=plan.max_samples)
+        self._encoder = MeteredEncoder(encoder, plan.mp3, max_samples=plan.max_samples)
         self._cpu = cpu
         self._decoders = decoders
         self._frames: AsyncGenerator[bytes, None] | None = None

@@ -21,11 +21,16 @@ class Encoder(Protocol):
         """The rest. Called once, after the last `encode`."""
 
 
+class EncoderFactory(Protocol):
+    """Opens an encoder of one stream. `quality`: LAME's, 0 (best) to 9 (fastest)."""
+
+    def __call__(self, mp3: Mp3Format, *, quality: int) -> Encoder: ...
+
+
 class LameEncoder:
     """LAME at a constant bit rate. Releases the interpreter lock while it works; holds 0.2 MB once it has begun."""
 
     def __init__(self, mp3: Mp3Format, *, quality: int) -> None:
-        """`quality`: LAME's, 0 (best) to 9 (fastest)."""
         lame = lameenc.Encoder()
         lame.silence()
         lame.set_channels(mp3.channels)
