@@ -77,6 +77,25 @@ def extensible_fmt_chunk(
     return fmt_chunk(tag=EXTENSIBLE_TAG, rate=rate, channels=channels, bits=bits, more=more)
 
 
+def info_chunk(*, encoding: str = "cp1251", **fields: str) -> bytes:
+    """LIST INFO; `fields`: INAM="title" and the like, zero-terminated and padded as they should be."""
+    said = b"".join(chunk(name.encode(), text.encode(encoding) + b"\0") for name, text in fields.items())
+    return chunk(b"LIST", b"INFO" + said)
+
+
+def bext_chunk(
+    *, description: str = "", originator: str = "", date: str = "", time: str = "", time_reference: int = 0
+) -> bytes:
+    """EBU Tech 3285, version 0."""
+    fields = struct.pack(
+        "<256s32s32s10s8sQH",
+        *(text.encode("cp1251") for text in (description, originator, "", date, time)),
+        time_reference,
+        0,
+    )
+    return chunk(b"bext", fields.ljust(602, b"\0"))
+
+
 def ds64_chunk(data_bytes: int) -> bytes:
     return chunk(b"ds64", struct.pack("<QQQI", data_bytes + 72, data_bytes, 0, 0))
 

@@ -4,13 +4,15 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 from uuid import UUID
 
 UserId = NewType("UserId", int)
 RecordingId = NewType("RecordingId", UUID)
 LeaseId = NewType("LeaseId", UUID)
 ObjectKey = NewType("ObjectKey", str)
+
+MAX_TITLE_CHARS: Final = 200
 
 
 class RecordingState(StrEnum):
@@ -55,6 +57,24 @@ class WavSource:
 
 
 @dataclass(frozen=True)
+class Tags:
+    """What the WAV says of itself, in printable text; None where it says nothing.
+
+    `date`: as written, or ISO 8601 where its parts were apart. `track`: 3 or 3/12.
+    `time_reference_samples`: samples from midnight to the first one (EBU Tech 3285).
+    """
+
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+    date: str | None = None
+    comment: str | None = None
+    track: str | None = None
+    originator: str | None = None
+    time_reference_samples: int | None = None
+
+
+@dataclass(frozen=True)
 class RecordingFacts:
     """What is known once the last byte has been converted and stored.
 
@@ -74,6 +94,7 @@ class RecordingFacts:
     channels: int
     bitrate_kbps: int
     source: WavSource
+    tags: Tags = Tags()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 PigWavError
 ├── BadAudio                    the WAV cannot become an MP3
-│   ├── NotAWav  UnsupportedContainer  NoFmtChunk  BrokenFmtChunk  NoDataChunk  NoAudio
+│   ├── NotAWav  UnsupportedContainer  NoFmtChunk  NoDataChunk  NoAudio
+│   ├── BrokenFmtChunk          its `fmt ` chunk says what cannot be
+│   │   └── FmtChunkTooShort  SampleRateZero  ChannelsZero  BitsInvalid  BlockSizeInvalid
 │   ├── UnsupportedCodec  UnsupportedSampleRate  UnsupportedChannels
 │   └── HeaderTooLong  AudioTooLong  UndecodableAudio
 ├── BadRequest                  the caller can mend the request
@@ -61,9 +63,37 @@ class NoFmtChunk(BadAudio):
 
 
 class BrokenFmtChunk(BadAudio):
-    """The WAV's `fmt ` chunk contradicts itself."""
+    """The WAV's `fmt ` chunk says what cannot be."""
 
-    code = "broken-fmt-chunk"
+
+class FmtChunkTooShort(BrokenFmtChunk):
+    """The WAV's `fmt ` chunk is too short."""
+
+    code = "fmt-chunk-too-short"
+
+
+class SampleRateZero(BrokenFmtChunk):
+    """The WAV's `fmt ` chunk says a sample rate of 0 Hz."""
+
+    code = "sample-rate-zero"
+
+
+class ChannelsZero(BrokenFmtChunk):
+    """The WAV's `fmt ` chunk says 0 channels."""
+
+    code = "channels-zero"
+
+
+class BitsInvalid(BrokenFmtChunk):
+    """The WAV's `fmt ` chunk says a number of bits per sample that no sample can have."""
+
+    code = "bits-per-sample-invalid"
+
+
+class BlockSizeInvalid(BrokenFmtChunk):
+    """The WAV's `fmt ` chunk says blocks of a size that its codec does not have."""
+
+    code = "block-size-invalid"
 
 
 class NoDataChunk(BadAudio):

@@ -141,7 +141,8 @@ class UploadLimits(_Section):
     max_decoders: int = Field(
         32,
         gt=0,
-        description="ffmpeg processes at a time (for WAVs that are not plain 16-bit PCM), per process.",
+        description="ffmpeg processes at a time, per process (for ADPCM, GSM, more than two channels, other rates than "
+        "MP3's).",
     )
     idle_timeout_s: float = Field(
         30, gt=0, description="Seconds without a byte after which an upload is refused (408)."

@@ -52,7 +52,7 @@ def register(name: object) -> Callable[..., httpx2.Response]:
         raw(b"RIFX" + WAV[4:]),
         raw(riff(fmt_chunk(tag=0x161))),
         raw(riff(fmt_chunk(channels=33))),
-        raw(riff(fmt_chunk(rate=999))),
+        raw(riff(fmt_chunk(rate=768_001))),
         raw(riff(fmt_chunk(bits=0))),
         raw(WAV, bitrate="many"),
         raw(WAV, bitrate=7),

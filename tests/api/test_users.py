@@ -99,6 +99,15 @@ def test_closed_registration_is_refused(settings: Settings) -> None:
         assert_problem(httpx2.post(f"{api.url}/users", json={"name": "late"}), 403, "registration-closed")
 
 
+def test_a_token_tells_whose_it_is(account: Account, stranger: Account) -> None:
+    for one in (account, stranger):
+        answer = one.http.get("/users/me", headers=one.bearer)
+        assert answer.status_code == 200
+        assert answer.json()["id"] == one.id
+        assert set(answer.json()) == {"id", "name"}
+    assert_problem(account.http.get("/users/me"), 401, "not-authenticated")
+
+
 def test_a_rotated_token_works_and_the_old_one_is_dead(account: Account) -> None:
     answer = account.http.post("/users/me/token", headers=account.bearer)
 

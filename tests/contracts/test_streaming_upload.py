@@ -16,8 +16,8 @@ from pigwav.store.base import PART_BYTES, ObjectHeaders, ObjectStore, OpenUpload
 from pigwav.store.memory import MemoryStore
 from pigwav.store.upload import StoredBytes, StreamingUpload
 
-FRAME = os.urandom(417)
-FINAL_FRAME = os.urandom(417)
+HEAD = os.urandom(417)
+FINAL_HEAD = os.urandom(417)
 AUDIO = os.urandom(3 * PART_BYTES + 1000)
 HEADERS = ObjectHeaders(metadata={"title": "voice"})
 
@@ -39,18 +39,16 @@ def open_upload(
 
 
 async def write_all(upload: StreamingUpload, size_bytes: int, *, block_bytes: int = 65_536) -> None:
-    """Write the predicted frame and as much of AUDIO as makes `size_bytes`."""
-    await upload.write(FRAME)
-    audio = memoryview(AUDIO)[: size_bytes - len(FRAME)]
+    """Write the predicted head and as much of AUDIO as makes `size_bytes`."""
+    await upload.write(HEAD)
+    audio = memoryview(AUDIO)[: size_bytes - len(HEAD)]
     for at in range(0, len(audio), block_bytes):
         await upload.write(bytes(audio[at : at + block_bytes]))
 
 
-async def write_and_finish(
-    upload: StreamingUpload, size_bytes: int, first_frame: bytes = FRAME
-) -> StoredBytes:
+async def write_and_finish(upload: StreamingUpload, size_bytes: int, head: bytes = HEAD) -> StoredBytes:
     await write_all(upload, size_bytes)
-    return await upload.finish(first_frame)
+    return await upload.finish(head)
 
 
 def stored(store: ObjectStore, key: ObjectKey) -> bytes:
@@ -67,8 +65,8 @@ def left(store: ObjectStore, key: ObjectKey) -> list[object]:
 
 
 SIZES = [
-    len(FRAME),
-    len(FRAME) + 1,
+    len(HEAD),
+    len(HEAD) + 1,
     PART_BYTES - 1,
     PART_BYTES,
     PART_BYTES + 1,
@@ -81,27 +79,27 @@ SIZES = [
 
 class TestFinishing:
     @pytest.mark.parametrize(
-        ("first_frame", "predicted"),
-        [(FRAME, True), (FINAL_FRAME, True), (FINAL_FRAME, False)],
+        ("head", "predicted"),
+        [(HEAD, True), (FINAL_HEAD, True), (FINAL_HEAD, False)],
         ids=["predicted", "mispredicted", "unpredicted"],
     )
     @pytest.mark.parametrize("size_bytes", SIZES)
-    def test_the_object_is_what_was_written_with_the_final_first_frame(
+    def test_the_object_is_what_was_written_with_the_final_head(
         self,
         store: ObjectStore,
         lane: Lane,
         key: ObjectKey,
         size_bytes: int,
-        first_frame: bytes,
+        head: bytes,
         *,
         predicted: bool,
     ) -> None:
         async def upload():
             upload = open_upload(store, lane, key, predicted=predicted)
             await write_all(upload, size_bytes)
-            return await upload.finish(first_frame)
+            return await upload.finish(head)
 
-        expected = first_frame + AUDIO[: size_bytes - len(FRAME)]
+        expected = head + AUDIO[: size_bytes - len(HEAD)]
         result = asyncio.run(upload())
         assert result.size_bytes == size_bytes
         assert result.sha256 == hashlib.sha256(expected).digest()
@@ -114,19 +112,19 @@ class TestFinishing:
     ) -> None:
         async def upload() -> None:
             upload = open_upload(store, lane, key)
-            await write_all(upload, len(FRAME) + len(AUDIO), block_bytes=block_bytes)
-            await upload.finish(FRAME)
+            await write_all(upload, len(HEAD) + len(AUDIO), block_bytes=block_bytes)
+            await upload.finish(HEAD)
 
         store = MemoryStore()
         asyncio.run(upload())
-        assert stored(store, key) == FRAME + AUDIO
+        assert stored(store, key) == HEAD + AUDIO
 
     @pytest.mark.parametrize("size_bytes", [PART_BYTES, PART_BYTES + 1])
     def test_the_headers_are_kept(self, lane: Lane, key: ObjectKey, size_bytes: int) -> None:
         async def upload() -> None:
             upload = open_upload(store, lane, key)
             await write_all(upload, size_bytes)
-            await upload.finish(FRAME)
+            await upload.finish(HEAD)
 
         store = MemoryStore()
         asyncio.run(upload())
@@ -137,7 +135,7 @@ class TestFinishing:
             upload = open_upload(store, lane, key)
             await write_all(upload, PART_BYTES)
             assert store.asked == []
-            await upload.finish(FRAME)
+            await upload.finish(HEAD)
             assert store.asked == ["put"]
 
         store = FaultyStore(MemoryStore())
@@ -151,18 +149,37 @@ class TestFinishing:
             upload = open_upload(store, lane, key, announce)
             await write_all(upload, 2 * PART_BYTES + 1)
             assert [*store.open_uploads(key)] == [OpenUpload(key, announced[0][0])]
-            await upload.finish(FRAME)
+            await upload.finish(HEAD)
 
         announced: list[tuple[UploadId, list[str]]] = []
         store = FaultyStore(MemoryStore())
         asyncio.run(upload())
         assert [asked for _, asked in announced] == [["begin_multipart"]]
 
-    def test_a_first_frame_of_another_length_is_refused(self, lane: Lane, key: ObjectKey) -> None:
+    @pytest.mark.parametrize("head", [HEAD + b"longer", HEAD[:100], b""], ids=["longer", "shorter", "none"])
+    def test_the_head_of_one_put_may_have_another_length(
+        self, store: ObjectStore, lane: Lane, key: ObjectKey, head: bytes
+    ) -> None:
+        async def upload() -> StoredBytes:
+            upload = open_upload(store, lane, key)
+            await write_all(upload, PART_BYTES)
+            assert upload.is_whole
+            return await upload.finish(head)
+
+        result = asyncio.run(upload())
+        expected = head + AUDIO[: PART_BYTES - len(HEAD)]
+        assert stored(store, key) == expected
+        assert result == StoredBytes(len(expected), hashlib.sha256(expected).digest())
+
+    def test_a_head_of_another_length_is_refused_once_part_1_is_cut(self, lane: Lane, key: ObjectKey) -> None:
         async def upload() -> None:
             upload = open_upload(store, lane, key)
-            await write_all(upload, 1000)
-            await upload.finish(FRAME + b"x")
+            try:
+                await write_all(upload, PART_BYTES + 1)
+                assert not upload.is_whole
+                await upload.finish(HEAD + b"x")
+            finally:
+                await upload.abort()
 
         store = MemoryStore()
         with pytest.raises(ValueError, match="418"):
@@ -178,10 +195,10 @@ class TestFinishing:
         async def upload() -> None:
             upload = open_upload(store, lane, key)
             await write_all(upload, PART_BYTES + 1000)
-            await upload.finish(FINAL_FRAME)
+            await upload.finish(FINAL_HEAD)
 
         def change() -> None:
-            inner.put(key, spoil(FINAL_FRAME + AUDIO[: PART_BYTES + 1000 - len(FRAME)]), HEADERS)
+            inner.put(key, spoil(FINAL_HEAD + AUDIO[: PART_BYTES + 1000 - len(HEAD)]), HEADERS)
 
         inner = MemoryStore()
         store = FaultyStore(inner, after={"complete_multipart": change})
@@ -204,7 +221,7 @@ class TestMemory:
             assert not waiting.done()
             gate.open()
             await waiting
-            await upload.finish(FRAME)
+            await upload.finish(HEAD)
 
         gate = Gate()
         store = FaultyStore(MemoryStore(), before={"put_part": gate})
@@ -212,15 +229,15 @@ class TestMemory:
         assert stored(store, key)[-1:] == b"x"
 
     @pytest.mark.parametrize(
-        ("first_frame", "predicted", "parts_sent"),
-        [(FRAME, True, 2), (FINAL_FRAME, True, 3), (FINAL_FRAME, False, 2)],
+        ("head", "predicted", "parts_sent"),
+        [(HEAD, True, 2), (FINAL_HEAD, True, 3), (FINAL_HEAD, False, 2)],
     )
     def test_the_first_part_is_sent_again_only_where_its_frame_turned_out_otherwise(
-        self, lane: Lane, key: ObjectKey, first_frame: bytes, parts_sent: int, *, predicted: bool
+        self, lane: Lane, key: ObjectKey, head: bytes, parts_sent: int, *, predicted: bool
     ) -> None:
         async def upload() -> None:
             upload = open_upload(store, lane, key, predicted=predicted)
-            await write_and_finish(upload, PART_BYTES + 1000, first_frame)
+            await write_and_finish(upload, PART_BYTES + 1000, head)
 
         store = FaultyStore(MemoryStore())
         asyncio.run(upload())
@@ -229,11 +246,11 @@ class TestMemory:
     def test_no_more_than_three_parts_and_a_block_are_held(self, lane: Lane, key: ObjectKey) -> None:
         async def upload() -> None:
             upload = open_upload(store, lane, key)
-            await upload.write(FRAME)
+            await upload.write(HEAD)
             for _ in range(5 * PART_BYTES // 65_536):
                 await upload.write(AUDIO[:65_536])
                 held.append(upload.held_bytes)
-            await upload.finish(FRAME)
+            await upload.finish(HEAD)
             held.append(upload.held_bytes)
 
         held: list[int] = []
@@ -278,7 +295,7 @@ class TestAborting:
             upload = open_upload(faulty, lane, key)
             await write_all(upload, 1000)
             with pytest.raises(StoreUnavailable):
-                await upload.finish(FRAME)
+                await upload.finish(HEAD)
             await upload.abort()
 
         faulty = FaultyStore(store, **{when: {"put": unavailable}})
@@ -312,7 +329,7 @@ class TestAborting:
         async def upload(upload: StreamingUpload) -> None:
             try:
                 await write_all(upload, size_bytes)
-                await upload.finish(FRAME)
+                await upload.finish(HEAD)
             finally:
                 await upload.abort()
 
@@ -373,7 +390,7 @@ class TestAborting:
         async def upload() -> None:
             upload = open_upload(store, lane, key)
             await write_all(upload, size_bytes)
-            await upload.finish(FRAME)
+            await upload.finish(HEAD)
             await upload.abort()
 
         asyncio.run(upload())

@@ -1,6 +1,6 @@
-"""The README's tables, made from the code they document.
+"""The documents' tables, made from the code they document.
 
-python tests/docs/tables.py        # writes them into README.md, between their markers
+python tests/docs/tables.py        # writes them into README.md and service/docs/errors.md, between their markers
 """
 
 import sys
@@ -18,7 +18,9 @@ from pigwav.errors import CannotStart
 from pigwav.settings import Settings, variables_of
 from pigwav.telemetry.metrics import Metrics
 
-README: Final = Path(__file__).parents[2] / "README.md"
+ROOT: Final = Path(__file__).parents[2]
+README: Final = ROOT / "README.md"
+ERRORS: Final = ROOT / "service" / "docs" / "errors.md"
 _FRAMEWORK_ERRORS: Final = (
     (404, "not-found", "Not Found"),
     (405, "method-not-allowed", "Method Not Allowed"),
@@ -49,21 +51,21 @@ def metrics_table() -> str:
     return _table(("Metric", "Type", "What it says"), rows)
 
 
-TABLES: Final[dict[str, Callable[[], str]]] = {
-    "settings": settings_table,
-    "errors": errors_table,
-    "metrics": metrics_table,
+TABLES: Final[dict[Path, dict[str, Callable[[], str]]]] = {
+    README: {"settings": settings_table, "metrics": metrics_table},
+    ERRORS: {"errors": errors_table},
 }
 
 
-def written(text: str) -> str:
-    """`text` with every table as it should be."""
-    for name, table in TABLES.items():
+def written(document: Path) -> str:
+    """The document's text with every table as it should be."""
+    text = document.read_text()
+    for name, table in TABLES[document].items():
         begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not (found and closed):
-            sys.exit(f"README.md has no markers for {name}")
+            sys.exit(f"{document} has no markers for {name}")
         text = before + begin + table() + end + after
     return text
 
@@ -98,4 +100,5 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text()))
+    for document in TABLES:
+        document.write_text(written(document))

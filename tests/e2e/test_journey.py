@@ -67,7 +67,8 @@ def test_the_three_lines_of_testapi_speak_as_people_know_them(up: RunningUp, tmp
 def test_the_three_commands_of_pigwav_do_the_same(up: RunningUp, tmp_path: Path) -> None:
     (tmp_path / "test.wav").write_bytes(wav(seconds=2))
 
-    registered = run_pigwav("register", "Вася", PIGWAV_URL=up.url)
+    home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}  # it remembers what it registers
+    registered = run_pigwav("register", "Вася", PIGWAV_URL=up.url, **home)
     user = re.fullmatch(rf"User ID: (\d+)\nToken: ({UUID})\n", registered.stdout)
     assert user, registered
     credentials = {"PIGWAV_URL": up.url, "PIGWAV_USER": user[1], "PIGWAV_TOKEN": user[2]}
@@ -121,7 +122,7 @@ def test_a_text_file_named_wav_is_told_and_leaves_nothing(
 
     ended = upload(account, file)
 
-    assert (ended.returncode, ended.stdout) == (1, "")
+    assert (ended.returncode, ended.stdout) == ({with_testapi: 1, with_pigwav: 4}[upload], "")
     assert "not-a-wav" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert (recordings(account), inside.objects(account.id)) == ([], [])
@@ -139,7 +140,7 @@ def test_a_typo_in_the_token_of_a_large_upload_is_told_and_not_a_broken_pipe(
 
     ended = upload(Account(account.http, account.id, typo), file)
 
-    assert (ended.returncode, ended.stdout) == (1, "")
+    assert (ended.returncode, ended.stdout) == ({with_testapi: 1, with_pigwav: 3}[upload], "")
     assert "User and token are missing or do not belong together." in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
 
@@ -148,13 +149,13 @@ def test_a_typo_in_the_token_of_a_large_upload_is_told_and_not_a_broken_pipe(
 def test_a_name_that_is_taken_is_told(up: RunningUp, program: str) -> None:
     def register() -> Ended:
         if program == "pigwav":
-            return run_pigwav("register", "Ёлка", PIGWAV_URL=up.url)
+            return run_pigwav("register", "Ёлка", "--no-save", PIGWAV_URL=up.url)
         return run_testapi("-m", "reg_user", "-u", "taken", "-a", up.url)
 
     assert register().returncode == 0
     again = register()
 
-    assert (again.returncode, again.stdout) == (1, "")
+    assert (again.returncode, again.stdout) == (4 if program == "pigwav" else 1, "")
     assert "A user of this name exists." in again.stderr
     assert len(again.stderr.splitlines()) == 1
 

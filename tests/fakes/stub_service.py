@@ -1,11 +1,14 @@
 """A service that answers what the test says and remembers what it was sent: for programs that call PigWav."""
 
+import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from ssl import SSLContext
+from threading import Event, Thread
 from typing import Any, Literal
 
 
@@ -19,22 +22,57 @@ class Received:
 
 @dataclass(frozen=True)
 class Reply:
-    """Said after the body was read, or before it, or instead of it: then it hangs up on what is being sent."""
+    """Said after the body was read, or before it, or instead of it: then it hangs up on what is being sent.
+
+    `after`: not before this is set. `hangs_up_after_bytes`: so much of the body is sent. `ranges`: a Range header gets
+    its part, as an object store gives it.
+    """
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     reads: Literal["first", "after", "never"] = "first"
+    after: Event | None = None
+    hangs_up_after_bytes: int | None = None
+    ranges: bool = False
 
     @classmethod
-    def json(cls, status: int, document: Any) -> "Reply":
+    def json(cls, status: int, document: Any, **headers: str) -> "Reply":
         kind = "application/json" if status < 400 else "application/problem+json"
-        return cls(status, json.dumps(document).encode(), {"Content-Type": kind})
+        return cls(status, json.dumps(document).encode(), {"Content-Type": kind, **headers})
+
+    @classmethod
+    def mp3(cls, mp3: bytes, *, etag: str | None = None, **more: Any) -> "Reply":
+        """As PigWav's link answers; `etag` is the SHA-256 that it claims (default: the truth)."""
+        headers = {"ETag": f'"{etag or hashlib.sha256(mp3).hexdigest()}"', "Content-Type": "audio/mpeg"}
+        return cls(200, mp3, headers, ranges=True, **more)
+
+    def part(self, asked: str | None) -> "Reply":
+        """What a Range header gets."""
+        if not self.ranges or asked is None or not (found := re.fullmatch(r"bytes=(\d+)-(\d*)", asked)):
+            return self
+        start, size = int(found[1]), len(self.body)
+        if start >= size:
+            return problem(
+                416, "range-not-satisfiable", "No such range.", headers={"Content-Range": f"bytes */{size}"}
+            )
+        stop = min(size, int(found[2]) + 1) if found[2] else size
+        headers = {**self.headers, "Content-Range": f"bytes {start}-{stop - 1}/{size}"}
+        return replace(self, status=206, body=self.body[start:stop], headers=headers)
 
 
-def problem(status: int, code: str, title: str, **more: Any) -> Reply:
+def problem(
+    status: int, code: str, title: str, *, headers: Mapping[str, str] | None = None, **more: Any
+) -> Reply:
     document = {"type": f"urn:pigwav:problem:{code}", "title": title, "status": status, "code": code, **more}
-    return Reply.json(status, document)
+    reply = Reply.json(status, document)
+    return replace(reply, headers={**reply.headers, **(headers or {})})
+
+
+def one_after_the_other(*replies: Reply) -> Callable[[str, str], Reply]:
+    """For `stub_service`; the last one is repeated."""
+    left = list(replies)
+    return lambda *_: left.pop(0) if len(left) > 1 else left[0]
 
 
 @dataclass(frozen=True)
@@ -48,10 +86,12 @@ class Stub:
 class _Server(ThreadingHTTPServer):
     daemon_threads = False  # closing waits until every request has been dealt with
 
-    def __init__(self, answer: Callable[[str, str], Reply]) -> None:
+    def __init__(self, answer: Callable[[str, str], Reply], tls: SSLContext | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.answer = answer
-        self.stub = Stub(f"http://127.0.0.1:{self.server_port}", [], [])
+        self.stub = Stub(f"http{'s' if tls else ''}://127.0.0.1:{self.server_port}", [], [])
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -61,25 +101,44 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.do_POST()
 
+    def do_HEAD(self) -> None:
+        self.do_POST()
+
+    def do_PATCH(self) -> None:
+        self.do_POST()
+
+    def do_DELETE(self) -> None:
+        self.do_POST()
+
     def do_POST(self) -> None:
-        reply = self.server.answer(self.command, self.path)
+        reply = self.server.answer(self.command, self.path).part(self.headers["Range"])
         body = self._body() if reply.reads == "first" else b""
         self.server.stub.received.append(Received(self.command, self.path, dict(self.headers), body))
-        self._send(reply)
+        if reply.after is not None:
+            reply.after.wait()
+        with suppress(ConnectionError):  # it did not wait for the answer
+            self._send(reply)
         if reply.reads == "after":
-            self.server.stub.drained_bytes.append(sum(map(len, self._declared())))
+            self.server.stub.drained_bytes.append(sum(map(len, self._blocks())))
 
     def _send(self, reply: Reply) -> None:
-        headers = {"Content-Length": str(len(reply.body)), **reply.headers}
-        self.close_connection = reply.reads != "first" or headers["Content-Length"] != str(len(reply.body))
+        length = {} if reply.status == 204 else {"Content-Length": str(len(reply.body))}
+        leaving = {} if reply.reads == "first" else {"Connection": "close"}
+        headers = {**length, **leaving, **reply.headers}
+        whole = headers.get("Content-Length", "0") == str(len(reply.body))
+        self.close_connection = reply.reads != "first" or not whole or reply.hangs_up_after_bytes is not None
         self.send_response(reply.status)
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(reply.body)
+        if self.command != "HEAD":
+            self.wfile.write(reply.body[: reply.hangs_up_after_bytes])
 
     def _body(self) -> bytes:
-        return b"".join(self._chunks() if "Transfer-Encoding" in self.headers else self._declared())
+        return b"".join(self._blocks())
+
+    def _blocks(self) -> Iterator[bytes]:
+        return self._chunks() if "Transfer-Encoding" in self.headers else self._declared()
 
     def _declared(self) -> Iterator[bytes]:
         """The body that Content-Length declares, as far as it comes."""
@@ -99,9 +158,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def stub_service(answer: Callable[[str, str], Reply]) -> Iterator[Stub]:
+def stub_service(answer: Callable[[str, str], Reply], *, tls: SSLContext | None = None) -> Iterator[Stub]:
     """Serve `answer(method, target)` on a port of its own."""
-    with _Server(answer) as server:
+    with _Server(answer, tls) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -31,8 +31,11 @@ class Browser:
         self._post(f"/element/{self._find(xpath)}/click")
 
     def sees(self, text: str) -> bool:
-        shown = self._post("/execute/sync", script="return document.body.innerText", args=[])
-        return text in shown.json()["value"]
+        return text in str(self.run("return document.body.innerText"))
+
+    def run(self, script: str, *arguments: object) -> Any:
+        """What the script returns in the open page."""
+        return self._post("/execute/sync", script=script, args=arguments).json()["value"]
 
     def _find(self, xpath: str) -> str:
         found: list[str] = []

@@ -1,22 +1,38 @@
 """WAV bytes in, MP3 bytes out: what the rest of the service sees of the audio room."""
 
 import asyncio
+import math
+import struct
 import tracemalloc
+from array import array
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converting import a_converter, convert, decoders_running, finished, in_blocks, played
-from factories import FLOAT_TAG, STREAMED, chunk, ds64_chunk, extensible_fmt_chunk, fmt_chunk, pcm, riff, wav
+from factories import (
+    FLOAT_TAG,
+    STREAMED,
+    chunk,
+    ds64_chunk,
+    extensible_fmt_chunk,
+    fmt_chunk,
+    info_chunk,
+    pcm,
+    riff,
+    wav,
+)
+from pigwav.api.openapi import leaves
 from pigwav.audio.conversion import BATCH_BYTES, Conversion
 from pigwav.audio.info import InfoTag
 from pigwav.audio.mp3 import SAMPLE_RATES_HZ, FrameHeader, bit_rates_kbps
-from pigwav.domain import WavSource
+from pigwav.domain import Tags, WavSource
 from pigwav.errors import (
     AudioTooLong,
     BadAudio,
@@ -28,8 +44,17 @@ from pigwav.errors import (
     UnsupportedCodec,
 )
 from pigwav.settings import EncoderSettings, UploadLimits
+from reference import reaching_lame
 
 ADPCM = fmt_chunk(tag=2, rate=22_050, channels=1, bits=4, block=512, more=b"\2\0\0\0")
+HOPELESS = chunk(b"data", b"\xff" * 64)  # MS ADPCM has no such predictor
+DECODED: dict[str, int] = {"channels": 3}
+KINDS = [
+    pytest.param({}, id="plain"),
+    pytest.param({"bits": 24}, id="unpacked"),
+    pytest.param(DECODED, id="decoded"),
+]
+"""Of samples: as they are, made PCM in this process, and by a decoder."""
 
 
 async def broken(body: bytes) -> AsyncIterator[bytes]:
@@ -122,13 +147,104 @@ def test_what_needs_decoding_is_predicted_and_played_as_exactly(
     assert len(played(done.mp3, tmp_path, channels=channels)) == samples * channels * 2
 
 
-@pytest.mark.parametrize("bits", [16, 24])
-def test_facts_tell_what_came(bits: int) -> None:
+ADPCM_IMA = fmt_chunk(tag=0x11, channels=2, bits=4, block=1_024, more=b"\2\0\xf9\3")
+GSM = fmt_chunk(tag=0x31, rate=8_000, channels=1, bits=0, block=65)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "data", "samples", "decoder"),
+    [
+        (fmt_chunk(bits=8), bytes(2 * 99), 99, False),
+        (fmt_chunk(bits=12), bytes(4 * 99), 99, False),
+        (fmt_chunk(bits=20), bytes(6 * 99), 99, False),
+        (fmt_chunk(bits=64), bytes(16 * 99), 99, False),
+        (fmt_chunk(bits=24, block=8), bytes(8 * 99), 99, False),
+        (extensible_fmt_chunk(bits=16, valid_bits=12), bytes(4 * 99), 99, False),
+        (extensible_fmt_chunk(bits=24, valid_bits=20), bytes(6 * 99), 99, False),
+        (extensible_fmt_chunk(bits=32, valid_bits=24), bytes(8 * 99), 99, False),
+        (extensible_fmt_chunk(bits=64, sub_tag=FLOAT_TAG), bytes(16 * 99), 99, False),
+        (fmt_chunk(tag=6, bits=8, more=b"\0\0"), bytes(2 * 99), 99, False),
+        (fmt_chunk(tag=7, bits=8, rate=8_000), bytes(2 * 99), 99, False),
+        (fmt_chunk(channels=16), bytes(32 * 99), 99, True),
+        (fmt_chunk(channels=16, bits=24), bytes(48 * 99), 99, True),
+        (
+            extensible_fmt_chunk(channels=6, bits=32, sub_tag=FLOAT_TAG, speakers=0x3F),
+            bytes(24 * 99),
+            99,
+            True,
+        ),
+        (fmt_chunk(tag=7, bits=8, channels=4), bytes(4 * 99), 99, True),
+        (fmt_chunk(bits=8, rate=5_512), bytes(2 * 99), 144, True),
+        (ADPCM, bytes(512 * 2), 2 * 1_012, True),
+        (ADPCM_IMA, bytes(1_024 * 2), 2 * 1_017, True),
+        (GSM, bytes(65 * 5), 5 * 320, True),
+    ],
+)
+def test_every_coding_is_converted_and_only_packets_channels_and_rates_take_a_decoder(
+    fmt: bytes, data: bytes, samples: int, *, decoder: bool
+) -> None:
+    async def run() -> int:
+        with a_converter(UploadLimits(max_decoders=1)) as converter:
+            conversion = await converter.open(in_blocks(riff(fmt + chunk(b"data", data))))
+            assert converter.decoders.free == (0 if decoder else 1)
+            done = await finished(conversion)
+            assert conversion.first_frame == done.result.first_frame
+            return done.result.samples
+
+    assert asyncio.run(run()) == samples
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds", "tone_hz"),
+    [(1, 60, 0.1), (7, 60, 1), (100, 20, 20), (999, 5, 200), (384_000, 1, 1_000), (768_000, 1, 1_000)],
+)
+def test_any_sample_rate_keeps_length_pitch_and_level(rate: int, seconds: int, tone_hz: float) -> None:
+    """A tone of half scale, as it reaches LAME."""
+    count = rate * seconds
+    tone = array("h", (round(16_384 * math.sin(2 * math.pi * tone_hz * i / rate)) for i in range(count)))
+    [heard] = reaching_lame(riff(fmt_chunk(rate=rate, channels=1) + chunk(b"data", tone.tobytes())))
+    assert len(heard.pcm) == seconds * heard.sample_rate_hz
+    middle = heard.pcm[len(heard.pcm) // 4 : -len(heard.pcm) // 4, 0].astype(float)
+    times = np.arange(len(heard.pcm) // 4, len(heard.pcm) // 4 + len(middle)) / heard.sample_rate_hz
+    assert np.abs(middle - 16_384 * np.sin(2 * np.pi * tone_hz * times)).max() < 16_384 * 0.02
+
+
+@pytest.mark.parametrize(("channels", "rate"), [(1, 44_100), (3, 44_100), (1, 44_101)])
+@pytest.mark.parametrize(("bits", "code"), [(32, "f"), (64, "d")])
+def test_what_is_no_number_is_silence_and_what_is_infinite_full_scale(
+    channels: int, rate: int, bits: int, code: str
+) -> None:
+    """Through the decoder, too."""
+    levels = [(float("nan"), 0), (float("inf"), 32_767), (-float("inf"), -32_768), (1e30, 32_767)]
+    fmt = fmt_chunk(tag=FLOAT_TAG, bits=bits, channels=channels, rate=rate)
+    for level, expected in levels:
+        data = struct.pack(f"<{600 * channels}{code}", *[level] * 600 * channels)
+        [heard] = reaching_lame(riff(fmt + chunk(b"data", data)))
+        assert np.abs(heard.pcm[100:-100, 0] - expected).max() <= 1
+
+
+def test_tags_of_both_ends_are_told_those_before_the_audio_first() -> None:
+    before, behind = info_chunk(INAM="before"), info_chunk(INAM="behind", IART="artist")
+    for kind in ({}, DECODED):
+        done = convert(wav(samples=100, before=before, after=behind, **kind))
+        assert done.conversion.tags == Tags(title="before")
+        assert done.result.tags == Tags(title="before", artist="artist")
+
+
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [
+        ({}, WavSource("pcm_s16le", 48_000, 2, 16)),
+        ({"bits": 24}, WavSource("pcm_s24le", 48_000, 2, 24)),
+        (DECODED, WavSource("pcm_s16le", 48_000, 3, 16)),
+    ],
+)
+def test_facts_tell_what_came(kind: dict[str, int], source: WavSource) -> None:
     body = wav(
-        2, rate=48_000, bits=bits, before=chunk(b"LIST", bytes(101)), after=chunk(b"id3 ", bytes(100_000))
+        2, rate=48_000, before=chunk(b"LIST", bytes(101)), after=chunk(b"id3 ", bytes(100_000)), **kind
     )
     done = convert(body)
-    assert done.conversion.source == WavSource(f"pcm_s{bits}le", 48_000, 2, bits)
+    assert done.conversion.source == source
     assert (done.conversion.sample_rate_hz, done.conversion.channels, done.conversion.bitrate_kbps) == (
         48_000,
         2,
@@ -139,21 +255,33 @@ def test_facts_tell_what_came(bits: int) -> None:
     assert not done.result.truncated
 
 
-@pytest.mark.parametrize("bits", [16, 24])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [0, STREAMED, 0x7FFFF000])
-def test_a_streamed_wav_is_converted_to_its_end(bits: int, size: int) -> None:
-    done = convert(wav(samples=10_000, bits=bits, data_size=size))
+@pytest.mark.parametrize("samples", [1, 10_000])
+@pytest.mark.parametrize("block_bytes", [1_000, 65_536])
+def test_a_streamed_wav_is_converted_to_its_end(
+    kind: dict[str, int], size: int, samples: int, block_bytes: int
+) -> None:
+    done = convert(wav(samples=samples, data_size=size, **kind), block_bytes=block_bytes)
     assert done.conversion.expected_bytes is None
     assert done.conversion.declared_duration_ms is None
     assert len(done.conversion.first_frame) == len(done.result.first_frame)
     assert InfoTag.parse(done.conversion.first_frame) is None
-    assert done.result.samples == 10_000
+    assert done.result.samples == samples
     assert not done.result.truncated
 
 
-@pytest.mark.parametrize("bits", [16, 24])
-def test_a_wav_that_holds_less_than_it_says_is_converted_and_marked(bits: int) -> None:
-    done = convert(wav(samples=10_000, bits=bits, data_size=20_000 * 2 * bits // 8))
+def test_audio_of_unknown_size_is_the_same_wherever_the_blocks_end() -> None:
+    """The header walk looks at the first bytes of it, which may come in several blocks."""
+    body = wav(samples=500, data_size=0, content="noise")
+    whole = convert(body).mp3
+    assert all(convert(body, block_bytes=size).mp3 == whole for size in (1, 3, 5, 7, 45, 46, 52))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_wav_that_holds_less_than_it_says_is_converted_and_marked(kind: dict[str, int]) -> None:
+    promised = len(wav(samples=20_000, **kind)) - 44
+    done = convert(wav(samples=10_000, data_size=promised, **kind))
     assert done.result.truncated
     assert done.result.samples == 10_000
     assert (done.result.duration_ms, done.conversion.declared_duration_ms) == (227, 454)
@@ -201,14 +329,53 @@ def test_bit_rate_that_mp3_does_not_have_is_refused_before_any_frame() -> None:
         convert(wav(), bitrate_kbps=100)
 
 
+REASONS = [
+    ("not-a-wav", b"ID3\3" + bytes(100), "MP3"),
+    ("unsupported-container", wav(samples=9, magic=b"RIFX"), "RIFX"),
+    ("no-fmt-chunk", riff(chunk(b"data", bytes(100))), "`fmt `"),
+    ("fmt-chunk-too-short", riff(chunk(b"fmt ", b"\1\0") + chunk(b"data", bytes(100))), "2 bytes"),
+    ("sample-rate-zero", wav(samples=9, rate=1).replace(b"\1\0\0\0\4\0\0\0", bytes(8)), "0 Hz"),
+    ("channels-zero", riff(fmt_chunk(channels=0) + chunk(b"data", bytes(100))), "0 channels"),
+    ("bits-per-sample-invalid", riff(fmt_chunk(bits=0) + chunk(b"data", bytes(100))), "0 bits"),
+    ("block-size-invalid", riff(fmt_chunk(tag=2, bits=4, block=3) + chunk(b"data", bytes(9))), "3 bytes"),
+    ("unsupported-codec", riff(fmt_chunk(tag=0x161) + chunk(b"data", bytes(9))), r"0x0161 \(WMA2\)"),
+    ("unsupported-codec", riff(extensible_fmt_chunk()[:-2] + b"xx"), "00000001-0000-0010"),
+    ("unsupported-sample-rate", wav(samples=9, rate=768_001), "768001 Hz"),
+    ("unsupported-channels", wav(samples=9, channels=33), "33 channels"),
+    ("no-data-chunk", riff(fmt_chunk() + chunk(b"LIST", bytes(30))), "`data`"),
+    ("no-audio", wav(samples=0), "not one whole sample"),
+    ("header-too-long", riff(chunk(b"bext", b"", size=1 << 30)), "bext"),
+    ("audio-too-long", wav(samples=61, rate=1), "61 s"),
+    (
+        "undecodable-audio",
+        riff(fmt_chunk(tag=2, channels=1, bits=4, block=64) + HOPELESS),
+        "not be decoded",
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "body", "words"), REASONS)
+def test_every_reason_for_which_a_wav_is_refused_has_its_code(code: str, body: bytes, words: str) -> None:
+    with pytest.raises(BadAudio, match=words) as refused:
+        convert(body, max_duration_s=60)
+    assert refused.value.code == code
+
+
+def test_no_reason_is_left_out() -> None:
+    assert {kind.code for kind in leaves(BadAudio)} == {code for code, *_ in REASONS}
+
+
 @pytest.mark.parametrize(
     ("body", "error"),
     [
         (b"not a wav at all, not in the least", BadAudio),
         (wav(samples=0), NoAudio),
         (wav(samples=0, data_size=0, bits=24), NoAudio),
+        (wav(samples=0, data_size=0, channels=3), NoAudio),
+        (wav(samples=0, after=info_chunk(INAM="nothing")), NoAudio),
         (wav(samples=1)[:-1], NoAudio),
         (wav(samples=1, bits=24)[:-1], NoAudio),
+        (wav(samples=1, channels=3)[:-1], NoAudio),
         (wav(samples=1, data_size=3), NoAudio),
         (riff(fmt_chunk(tag=0x55) + chunk(b"data", bytes(100))), UnsupportedCodec),
         (riff(ADPCM + chunk(b"data", b"\0\0\0")), NoAudio),
@@ -217,6 +384,9 @@ def test_bit_rate_that_mp3_does_not_have_is_refused_before_any_frame() -> None:
         (wav(samples=61 * 8_000, rate=8_000, channels=1), AudioTooLong),
         (wav(samples=61 * 8_000, rate=8_000, channels=1, data_size=0), AudioTooLong),
         (wav(samples=61 * 8_000, rate=8_000, channels=1, data_size=0, bits=24), AudioTooLong),
+        (wav(samples=61 * 8_000, rate=8_000, channels=3, data_size=0), AudioTooLong),
+        (wav(samples=61, rate=1, channels=1), AudioTooLong),
+        (wav(samples=61, rate=1, channels=1, data_size=0), AudioTooLong),
     ],
 )
 def test_what_is_no_recording_is_refused_by_name(body: bytes, error: type[PigWavError]) -> None:
@@ -241,11 +411,12 @@ def test_opening_reads_no_further_than_the_audio_begins() -> None:
     assert read == [1_000]
 
 
-@pytest.mark.parametrize("bits", [16, 24])
-def test_an_error_at_the_very_end_of_the_body_is_no_completion(bits: int) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_at_the_very_end_of_the_body_is_no_completion(kind: dict[str, int]) -> None:
     async def run() -> Conversion:
         with a_converter() as converter:
-            conversion = await converter.open(broken(wav(1, bits=bits, after=chunk(b"id3 ", bytes(300_000)))))
+            body = wav(1, after=chunk(b"id3 ", bytes(300_000)), **kind)
+            conversion = await converter.open(broken(body))
             with pytest.raises(ConnectionError, match="the client is gone"):
                 await exhaust(conversion)
             await conversion.aclose()
@@ -258,12 +429,12 @@ def test_an_error_at_the_very_end_of_the_body_is_no_completion(bits: int) -> Non
     assert decoders_running() == []
 
 
-@pytest.mark.parametrize("bits", [16, 24])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("how", ["never run", "not begun", "broken off", "cancelled"])
-def test_closing_frees_everything_however_far_it_came(bits: int, how: str) -> None:
+def test_closing_frees_everything_however_far_it_came(kind: dict[str, int], how: str) -> None:
     async def run() -> None:
         with a_converter() as converter:
-            conversion = await converter.open(stalled(wav(5, bits=bits)))
+            conversion = await converter.open(stalled(wav(5, **kind)))
             if how == "not begun":
                 conversion.frames()
             if how in ("broken off", "cancelled"):
@@ -282,13 +453,13 @@ def test_closing_frees_everything_however_far_it_came(bits: int, how: str) -> No
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("bits", [16, 24])
-def test_cancelling_while_the_client_is_slow_leaves_no_decoder(bits: int) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_cancelling_while_the_client_is_slow_leaves_no_decoder(kind: dict[str, int]) -> None:
     async def run() -> None:
         slow = asyncio.Event()
 
         async def client() -> AsyncIterator[bytes]:
-            async for block in in_blocks(wav(5, bits=bits)):
+            async for block in in_blocks(wav(5, **kind)):
                 yield block
             slow.set()
             await asyncio.Event().wait()
@@ -297,7 +468,7 @@ def test_cancelling_while_the_client_is_slow_leaves_no_decoder(bits: int) -> Non
             conversion = await converter.open(client())
             consuming = asyncio.ensure_future(exhaust(conversion))
             await slow.wait()
-            assert len(decoders_running()) == (bits != 16)
+            assert len(decoders_running()) == (kind == DECODED)
             consuming.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await consuming
@@ -307,15 +478,15 @@ def test_cancelling_while_the_client_is_slow_leaves_no_decoder(bits: int) -> Non
     asyncio.run(run())
 
 
-def test_more_decoders_than_allowed_are_refused_at_once_and_plain_pcm_needs_none() -> None:
+def test_more_decoders_than_allowed_are_refused_at_once_and_most_need_none() -> None:
     async def run() -> None:
         with a_converter(UploadLimits(max_decoders=1)) as converter:
-            first = await converter.open(in_blocks(wav(samples=100, bits=24)))
+            first = await converter.open(in_blocks(wav(samples=100, **DECODED)))
             with pytest.raises(Overloaded):
-                await converter.open(in_blocks(wav(samples=100, bits=24)))
-            await finished(await converter.open(in_blocks(wav(samples=100))))
-            await finished(first)
+                await converter.open(in_blocks(wav(samples=100, **DECODED)))
             await finished(await converter.open(in_blocks(wav(samples=100, bits=24))))
+            await finished(first)
+            await finished(await converter.open(in_blocks(wav(samples=100, **DECODED))))
 
     asyncio.run(run())
 
@@ -324,10 +495,12 @@ def test_many_conversions_at_once_do_not_mix() -> None:
     async def run() -> list[bytes]:
         with a_converter() as converter:
 
-            async def one(bits: int) -> bytes:
-                return (await finished(await converter.open(in_blocks(wav(1, bits=bits), 5_000)))).mp3
+            async def one(bits: int, channels: int) -> bytes:
+                body = wav(1, bits=bits, channels=channels)
+                return (await finished(await converter.open(in_blocks(body, 5_000)))).mp3
 
-            return await asyncio.gather(*[one(bits) for bits in (16, 24, 32, 8) * 3])
+            kinds = [(16, 2), (24, 2), (32, 3), (8, 1)] * 3
+            return await asyncio.gather(*[one(bits, channels) for bits, channels in kinds])
 
     found = asyncio.run(run())
     assert found == found[:4] * 3
@@ -336,7 +509,7 @@ def test_many_conversions_at_once_do_not_mix() -> None:
 def test_a_decoder_that_dies_is_an_error_and_not_a_short_recording() -> None:
     async def run() -> None:
         with a_converter() as converter:
-            conversion = await converter.open(stalled(wav(5, bits=24)))
+            conversion = await converter.open(stalled(wav(5, **DECODED)))
             frames = conversion.frames()
             await anext(frames)
             for process in decoders_running():
@@ -361,13 +534,14 @@ def test_a_conversion_runs_once() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("bits", "seconds"), [(16, 6), (16, 60), (24, 60)])
-def test_memory_held_does_not_grow_with_the_recording(bits: int, seconds: int) -> None:
+@pytest.mark.parametrize("seconds", [6, 60])
+@pytest.mark.parametrize("kind", KINDS)
+def test_memory_held_does_not_grow_with_the_recording(kind: dict[str, int], seconds: int) -> None:
     """What Python holds at most; LAME's own memory is constant."""
-    second = pcm(44_100, bits=bits)
+    second = pcm(44_100, **kind)
 
     async def client() -> AsyncIterator[bytes]:
-        yield riff(fmt_chunk(bits=bits) + chunk(b"data", b"", size=len(second) * seconds))
+        yield riff(fmt_chunk(**kind) + chunk(b"data", b"", size=len(second) * seconds))
         for _ in range(seconds):
             async for block in in_blocks(second):
                 yield block

@@ -1,7 +1,6 @@
 """ffmpeg as a confined decoder: real processes, fed with real and with hostile bytes."""
 
 import asyncio
-import struct
 import sys
 from array import array
 from collections.abc import AsyncGenerator
@@ -67,13 +66,29 @@ def test_a_law_and_mu_law_are_expanded() -> None:
     assert values(decoded(fmt_chunk(tag=7, channels=1, bits=8), b"\xff\x00\x80")) == [0, -32124, 32124]
 
 
-@pytest.mark.parametrize(("bits", "code"), [(32, "f"), (64, "d")])
-def test_floats_out_of_range_are_clipped_and_not_wrapped(bits: int, code: str) -> None:
-    levels = [0.5, -0.5, 1.5, -1.5, 70_000, -70_000, 1e30, -1e30, float("inf"), -float("inf")]
-    fmt = fmt_chunk(tag=FLOAT_TAG, channels=1, bits=bits)
-    high, low = 32767, -32768
-    expected = [16384, -16384, high, low, high, low, high, low, high, low]
-    assert values(decoded(fmt, struct.pack(f"<{len(levels)}{code}", *levels))) == expected
+@pytest.mark.parametrize(
+    ("rate", "samples"),
+    [(1, 1), (1, 40), (7, 15), (100, 1_000), (999, 4_097), (7_999, 8_001), (384_000, 5), (768_000, 76_801)],
+)
+@pytest.mark.parametrize("channels", [1, 6])
+def test_the_resampler_gives_at_least_as_many_samples_as_are_due_and_few_more(
+    rate: int, samples: int, channels: int
+) -> None:
+    wav = parse_fmt(fmt_chunk(rate=rate, channels=channels)[8:])
+    pcm_format = PcmFormat.of(wav)
+    found = len(decoded(fmt_chunk(rate=rate, channels=channels), bytes(2 * channels * samples)))
+    surplus = found // pcm_format.sample_bytes - pcm_format.samples_of(wav, samples)
+    assert 0 <= surplus <= 64 * max(1, pcm_format.sample_rate_hz / rate) + 1
+
+
+def test_a_packet_that_plays_for_an_hour_is_resampled_in_little_memory() -> None:
+    """Its 4,084 samples at 1 Hz become 32 million; in one piece, they exceed what ffmpeg may allocate."""
+    wav = parse_fmt(fmt_chunk(tag=2, rate=1, channels=1, bits=4, block=2_048, more=b"\2\0\0\0")[8:])
+
+    async def run() -> int:
+        return sum([len(block) async for block in decoding(wav, source(bytes(2_048)))])
+
+    assert asyncio.run(run()) >= 4_084 * 8_000 * 2
 
 
 @pytest.mark.parametrize("channels", [3, 4, 5, 6, 7, 8, 9, 16, 32])

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converting import in_blocks
-from factories import chunk, fmt_chunk, riff, wav
+from factories import chunk, fmt_chunk, info_chunk, riff, wav
+from pigwav.audio.chunks import TagChunk
 from pigwav.audio.fmt import parse_fmt
 from pigwav.audio.pcm import Intake, PcmFormat, batches
 from pigwav.audio.wav import HeaderWalk
@@ -17,17 +18,19 @@ from pigwav.audio.wav import HeaderWalk
 
 def taken(body: bytes, block_bytes: int) -> tuple[Intake, bytes]:
     """The whole body through an intake, in blocks."""
-    intake, walk, audio, begun = Intake(), HeaderWalk(), [], False
-    for at in range(0, len(body), block_bytes):
-        block = body[at : at + block_bytes]
-        if not begun and (header := walk.feed(block)):
-            intake.begin(header)
-            begun = True
-        if begun:
-            audio.append(intake.take(block))
-        else:
-            intake.skip(block)
-    return intake, b"".join(audio)
+    blocks = iter([body[at : at + block_bytes] for at in range(0, len(body), block_bytes)])
+    intake, walk, held = Intake(), HeaderWalk(), b""
+    for block in blocks:
+        held += block
+        if header := walk.feed(block):
+            break
+        if not walk.at_audio:
+            intake.skip(held)
+            held = b""
+    else:
+        header = walk.end()
+    intake.begin(header)
+    return intake, b"".join([intake.take(block) for block in (held, *blocks)])
 
 
 @pytest.mark.parametrize(
@@ -50,21 +53,20 @@ def test_rate_is_the_lowest_of_mp3_that_loses_no_band(wav_rate: int, mp3_rate: i
 
 
 @pytest.mark.parametrize(
-    ("chunk", "plainly"),
+    ("chunk", "as_recorded"),
     [
         (fmt_chunk(), True),
         (fmt_chunk(channels=1, rate=8_000), True),
+        (fmt_chunk(bits=24), True),
         (fmt_chunk(channels=3), False),
         (fmt_chunk(rate=44_101), False),
-        (fmt_chunk(bits=24), False),
-        (fmt_chunk(tag=6, bits=8), False),
     ],
 )
-def test_only_sixteen_bits_of_mp3_s_rates_and_channels_need_no_decoder(
-    chunk: bytes, *, plainly: bool
+def test_pcm_has_the_wav_s_own_rate_and_channels_where_mp3_has_them(
+    chunk: bytes, *, as_recorded: bool
 ) -> None:
     wav_format = parse_fmt(chunk[8:])
-    assert PcmFormat.of(wav_format).is_plainly(wav_format) is plainly
+    assert PcmFormat.of(wav_format).is_as_recorded(wav_format) is as_recorded
 
 
 @given(st.integers(1, 500), st.integers(0, 90), st.integers(0, 90))
@@ -85,7 +87,7 @@ def test_intake_hands_out_exactly_the_audio_and_hashes_everything(
     assert (intake.wav_bytes, intake.wav_sha256()) == (len(body), sha256(body).digest())
 
 
-@given(st.integers(1, 50), st.integers(0, 61), st.sampled_from([16, 24]))
+@given(st.integers(1, 50), st.integers(1, 61), st.sampled_from([16, 24]))
 def test_half_samples_are_carried_over_and_the_last_is_left_out(
     block_bytes: int, data_bytes: int, bits: int
 ) -> None:
@@ -94,6 +96,26 @@ def test_half_samples_are_carried_over_and_the_last_is_left_out(
     _, found = taken(body, block_bytes)
     sample_bytes = bits // 8 * 2
     assert found == data[: data_bytes // sample_bytes * sample_bytes]
+
+
+@given(st.integers(1, 500), st.integers(0, 5), st.booleans())
+def test_tags_behind_the_audio_are_found_wherever_the_blocks_end(
+    block_bytes: int,
+    more_bytes: int,
+    padded: bool,  # noqa: FBT001 - hypothesis fills it
+) -> None:
+    audio, info = bytes(400 + more_bytes), info_chunk(INAM="a title")
+    body = riff(fmt_chunk(bits=8, channels=1) + chunk(b"data", audio, padded=padded) + info)
+    intake, found = taken(body, block_bytes)
+    assert found == audio
+    assert intake.tail_chunks() == (TagChunk(b"LIST", info[8:]),)
+
+
+@pytest.mark.parametrize("size", [0, 1_000])
+def test_where_the_audio_s_size_is_unknown_or_too_big_there_is_nothing_behind_it(size: int) -> None:
+    body = wav(samples=100, data_size=size, after=info_chunk(INAM="a title"))
+    intake, _ = taken(body, 64)
+    assert intake.tail_chunks() == ()
 
 
 def test_audio_beyond_its_declared_size_is_not_audio() -> None:

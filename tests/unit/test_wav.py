@@ -1,15 +1,29 @@
 """The header walk."""
 
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factories import STREAMED, chunk, ds64_chunk, extensible_fmt_chunk, fmt_chunk, riff, wav
+from factories import (
+    STREAMED,
+    bext_chunk,
+    chunk,
+    ds64_chunk,
+    extensible_fmt_chunk,
+    fmt_chunk,
+    info_chunk,
+    riff,
+    wav,
+)
+from pigwav.audio.chunks import MAX_CHUNKS, MAX_TAG_CHUNK_BYTES, TagChunk
 from pigwav.audio.wav import MAX_HEADER_BYTES, HeaderWalk, WavHeader
 from pigwav.errors import (
     BadAudio,
-    BrokenFmtChunk,
+    FmtChunkTooShort,
     HeaderTooLong,
+    NoAudio,
     NoDataChunk,
     NoFmtChunk,
     NotAWav,
@@ -27,7 +41,7 @@ def walked(body: bytes, block_bytes: int = 7) -> WavHeader:
     for start in range(0, len(body), block_bytes):
         if header := walk.feed(body[start : start + block_bytes]):
             return header
-    raise walk.lacking
+    return walk.end()
 
 
 def test_plain_header_tells_format_offset_and_size() -> None:
@@ -64,10 +78,25 @@ def test_header_comes_with_the_block_in_which_the_audio_begins() -> None:
         chunk(b"LIST", b"odd"),
         chunk(b"LIST", b"odd", padded=False),
         chunk(b"LIST", b"odd", padded=False) + b"\x07",  # padded, but not with zero
+        chunk(b"AFAn", b"odd", padded=False),
+        chunk(b"AFAn", b"odd", padded=False) + chunk(b"free", b""),
+        chunk(b"LIST", b"even") + b"\0",  # padded where it should not be
         fmt_chunk(rate=8_000),  # a second one: the first counts
         chunk(b"id3 ", bytes(3_000_000)),
     ],
-    ids=["bext", "empty", "nameless", "odd", "odd-unpadded", "odd-padded-with-7", "second-fmt", "picture"],
+    ids=[
+        "bext",
+        "empty",
+        "nameless",
+        "odd",
+        "odd-unpadded",
+        "odd-padded-with-7",
+        "odd-unpadded-of-a-maker",
+        "odd-unpadded-before-an-unknown",
+        "even-padded",
+        "second-fmt",
+        "picture",
+    ],
 )
 def test_chunks_before_the_audio_are_passed_by(before: bytes) -> None:
     body = riff(FMT + before + DATA)
@@ -81,6 +110,60 @@ def test_chunks_before_the_audio_are_passed_by(before: bytes) -> None:
 )
 def test_sizes_of_writers_who_streamed_mean_to_the_end(size: int) -> None:
     assert walked(wav(samples=10, data_size=size)).declared_data_bytes is None
+
+
+@pytest.mark.parametrize(
+    "behind", [info_chunk(INAM="a"), chunk(b"id3 ", bytes(30)), bext_chunk(), chunk(b"JUNK", b""), b""]
+)
+@pytest.mark.parametrize("block_bytes", [1, 7, 65_536])
+def test_a_data_chunk_of_size_0_is_empty_where_another_chunk_or_nothing_follows(
+    behind: bytes, block_bytes: int
+) -> None:
+    with pytest.raises(NoAudio):
+        walked(riff(FMT + chunk(b"data", b"") + behind), block_bytes)
+
+
+def test_empty_rf64_is_empty() -> None:
+    sizes = chunk(b"ds64", struct.pack("<QQQI", 80, 0, 0, 0))
+    body = riff(sizes + FMT + chunk(b"data", b"", size=STREAMED) + chunk(b"LIST", b""), magic=b"RF64")
+    with pytest.raises(NoAudio):
+        walked(body)
+
+
+@pytest.mark.parametrize("riff_size", [0, 36, 43, STREAMED])
+def test_a_chunk_that_the_file_has_no_room_for_is_audio(riff_size: int) -> None:
+    body = wav(samples=0, after=chunk(b"LIST", bytes(40)))
+    header = walked(body[:4] + riff_size.to_bytes(4, "little") + body[8:])
+    assert (header.data_offset, header.declared_data_bytes) == (44, None)
+
+
+@pytest.mark.parametrize("audio_bytes", range(1, 12))
+@pytest.mark.parametrize("block_bytes", [1, 44, 47, 100])
+def test_as_little_audio_as_there_may_be_is_found_behind_a_size_of_0(
+    audio_bytes: int, block_bytes: int
+) -> None:
+    header = walked(riff(FMT + chunk(b"data", bytes(audio_bytes), size=0, padded=False)), block_bytes)
+    assert (header.data_offset, header.declared_data_bytes) == (44, None)
+
+
+def test_walk_tells_while_it_looks_at_what_may_be_audio() -> None:
+    walk, body = HeaderWalk(), wav(samples=10, data_size=0)
+    assert walk.feed(body[:43]) is None
+    assert not walk.at_audio
+    assert walk.feed(body[43:51]) is None
+    assert walk.at_audio
+    assert walk.feed(body[51:52]) is not None
+
+
+def test_tags_before_the_audio_come_with_the_header() -> None:
+    info, bext = info_chunk(INAM="a title"), bext_chunk()
+    picture = chunk(b"id3 ", bytes(MAX_TAG_CHUNK_BYTES + 9))
+    body = riff(info + FMT + chunk(b"LIST", b"adtl1234") + picture + bext + DATA + info)
+    assert walked(body, 4_096).tag_chunks == (
+        TagChunk(b"LIST", info[8:]),
+        TagChunk(b"id3 ", bytes(MAX_TAG_CHUNK_BYTES)),
+        TagChunk(b"bext", bext[8:]),
+    )
 
 
 @pytest.mark.parametrize("size", [1, 40, 41, 0x7FFFEFFF, 0x80000001, 0xFFFEFFFF])
@@ -130,7 +213,7 @@ def test_rf64_with_a_small_size_in_its_place_is_believed() -> None:
         (b"RIFF" + bytes(4) + b"AVI " + bytes(40), UnsupportedContainer, "AVI"),
         (riff(b""), NoFmtChunk, "fmt"),
         (riff(DATA + FMT), NoFmtChunk, "fmt"),
-        (riff(chunk(b"fmt ", b"\1\0")), BrokenFmtChunk, "2 bytes"),
+        (riff(chunk(b"fmt ", b"\1\0")), FmtChunkTooShort, "2 bytes"),
         (riff(FMT), NoDataChunk, "data"),
         (riff(FMT + chunk(b"LIST", bytes(30))), NoDataChunk, "data"),
         (riff(FMT + chunk(b"LIST", b"", size=MAX_HEADER_BYTES)), HeaderTooLong, "LIST"),
@@ -144,6 +227,11 @@ def test_what_cannot_be_converted_is_refused_with_the_reason(
         walked(body)
     assert type(caught.value) is error
     assert is_sentence(str(caught.value))
+
+
+def test_a_header_of_too_many_chunks_is_refused() -> None:
+    with pytest.raises(HeaderTooLong, match="65536 chunks"):
+        walked(riff(FMT + chunk(b"JUNK", b"") * MAX_CHUNKS + DATA), 65_536)
 
 
 def test_a_header_that_never_ends_is_refused() -> None:
@@ -165,10 +253,11 @@ def test_any_bytes_are_a_header_or_a_named_error(tail: bytes, block_bytes: int) 
         except BadAudio:
             continue
         assert header.data_offset <= len(body)
+        assert header == walked(body, len(body))
 
 
 CHUNKS = st.builds(
-    chunk, st.sampled_from([b"LIST", b"JUNK", b"fact", b"\0\0\0\0", b"cue "]), st.binary(max_size=90)
+    chunk, st.sampled_from([b"LIST", b"JUNK", b"fact", b"\0\0\0\0", b"id3 ", b"bext"]), st.binary(max_size=90)
 )
 FORMATS = st.sampled_from([FMT, extensible_fmt_chunk(), fmt_chunk(more=b"\0\0")])
 

@@ -19,6 +19,7 @@ from pigwav.errors import (
     UploadBroken,
     UploadOvertaken,
 )
+from pigwav.usecases.titles import Titles
 from pigwav.wiring import Services
 from traces import Traces
 from uploading import add, blocks, fails, new_user
@@ -176,7 +177,7 @@ def test_every_upload_returns_its_place_and_memory(services: Services) -> None:
 def test_an_object_says_what_it_is(services: Services, store: FaultyStore) -> None:
     async def run() -> Recording:
         user = await new_user(services)
-        return await services.add_recording(user, blocks(wav(seconds=1)), title="Запись")
+        return await services.add_recording(user, blocks(wav(seconds=1)), titles=Titles("Запись"))
 
     recording = asyncio.run(run())
 
@@ -227,15 +228,15 @@ def test_a_late_title_is_part_of_the_acknowledgement_and_an_unusable_one_refuses
     async def run() -> UserId:
         user = await new_user(services)
         one = await services.add_recording(
-            user, blocks(wav(seconds=1)), title="file", late_title=lambda: "late"
+            user, blocks(wav(seconds=1)), titles=Titles(of_file="file", late=lambda: "late")
         )
         assert one.title == "late"
         two = await services.add_recording(
-            user, blocks(wav(seconds=1)), title="file", late_title=lambda: None
+            user, blocks(wav(seconds=1)), titles=Titles(of_file="file", late=lambda: None)
         )
         assert two.title == "file"
         with pytest.raises(InvalidField):
-            await services.add_recording(user, blocks(wav(seconds=1)), late_title=unusable)
+            await services.add_recording(user, blocks(wav(seconds=1)), titles=Titles(late=unusable))
         return user
 
     assert Traces(services).of(asyncio.run(run())) == ["ready", "ready"]

@@ -28,6 +28,11 @@ class UserOut(BaseModel):
         return cls(id=registration.user.id, name=registration.user.name, token=registration.token)
 
 
+class MeOut(BaseModel):
+    id: int = Field(examples=[1])
+    name: str = Field(examples=["testuser"])
+
+
 class TokenOut(BaseModel):
     token: UUID = Field(description="Shown this once; the old token is dead.", examples=[EXAMPLE_TOKEN])
 
@@ -39,6 +44,21 @@ class SourceOut(BaseModel):
     sample_rate_hz: int = Field(examples=[44100])
     channels: int = Field(examples=[2])
     bits: int = Field(description="Per sample; 0 where the codec has none.", examples=[16])
+
+
+class TagsOut(BaseModel):
+    """What the WAV says of itself (INFO, id3, bext); null where it says nothing."""
+
+    title: str | None = Field(examples=["Утренняя планёрка"])
+    artist: str | None = Field(examples=["Studio 1"])
+    album: str | None = Field(examples=[None])
+    date: str | None = Field(examples=["2026-11-24"])
+    comment: str | None = Field(examples=[None])
+    track: str | None = Field(examples=["1/12"])
+    originator: str | None = Field(description="Who or what made the file (bext).", examples=["Zoom F8"])
+    time_reference_samples: int | None = Field(
+        description="From midnight to the first sample, at the WAV's sample rate (bext).", examples=[None]
+    )
 
 
 class RecordingOut(BaseModel):
@@ -63,6 +83,7 @@ class RecordingOut(BaseModel):
     channels: int = Field(description="Of the MP3.", examples=[2])
     bitrate_kbps: int = Field(description="Of the MP3, constant.", examples=[128])
     source: SourceOut
+    tags: TagsOut
 
     @classmethod
     def of(cls, recording: Recording, url: str) -> Self:
@@ -84,6 +105,7 @@ class RecordingOut(BaseModel):
             channels=facts.channels,
             bitrate_kbps=facts.bitrate_kbps,
             source=SourceOut.model_validate(facts.source, from_attributes=True),
+            tags=TagsOut.model_validate(facts.tags, from_attributes=True),
         )
 
 
@@ -104,7 +126,7 @@ class ProblemOut(BaseModel):
     type: str = Field(examples=["urn:pigwav:problem:not-a-wav"])
     title: str = Field(examples=["The body is not a RIFF/WAVE file."])
     status: int = Field(examples=[415])
-    code: str = Field(description="Stable; see the README's table.", examples=["not-a-wav"])
+    code: str = Field(description="Stable; service/docs/errors.md lists them.", examples=["not-a-wav"])
     detail: str | None = Field(None, examples=["The body begins with 'hell', not with 'RIFF'."])
 
 

@@ -1,9 +1,9 @@
 """`POST /records`: a WAV as a form or as a raw body, converted while it arrives."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -13,8 +13,9 @@ from pigwav.api.body import BODY_ERRORS, body_blocks, too_large
 from pigwav.api.deps import ServicesDep, TokenDep, link
 from pigwav.api.multipart import UploadForm
 from pigwav.api.openapi import problems
+from pigwav.api.parameters import base_name
 from pigwav.api.schemas import EXAMPLE_TOKEN, RecordingOut
-from pigwav.domain import User
+from pigwav.domain import MAX_TITLE_CHARS, User
 from pigwav.errors import (
     BadAudio,
     BadRequest,
@@ -28,7 +29,7 @@ from pigwav.errors import (
     UnsupportedMediaType,
     UploadOvertaken,
 )
-from pigwav.usecases.rename_recording import title_from
+from pigwav.usecases.titles import Titles, title_from
 from pigwav.wiring import Services
 
 router = APIRouter(tags=["recordings"])
@@ -43,7 +44,7 @@ _FORM_SCHEMA: Final[dict[str, Any]] = {
     "properties": {
         "user_id": {"type": "integer", "description": "Before the file."},
         "token": {"type": "string", "format": "uuid", "description": "Before the file."},
-        "title": {"type": "string", "description": "Else the file's name."},
+        "title": {"type": "string", "description": "Else the WAV's own, else the file's name."},
         "bitrate": {"type": "integer", "description": "kb/s, constant; before the file."},
         "file": _BINARY | {"description": "The WAV."},
     },
@@ -51,6 +52,12 @@ _FORM_SCHEMA: Final[dict[str, Any]] = {
 _QUERY: Final[list[dict[str, Any]]] = [
     {"name": "user", "in": "query", "schema": {"type": "integer"}, "description": "Raw body: the user id."},
     {"name": "title", "in": "query", "schema": {"type": "string"}, "description": "Raw body: the title."},
+    {
+        "name": "filename",
+        "in": "query",
+        "schema": {"type": "string"},
+        "description": "Raw body: the file's name, the title where neither `title` nor the WAV gives one.",
+    },
     {"name": "bitrate", "in": "query", "schema": {"type": "integer"}, "description": "Raw body: kb/s."},
 ]
 _UPLOAD: Final[dict[str, Any]] = {
@@ -67,17 +74,12 @@ _UPLOAD: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Incoming:
-    """An upload whose sender is known, with its WAV still to come. `late_fields` fill while the WAV is read."""
+    """An upload whose sender is known, with its WAV still to come."""
 
     user: User
     wav: AsyncIterator[bytes]
-    title: str | None
+    titles: Titles
     bitrate_kbps: int | None
-    late_fields: Mapping[str, str] = field(default_factory=dict)
-
-    def late_title(self) -> str | None:
-        """A title that stood behind the file, once that has been read."""
-        return title_from(self.late_fields.get("title"))
 
 
 @router.post(
@@ -113,9 +115,8 @@ async def upload(
             recording = await services.add_recording(
                 incoming.user.id,
                 incoming.wav,
-                title=incoming.title,
+                titles=incoming.titles,
                 bitrate_kbps=incoming.bitrate_kbps,
-                late_title=incoming.late_title,
             )
     url = link(request, recording)
     response.headers["Location"] = url
@@ -177,9 +178,12 @@ async def _from_form(services: Services, content_type: str, blocks: AsyncGenerat
     return Incoming(
         user,
         _refusing_late(form),
-        title=title_from(form.fields.get("title")) or _title_of_file(form.filename),
+        Titles(
+            title_from(form.fields.get("title")),
+            _title_of_file(form.filename),
+            late=lambda: title_from(form.late_fields.get("title")),
+        ),
         bitrate_kbps=_bitrate(form.fields.get("bitrate")),
-        late_fields=form.late_fields,
     )
 
 
@@ -189,7 +193,10 @@ async def _from_raw(
     query = request.query_params
     user = await services.authenticate(bearer_token, claimed_user=query.get("user", ""))
     return Incoming(
-        user, blocks, title=title_from(query.get("title")), bitrate_kbps=_bitrate(query.get("bitrate"))
+        user,
+        blocks,
+        Titles(title_from(query.get("title")), _title_of_file(query.get("filename"))),
+        bitrate_kbps=_bitrate(query.get("bitrate")),
     )
 
 
@@ -204,7 +211,7 @@ async def _refusing_late(form: UploadForm) -> AsyncGenerator[bytes]:
 
 def _title_of_file(filename: str | None) -> str | None:
     """The file's name without its extension, cut where it is longer than a title may be."""
-    return title_from(PurePath(filename).stem[:200]) if filename else None
+    return title_from(PurePath(base_name(filename)).stem[:MAX_TITLE_CHARS]) if filename else None
 
 
 def _bitrate(text: str | None) -> int | None:

@@ -9,7 +9,7 @@ from pigwav.api.body import BODY_ERRORS, request_errors, small_body
 from pigwav.api.deps import CallerDep, ServicesDep
 from pigwav.api.multipart import text_fields
 from pigwav.api.openapi import problems
-from pigwav.api.schemas import TokenOut, UserIn, UserOut
+from pigwav.api.schemas import MeOut, TokenOut, UserIn, UserOut
 from pigwav.errors import (
     DatabaseUnavailable,
     InvalidField,
@@ -59,6 +59,12 @@ async def register(request: Request, response: Response, services: ServicesDep) 
     wanted = await _user_in(request, services)
     response.headers["Cache-Control"] = "no-store"
     return UserOut.of(await services.register_user(wanted.name))
+
+
+@router.get("/users/me", responses=problems(NotAuthenticated, DatabaseUnavailable))
+async def show_me(caller: CallerDep) -> MeOut:
+    """Whose token this is."""
+    return MeOut(id=caller.id, name=caller.name)
 
 
 @router.delete("/users/me", status_code=204, responses=problems(NotAuthenticated, DatabaseUnavailable))

@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pigwav.audio.ffmpeg import Decoders, clean_header, decode, decoder_argv, find_ffmpeg
 from pigwav.audio.lame import Encoder, EncoderFactory, LameEncoder, MeteredEncoder
 from pigwav.audio.pcm import Intake, batches
 from pigwav.audio.plan import Plan, duration_ms
+from pigwav.audio.tags import merged, read_tags
 from pigwav.audio.wav import HeaderWalk, WavHeader
-from pigwav.domain import WavSource
+from pigwav.domain import Tags, WavSource
 from pigwav.errors import NoAudio, UndecodableAudio
 from pigwav.lanes import Lane
 from pigwav.settings import EncoderSettings, UploadLimits
@@ -24,7 +25,8 @@ class ConversionResult:
     """What is known once the last byte has been converted.
 
     `first_frame` belongs before all that `frames()` answered. `samples` (per channel) and `duration_ms` are the
-    MP3's. `truncated`: the WAV promised more than it held, or than could be decoded.
+    MP3's. `truncated`: the WAV promised more than it held, or than could be decoded. `tags`: of the whole WAV, those
+    before the audio first.
     """
 
     first_frame: bytes
@@ -33,6 +35,7 @@ class ConversionResult:
     wav_size_bytes: int
     wav_sha256: bytes
     truncated: bool
+    tags: Tags
 
 
 @dataclass(frozen=True)
@@ -53,29 +56,43 @@ class Converter:
         """
         intake = Intake()
         header, block = await self._header(wav, intake)
+        tags = await self.cpu(read_tags, header.tag_chunks)
+        header = _believable(header, self.limits)
         plan = Plan.of(
             header, self.encoder, max_duration_s=self.limits.max_duration_s, bitrate_kbps=bitrate_kbps
         )
         intake.begin(header)
-        if not plan.plain:
+        if not plan.unpack:
             self.decoders.take()
         return Conversion(
             plan,
+            tags,
             intake,
             batches(block, wav, BATCH_BYTES),
             cpu=self.cpu,
             encoder=self.open_encoder(plan.mp3, quality=plan.lame_quality),
-            decoders=None if plan.plain else self.decoders,
+            decoders=None if plan.unpack else self.decoders,
         )
 
     async def _header(self, wav: AsyncIterator[bytes], intake: Intake) -> tuple[WavHeader, bytes]:
-        """The header, and the block that completed it, which `intake` has not taken yet."""
-        walk = HeaderWalk()
+        """The header, and the end of what has been read, which `intake` has not taken yet."""
+        walk, held = HeaderWalk(), b""
         async for block in wav:
+            held += block
             if header := walk.feed(block):
-                return header, block
-            await self.cpu(intake.skip, block)
-        raise walk.lacking
+                return header, held
+            if not walk.at_audio:
+                await self.cpu(intake.skip, held)
+                held = b""
+        return walk.end(), held
+
+
+def _believable(header: WavHeader, limits: UploadLimits) -> WavHeader:
+    """Without a size that no upload can have, and without the tag chunks, which are read and may be large."""
+    declared = header.declared_data_bytes
+    if declared is not None and declared > limits.max_upload_bytes:
+        declared = None
+    return replace(header, declared_data_bytes=declared, tag_chunks=())
 
 
 def open_converter(cpu: Lane, encoder: EncoderSettings, limits: UploadLimits) -> Converter:
@@ -88,12 +105,13 @@ class Conversion:
 
     `sample_rate_hz`, `channels` and `bitrate_kbps` are the MP3's. Of the whole MP3, `expected_bytes` is the predicted
     size and `first_frame` the predicted beginning: exact, unless the WAV turns out to hold less than it says. Where it
-    says nothing of its length they are None, and a blank frame of the same size.
+    says nothing of its length they are None, and a blank frame of the same size. `tags`: those before the audio.
     """
 
     def __init__(
         self,
         plan: Plan,
+        tags: Tags,
         intake: Intake,
         batches: AsyncGenerator[bytes, None],
         *,
@@ -104,6 +122,7 @@ class Conversion:
         """`batches`: the bytes that `intake` has not taken yet. `decoders`: who gets back the one taken for this."""
         predicted = plan.predicted
         self.source: Final[WavSource] = plan.header.format.source
+        self.tags: Final = tags
         self.sample_rate_hz: Final = plan.mp3.sample_rate_hz
         self.channels: Final = plan.mp3.channels
         self.bitrate_kbps: Final = plan.mp3.bitrate_kbps
@@ -117,6 +136,7 @@ class Conversion:
         self._encoder = MeteredEncoder(encoder, plan.mp3, max_samples=plan.max_samples)
         self._cpu = cpu
         self._decoders = decoders
+        self._unpack = plan.unpack or plan.clean
         self._frames: AsyncGenerator[bytes, None] | None = None
         self._result: ConversionResult | None = None
 
@@ -149,9 +169,8 @@ class Conversion:
             self._decoders = None
 
     async def _run(self) -> AsyncGenerator[bytes, None]:
-        blocks = (
-            self._encoded_plainly() if self._decoders is None else self._decoded_and_encoded(self._decoders)
-        )
+        decoders = self._decoders
+        blocks = self._decoded_and_encoded(decoders) if decoders else self._unpacked_and_encoded()
         try:
             async with aclosing(blocks):
                 async for frames in blocks:
@@ -161,16 +180,19 @@ class Conversion:
         finally:
             self._give_back_decoder()
 
-    async def _encoded_plainly(self) -> AsyncGenerator[bytes, None]:
-        """Hash, cut and encode in one hop."""
+    async def _unpacked_and_encoded(self) -> AsyncGenerator[bytes, None]:
+        """Hash, cut, unpack and encode in one hop."""
         async for batch in self._batches:
             yield await self._cpu(self._take_and_encode, batch)
 
     def _take_and_encode(self, batch: bytes) -> bytes:
-        return self._encoder.encode(self._intake.take(batch))
+        return self._encoder.encode(self._take(batch))
+
+    def _take(self, batch: bytes) -> bytes:
+        return self._unpack(self._intake.take(batch))
 
     async def _decoded_and_encoded(self, decoders: Decoders) -> AsyncGenerator[bytes, None]:
-        """Hash and cut, decode in a process, encode."""
+        """Hash, cut and clean, decode in a process, encode."""
         plan = self._plan
         argv = decoder_argv(decoders.program, plan.header.format, plan.pcm, cpu_limit_s=plan.cpu_limit_s)
         header = clean_header(plan.header.format)
@@ -180,7 +202,7 @@ class Conversion:
 
     async def _data(self) -> AsyncGenerator[bytes, None]:
         async for batch in self._batches:
-            yield await self._cpu(self._intake.take, batch)
+            yield await self._cpu(self._take, batch)
         self._wav_ended = True
         if self._intake.samples == 0:
             raise NoAudio
@@ -207,6 +229,7 @@ class Conversion:
             wav_size_bytes=self._intake.wav_bytes,
             wav_sha256=self._intake.wav_sha256(),
             truncated=self._truncated(shape.samples),
+            tags=merged(self.tags, read_tags(self._intake.tail_chunks())),
         )
         return last
 

@@ -33,8 +33,10 @@ _STDERR_BYTES: Final = 4096
 _MEMORY_BYTES: Final = 1024 * 1024 * 1024
 _LARGEST_ALLOCATION_BYTES: Final = 64 * 1024 * 1024
 _OPEN_FILES: Final = 64
-_RESAMPLER_TAIL: Final = 4096
-"""Samples of silence that push the last real ones out of the resampler; what comes out beyond is cut off by us."""
+_FILTER_SAMPLES: Final = 64
+"""Twice what the resampler's filter spans, in samples of the lower rate."""
+_RESAMPLED_SAMPLES: Final = 64 * 1024
+"""What one frame may become: at 1 Hz, ffmpeg's usual 4096 samples would be an hour."""
 
 
 class Decoders:
@@ -106,14 +108,21 @@ def decoder_argv(program: str, wav: WavFormat, pcm: PcmFormat, *, cpu_limit_s: i
 
 def _filters(wav: WavFormat, pcm: PcmFormat) -> dict[str, str]:
     chain = []
-    if wav.codec in ("pcm_f32le", "pcm_f64le"):
-        chain.append("asoftclip=type=hard")  # else the conversion to integers wraps far-out values around
     if wav.channels > pcm.channels:
         # In integers, a sum that rounding takes past full scale would wrap around.
         chain += ["aformat=sample_fmts=fltp", pan_to_stereo(wav.channels, wav.speakers)]
     if wav.sample_rate_hz != pcm.sample_rate_hz:
-        chain.append(f"apad=pad_len={_RESAMPLER_TAIL}")
+        chain += _in_small_frames(wav.sample_rate_hz, pcm.sample_rate_hz)
     return {"af": ",".join(chain)} if chain else {}
+
+
+def _in_small_frames(from_hz: int, to_hz: int) -> list[str]:
+    """Before the resampler, whose memory grows with the frame; with silence behind the last, which pushes the last real
+    samples out of it. What comes out beyond is cut off by us.
+    """
+    silence = _FILTER_SAMPLES * max(1, from_hz // to_hz)
+    most = min(4096, max(1, _RESAMPLED_SAMPLES * from_hz // to_hz))
+    return [f"apad=pad_len={silence}", f"asetnsamples=n={most}:p=0"]
 
 
 def clean_header(wav: WavFormat) -> bytes:

@@ -11,10 +11,17 @@ from typing import Final
 from uuid import UUID
 
 from pigwav.domain import WavSource
-from pigwav.errors import BrokenFmtChunk, UnsupportedChannels, UnsupportedCodec, UnsupportedSampleRate
+from pigwav.errors import (
+    BitsInvalid,
+    BlockSizeInvalid,
+    ChannelsZero,
+    FmtChunkTooShort,
+    SampleRateZero,
+    UnsupportedChannels,
+    UnsupportedCodec,
+    UnsupportedSampleRate,
+)
 
-MIN_SAMPLE_RATE_HZ: Final = 1_000
-"""Below it, a few bytes would buy hours of encoding."""
 MAX_SAMPLE_RATE_HZ: Final = 768_000
 MAX_CHANNELS: Final = 32
 
@@ -119,35 +126,34 @@ def parse_fmt(body: bytes) -> WavFormat:
     Raises BrokenFmtChunk, UnsupportedCodec, UnsupportedChannels and UnsupportedSampleRate.
     """
     fields = _fields(body)
+    if fields.sample_rate_hz == 0:
+        raise SampleRateZero
+    if fields.channels == 0:
+        raise ChannelsZero
     shape = _CODINGS.get(fields.tag)
     if shape is None:
         raise _unsupported(fields.tag, _UNSUPPORTED.get(fields.tag))
-    if fields.channels == 0:
-        raise BrokenFmtChunk("The fmt chunk says 0 channels.")
-    if fields.sample_rate_hz == 0:
-        raise BrokenFmtChunk("The fmt chunk says a sample rate of 0 Hz.")
     if fields.channels > MAX_CHANNELS:
         raise UnsupportedChannels(
             f"The WAV has {fields.channels} channels; at most {MAX_CHANNELS} are converted."
         )
-    if not MIN_SAMPLE_RATE_HZ <= fields.sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
-        bounds = f"{MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz"
+    if fields.sample_rate_hz > MAX_SAMPLE_RATE_HZ:
         raise UnsupportedSampleRate(
-            f"The WAV has a sample rate of {fields.sample_rate_hz} Hz; {bounds} are converted."
+            f"The WAV has a sample rate of {fields.sample_rate_hz} Hz; at most {MAX_SAMPLE_RATE_HZ} Hz are converted."
         )
     return shape(fields)
 
 
 def _fields(body: bytes) -> _Fields:
     if len(body) < 14:
-        raise BrokenFmtChunk(f"The fmt chunk has {len(body)} bytes; 16 are the least.")
+        raise FmtChunkTooShort(f"The fmt chunk has {len(body)} bytes; 16 are the least.")
     tag, channels, sample_rate_hz, bytes_per_s, block_bytes, bits = struct.unpack(
         "<HHIIHH", body[:16].ljust(16, b"\0")
     )
     speakers = 0
     if tag == EXTENSIBLE:
         if len(body) < 40:
-            raise BrokenFmtChunk(f"The extensible fmt chunk has {len(body)} bytes; 40 are the least.")
+            raise FmtChunkTooShort(f"The extensible fmt chunk has {len(body)} bytes; 40 are the least.")
         valid_bits, speakers = struct.unpack_from("<HI", body, 18)
         bits = bits or valid_bits
         tag = _sub_tag(body[24:40])
@@ -181,9 +187,9 @@ def _floats(fields: _Fields) -> WavFormat:
     return _samples(fields, codec, fields.container_bytes)
 
 
-def _odd_bits(coding: str, fields: _Fields) -> BrokenFmtChunk | UnsupportedCodec:
+def _odd_bits(coding: str, fields: _Fields) -> BitsInvalid | UnsupportedCodec:
     if not 1 <= fields.bits <= 64:
-        return BrokenFmtChunk(f"The fmt chunk says {fields.bits} bits per sample.")
+        return BitsInvalid(f"The fmt chunk says {fields.bits} bits per sample.")
     return _unsupported(fields.tag, f"{coding} of {fields.bits} bits")
 
 
@@ -215,7 +221,7 @@ def _adpcm(fields: _Fields, codec: str) -> WavFormat:
         raise _unsupported(fields.tag, f"ADPCM of {fields.bits} bits")
     block_samples = _ADPCM_SAMPLES[codec](fields.block_bytes, fields.channels)
     if block_samples < 2:
-        raise BrokenFmtChunk(f"The fmt chunk says ADPCM blocks of {fields.block_bytes} bytes.")
+        raise BlockSizeInvalid(f"The fmt chunk says ADPCM blocks of {fields.block_bytes} bytes.")
     return WavFormat(codec, fields.sample_rate_hz, fields.channels, 4, fields.block_bytes, block_samples)
 
 
@@ -223,7 +229,7 @@ def _gsm(fields: _Fields) -> WavFormat:
     if fields.channels != 1:
         raise UnsupportedChannels(f"The WAV has {fields.channels} channels of GSM 6.10, which has 1.")
     if fields.block_bytes not in (0, _GSM_BLOCK_BYTES):
-        raise BrokenFmtChunk(
+        raise BlockSizeInvalid(
             f"The fmt chunk says GSM 6.10 blocks of {fields.block_bytes} bytes, which have 65."
         )
     return WavFormat("gsm_ms", fields.sample_rate_hz, 1, 0, _GSM_BLOCK_BYTES, _GSM_BLOCK_SAMPLES)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Self
 
+from pigwav.audio.chunks import TagChunk, TailWalk
 from pigwav.audio.fmt import WavFormat
 from pigwav.audio.mp3 import SAMPLE_RATES_HZ
 from pigwav.audio.wav import WavHeader
@@ -28,12 +29,9 @@ class PcmFormat:
         """What a WAV becomes: at most stereo, at MP3's lowest rate that loses no band, else at its highest."""
         return cls(_mp3_rate_hz(wav.sample_rate_hz), min(wav.channels, 2))
 
-    def is_plainly(self, wav: WavFormat) -> bool:
-        """Whether the WAV's data is this PCM already, so that nothing needs decoding."""
-        return wav.codec == "pcm_s16le" and (wav.sample_rate_hz, wav.channels) == (
-            self.sample_rate_hz,
-            self.channels,
-        )
+    def is_as_recorded(self, wav: WavFormat) -> bool:
+        """Whether it has the WAV's own rate and channels, so that each sample becomes one."""
+        return (wav.sample_rate_hz, wav.channels) == (self.sample_rate_hz, self.channels)
 
     def samples_of(self, wav: WavFormat, samples: int) -> int:
         """How many samples `samples` of the WAV are at this rate; a begun one counts."""
@@ -47,7 +45,8 @@ def _mp3_rate_hz(sample_rate_hz: int) -> int:
 
 
 class Intake:
-    """Takes a WAV's bytes in order: hashes all of them and hands out those of the audio, in whole samples or packets.
+    """Takes a WAV's bytes in order: hashes all of them, hands out those of the audio, in whole samples or packets, and
+    looks for tags in those behind it.
 
     One call at a time; `take` is work for the cpu lane.
     """
@@ -57,6 +56,7 @@ class Intake:
         self._format: WavFormat | None = None
         self._before_audio_bytes = 0
         self._audio_left_bytes: int | None = None
+        self._tail: TailWalk | None = None
         self._cut = b""
         self.wav_bytes = 0
         self.audio_bytes = 0
@@ -71,9 +71,11 @@ class Intake:
         self._format = header.format
         self._before_audio_bytes = header.data_offset - self.wav_bytes
         self._audio_left_bytes = header.declared_data_bytes
+        if header.declared_data_bytes is not None:
+            self._tail = TailWalk(after_odd=header.declared_data_bytes % 2 == 1)
 
     def take(self, batch: bytes) -> bytes:
-        """The audio in `batch`: with what the last batch left over, without what lies before and after the audio."""
+        """The audio in `batch`: with what the last batch left over, without what lies before and behind the audio."""
         self.skip(batch)
         start = min(self._before_audio_bytes, len(batch))
         stop = (
@@ -83,6 +85,8 @@ class Intake:
         if self._audio_left_bytes is not None:
             self._audio_left_bytes -= stop - start
         self.audio_bytes += stop - start
+        if self._tail and start < len(batch):
+            self._tail.feed(batch[stop:])
         return self._whole(batch[start:stop])
 
     def _whole(self, audio: bytes) -> bytes:
@@ -98,6 +102,10 @@ class Intake:
     def samples(self) -> int:
         """Per channel, in the audio that has come."""
         return self._format.samples_in(self.audio_bytes) if self._format else 0
+
+    def tail_chunks(self) -> tuple[TagChunk, ...]:
+        """Those behind the audio, once the WAV has ended; none where the header does not say how long the audio is."""
+        return self._tail.end() if self._tail else ()
 
     def wav_sha256(self) -> bytes:
         return self._hash.digest()

@@ -7,6 +7,7 @@ from typing import Self
 from pigwav.audio.info import blank_frame, info_frame, info_frame_bytes
 from pigwav.audio.mp3 import LOW_RATE_HZ, Mp3Format, Mp3Shape, bit_rates_kbps, check_bit_rate
 from pigwav.audio.pcm import PcmFormat
+from pigwav.audio.unpack import Unpack, cleaner, unpacker
 from pigwav.audio.wav import WavHeader
 from pigwav.errors import AudioTooLong, NoAudio
 from pigwav.settings import EncoderSettings
@@ -45,10 +46,16 @@ class Plan:
         mp3 = Mp3Format(pcm.sample_rate_hz, pcm.channels, check_bit_rate(bitrate_kbps, pcm.sample_rate_hz))
         return cls(header, pcm, mp3, settings.lame_quality, max_duration_s)
 
+    @cached_property
+    def unpack(self) -> Unpack | None:
+        """What makes the audio PCM in this process; None where that takes a decoder."""
+        wav = self.header.format
+        return unpacker(wav.codec) if self.pcm.is_as_recorded(wav) else None
+
     @property
-    def plain(self) -> bool:
-        """Whether the WAV holds the PCM as it is, so that nothing needs decoding."""
-        return self.pcm.is_plainly(self.header.format)
+    def clean(self) -> Unpack:
+        """What makes the audio fit for the decoder."""
+        return cleaner(self.header.format.codec)
 
     @property
     def resampled(self) -> bool:

@@ -9,15 +9,28 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Final
 
+from pigwav.audio.chunks import MAX_CHUNKS, ChunkWalk, TagChunk, parse_head
 from pigwav.audio.fmt import WavFormat, parse_fmt
-from pigwav.errors import BadAudio, HeaderTooLong, NoDataChunk, NoFmtChunk, NotAWav, UnsupportedContainer
+from pigwav.errors import (
+    BadAudio,
+    HeaderTooLong,
+    NoAudio,
+    NoDataChunk,
+    NoFmtChunk,
+    NotAWav,
+    UnsupportedContainer,
+)
 
 MAX_HEADER_BYTES: Final = 64 * 1024 * 1024
 """Cover pictures and padding may stand before the audio; not more than this."""
 
-_SKIP_BYTES: Final = 64 * 1024
 _FMT_BYTES: Final = 40
 _DS64_BYTES: Final = 28
+_BEHIND_AUDIO: Final = frozenset(
+    name.ljust(4)
+    for name in b"LIST id3 ID3 bext iXML _PMX cue smpl inst fact PEAK JUNK junk PAD FLLR".split()
+)
+"""What writers put there."""
 _IN_DS64: Final = 0xFFFFFFFF
 _WAVES: Final = (b"RIFF", b"RF64", b"BW64")
 _RELATIVES: Final = {
@@ -44,12 +57,13 @@ class WavHeader:
     """What precedes the audio. `data_offset` counts from the file's first byte to the audio's first.
 
     `declared_data_bytes` is None where the writer streamed and could not go back to fill in the size: then the audio
-    goes on to the end of the file.
+    goes on to the end of the file. `tag_chunks` stood before the audio.
     """
 
     format: WavFormat
     data_offset: int
     declared_data_bytes: int | None
+    tag_chunks: tuple[TagChunk, ...] = ()
 
     @property
     def declared_samples(self) -> int | None:
@@ -59,80 +73,82 @@ class WavHeader:
         return self.format.samples_in(self.declared_data_bytes)
 
 
-class HeaderWalk:
+@dataclass(frozen=True)
+class _Sizes:
+    """What the file says of itself: of all behind its first 8 bytes, and (RF64) of its audio."""
+
+    riff_bytes: int
+    data_bytes: int | None = None
+
+
+class HeaderWalk(ChunkWalk[WavHeader]):
     """Takes a WAV in blocks of any size until its header is complete."""
 
     def __init__(self) -> None:
-        self._held = bytearray()
-        self._offset = 0
         self._lacks: BadAudio = NotAWav("The body is too short for a WAV file.")
-        self._steps = self._walk()
-        self._wanted_bytes = next(self._steps)
+        self.at_audio = False
+        """Whether what was fed last may be audio already: a look at it decides how the header ends."""
+        super().__init__()
 
     def feed(self, block: bytes) -> WavHeader | None:
-        """The header, as soon as its last byte has come: the audio begins in this block, or right after it.
+        """The header, as soon as it is complete. The audio begins right after this block, or in it, or, if the walk
+        was `at_audio`, in one before.
 
         Raises BadAudio subclasses as soon as the header is known to be wrong. Not to be fed again after either.
         """
-        self._held += block
-        while len(self._held) >= self._wanted_bytes:
-            taken = bytes(self._held[: self._wanted_bytes])
-            del self._held[: self._wanted_bytes]
-            self._offset += len(taken)
-            try:
-                self._wanted_bytes = self._steps.send(taken)
-            except StopIteration as done:
-                self._held.clear()
-                header: WavHeader = done.value
-                return header
-        return None
+        return self._advance(block)
 
-    @property
-    def lacking(self) -> BadAudio:
-        """What to raise where the file ends before its audio begins."""
-        return self._lacks
+    def end(self) -> WavHeader:
+        """The file ends before the header was complete: what there is of it. Raises BadAudio: what it lacks."""
+        header = self._advance_to_end() if self.at_audio else None
+        if header is None:
+            raise self._lacks
+        return header
 
     def _walk(self) -> Generator[int, bytes, WavHeader]:
-        """Yields how many bytes it wants next and is sent exactly so many."""
-        _check_container((yield 12))
+        head = yield 12
+        _check_container(head)
         self._lacks = NoFmtChunk()
+        sizes = _Sizes(int.from_bytes(head[4:8], "little"))
         wav_format: WavFormat | None = None
-        ds64_data_bytes: int | None = None
         odd = False
-        while True:
+        for _ in range(MAX_CHUNKS):
             name, size_bytes = yield from self._chunk_head(after_odd=odd)
             odd = size_bytes % 2 == 1
             if name == b"data":
                 if wav_format is None:
                     raise NoFmtChunk
-                in_ds64 = size_bytes == _IN_DS64 and ds64_data_bytes is not None
-                declared = _declared(ds64_data_bytes if in_ds64 and ds64_data_bytes else size_bytes)
-                return WavHeader(wav_format, self._offset, declared)
+                return (yield from self._data(wav_format, size_bytes, sizes))
             if self._offset + size_bytes > MAX_HEADER_BYTES:
                 raise HeaderTooLong(f"The {_shown(name)} chunk before the audio claims {size_bytes} bytes.")
             if name == b"fmt " and wav_format is None:
                 wav_format = parse_fmt((yield from self._body(size_bytes, _FMT_BYTES)))
                 self._lacks = NoDataChunk()
             elif name == b"ds64":
-                ds64_data_bytes = _ds64_data_bytes((yield from self._body(size_bytes, _DS64_BYTES)))
+                sizes = _ds64((yield from self._body(size_bytes, _DS64_BYTES))) or sizes
             else:
-                yield from self._body(size_bytes, 0)
+                yield from self._pass(name, size_bytes)
+        raise HeaderTooLong(f"There are more than {MAX_CHUNKS} chunks before the audio.")
 
-    def _chunk_head(self, *, after_odd: bool) -> Generator[int, bytes, tuple[bytes, int]]:
-        """A chunk of odd size is followed by one byte of padding, which some writers forget or do not zero."""
-        head = yield 8
-        if after_odd and (head[0] == 0 or head[1:5] in (b"data", b"fmt ")):
-            head = head[1:] + (yield 1)
-        return head[:4], int.from_bytes(head[4:], "little")
+    def _data(
+        self, wav_format: WavFormat, size_bytes: int, sizes: _Sizes
+    ) -> Generator[int, bytes, WavHeader]:
+        """The header ends here; where the audio may be empty, a few bytes later."""
+        data_offset = self._offset
+        if size_bytes == _IN_DS64 and sizes.data_bytes is not None:
+            size_bytes = sizes.data_bytes
+        if size_bytes == 0:
+            yield from self._refuse_empty(sizes.riff_bytes)
+        return WavHeader(wav_format, data_offset, _declared(size_bytes), self._tags.all())
 
-    def _body(self, size_bytes: int, kept_bytes: int) -> Generator[int, bytes, bytes]:
-        """The chunk's first `kept_bytes`, the rest of it passed by."""
-        kept = min(size_bytes, kept_bytes)
-        body = (yield kept) if kept else b""
-        left = size_bytes - kept
-        while left:
-            left -= len((yield min(left, _SKIP_BYTES)))
-        return body
+    def _refuse_empty(self, riff_bytes: int) -> Generator[int, bytes, None]:
+        """Raises NoAudio where another chunk follows at once and fits into the file. Else the writer streamed."""
+        self.at_audio, self._lacks = True, NoAudio()
+        name, size_bytes = parse_head((yield 8))
+        self.at_audio = False
+        end_bytes = 8 + (_declared(riff_bytes) or 0)
+        if name in _BEHIND_AUDIO and self._offset + size_bytes <= end_bytes:
+            raise NoAudio
 
 
 def _check_container(head: bytes) -> None:
@@ -166,11 +182,8 @@ def _declared(size_bytes: int) -> int | None:
     return None if streamed else size_bytes
 
 
-def _ds64_data_bytes(body: bytes) -> int | None:
-    if len(body) < _DS64_BYTES:
-        return None
-    size_bytes: int = struct.unpack_from("<Q", body, 8)[0]
-    return size_bytes
+def _ds64(body: bytes) -> _Sizes | None:
+    return _Sizes(*struct.unpack_from("<QQ", body)) if len(body) >= _DS64_BYTES else None
 
 
 def _shown(name: bytes) -> str:

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from pigwav.cli import client, operate, provision, serve, settings, up, users
+from pigwav.cli import account, download, library, operate, provision, serve, settings, up, upload, users
 from pigwav.errors import PigWavError
 
 EXIT_FAILED = 1
@@ -19,7 +19,7 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for part in (up, serve, operate, provision, users, settings, client):
+    for part in (account, upload, download, library, up, serve, operate, provision, users, settings):
         part.add_commands(app)
     return app
 

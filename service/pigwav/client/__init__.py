@@ -1,7 +1,62 @@
-"""The typed HTTP client. It imports nothing of the server."""
+"""The typed HTTP client, for programs and for the command line. It imports nothing of the server."""
 
-from pigwav.client.answers import Registered, Uploaded
+from pigwav.client.answers import Recording, Registered, Source, Tags, User
+from pigwav.client.async_client import AsyncPigWavClient
+from pigwav.client.async_wavs import AsyncWavInput
 from pigwav.client.client import PigWavClient
-from pigwav.client.errors import ClientError
+from pigwav.client.downloads import Downloaded
+from pigwav.client.errors import (
+    BadInput,
+    ClientError,
+    CredentialsMissing,
+    DownloadBroken,
+    DownloadInterrupted,
+    InvalidAddress,
+    NameTaken,
+    NotAuthenticated,
+    NotConnected,
+    NotFound,
+    OutputUnusable,
+    Refused,
+    TryLater,
+    UnexpectedAnswer,
+    Unreachable,
+    WavChanged,
+)
+from pigwav.client.file_names import safe_name
+from pigwav.client.service import DEFAULT_URL
+from pigwav.client.transfer import Progress, unheard
+from pigwav.client.wavs import WavInput
 
-__all__ = ["ClientError", "PigWavClient", "Registered", "Uploaded"]
+__all__ = [
+    "DEFAULT_URL",
+    "AsyncPigWavClient",
+    "AsyncWavInput",
+    "BadInput",
+    "ClientError",
+    "CredentialsMissing",
+    "DownloadBroken",
+    "DownloadInterrupted",
+    "Downloaded",
+    "InvalidAddress",
+    "NameTaken",
+    "NotAuthenticated",
+    "NotConnected",
+    "NotFound",
+    "OutputUnusable",
+    "PigWavClient",
+    "Progress",
+    "Recording",
+    "Refused",
+    "Registered",
+    "Source",
+    "Tags",
+    "TryLater",
+    "UnexpectedAnswer",
+    "Unreachable",
+    "User",
+    "WavChanged",
+    "WavInput",
+    "safe_name",
+    "unheard",
+]

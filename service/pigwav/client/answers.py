@@ -1,22 +1,9 @@
-"""The service's JSON as typed values, and its problem documents as errors."""
+"""The service's JSON as typed values. Fields that this client does not know yet are passed over."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import Any, Final, Self, TypeVar
+from datetime import datetime
+from typing import Any, Self
 from uuid import UUID
-
-import httpx2
-
-from pigwav.client.errors import ClientError, NotAuthenticated, Refused, TryLater, UnexpectedAnswer
-
-T = TypeVar("T")
-
-_KINDS: Final[Mapping[int, type[Refused]]] = {
-    HTTPStatus.UNAUTHORIZED: NotAuthenticated,
-    HTTPStatus.TOO_MANY_REQUESTS: TryLater,
-    HTTPStatus.SERVICE_UNAVAILABLE: TryLater,
-}
 
 
 @dataclass(frozen=True)
@@ -33,58 +20,114 @@ class Registered:
 
 
 @dataclass(frozen=True)
-class Uploaded:
-    """A recording that plays: `url` is its public link; size and SHA-256 (hex) are of the MP3.
+class User:
+    """The user whose token it is."""
 
-    `truncated`: the WAV's header promised more audio than the WAV held.
+    id: int
+    name: str
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        return cls(int(document["id"]), str(document["name"]))
+
+
+@dataclass(frozen=True)
+class Source:
+    """The WAV's audio as its header described it. `bits` are per sample; 0 where the codec has none."""
+
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    bits: int
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        return cls(
+            codec=str(document["codec"]),
+            sample_rate_hz=int(document["sample_rate_hz"]),
+            channels=int(document["channels"]),
+            bits=int(document["bits"]),
+        )
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What the WAV says of itself (INFO, id3, bext); None where it says nothing.
+
+    `time_reference_samples`: samples since midnight at the WAV's sample rate (EBU Tech 3285).
+    """
+
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+    date: str | None = None
+    comment: str | None = None
+    track: str | None = None
+    originator: str | None = None
+    time_reference_samples: int | None = None
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        return cls(**{name: document.get(name) for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording that plays: `url` is its public link.
+
+    Size, SHA-256 (hex), sample rate, channels and bit rate are of the MP3; `wav_*` and `source` are of the WAV.
+    `duration_ms` is of the audio received, `declared_duration_ms` what the WAV's header promised (None: nothing);
+    `truncated`: it promised more than the WAV held. `created_at` (aware): when it became playable.
     """
 
     id: UUID
+    user_id: int
     url: str
     title: str | None
+    created_at: datetime
     duration_ms: int
+    declared_duration_ms: int | None
+    truncated: bool
     size_bytes: int
     sha256: str
+    wav_size_bytes: int
     wav_sha256: str
-    truncated: bool
+    sample_rate_hz: int
+    channels: int
+    bitrate_kbps: int
+    source: Source
+    tags: Tags
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
         return cls(
             id=UUID(document["id"]),
+            user_id=int(document["user"]),
             url=str(document["url"]),
             title=document["title"],
+            created_at=datetime.fromisoformat(document["created_at"]),
             duration_ms=int(document["duration_ms"]),
+            declared_duration_ms=document["declared_duration_ms"],
+            truncated=bool(document["truncated"]),
             size_bytes=int(document["bytes"]),
             sha256=str(document["sha256"]),
+            wav_size_bytes=int(document["wav_bytes"]),
             wav_sha256=str(document["wav_sha256"]),
-            truncated=bool(document["truncated"]),
+            sample_rate_hz=int(document["sample_rate_hz"]),
+            channels=int(document["channels"]),
+            bitrate_kbps=int(document["bitrate_kbps"]),
+            source=Source.from_json(document["source"]),
+            tags=Tags.from_json(document.get("tags") or {}),
         )
 
 
-def read_answer(response: httpx2.Response, status: HTTPStatus, read: Callable[[dict[str, Any]], T]) -> T:
-    """The document of an answer with this status; raises what any other answer means."""
-    if response.status_code != status:
-        raise refusal(response)
-    try:
-        return read(response.json())
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnexpectedAnswer(f"{response.url} does not answer as PigWav does.") from error
+@dataclass(frozen=True)
+class Page:
+    """Recordings, newest first. `next`: the cursor of the page behind it; None on the last."""
 
+    items: tuple[Recording, ...]
+    next: str | None
 
-def refusal(response: httpx2.Response) -> ClientError:
-    """What an answer that is not the wanted one means. Its body has been read."""
-    try:
-        problem = response.json()
-        code, title = str(problem["code"]), str(problem["title"])
-    except (ValueError, KeyError, TypeError):
-        return UnexpectedAnswer(f"{response.url} answers {response.status_code} {response.reason_phrase}.")
-    retry_after = response.headers.get("Retry-After", "")
-    kind = _KINDS.get(response.status_code, Refused)
-    return kind(
-        response.status_code,
-        code,
-        title,
-        detail=problem.get("detail"),
-        retry_after_s=int(retry_after) if retry_after.isdecimal() else None,
-    )
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        return cls(tuple(map(Recording.from_json, document["items"])), document["next"])

@@ -1,24 +1,36 @@
 """The client: one method a call, typed answers, one tree of errors."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import Self, TypeVar
 from uuid import UUID
 
 import httpx2
 
-from pigwav.client.answers import Registered, Uploaded, read_answer, refusal
-from pigwav.client.errors import CredentialsMissing, Unreachable
-from pigwav.client.transfer import Progress, blocks_of, remaining_bytes, save, unheard
+from pigwav.client.answers import Recording, Registered, User
+from pigwav.client.downloads import Checked, Download, Downloaded
+from pigwav.client.errors import ClientError
+from pigwav.client.refusals import reaching, receiving, refusal
+from pigwav.client.retries import Repeatable, Tries, harmless, repeatable_upload
+from pigwav.client.service import CLIENT_HEADERS, DEFAULT_URL, LIMITS, MP3_HEADERS, Call, Service, name_of
+from pigwav.client.transfer import Progress, unheard
+from pigwav.client.wavs import OpenWav, WavInput, wav_of
 
-DEFAULT_URL: Final = "http://127.0.0.1:8080"
+__all__ = ["DEFAULT_URL", "PigWavClient"]
+
+T = TypeVar("T")
 
 
 class PigWavClient:
-    """Talks to one service; a context manager. Files are streamed. Every call raises ClientError."""
+    """Talks to one service; a context manager; threads may share it. Files are streamed. Every call raises ClientError.
+
+    Calls are repeated where that is safe: after no connection and after 429 and 503 always, after a lost answer where
+    the call does the same however often it is made (all but `register`, `upload` and `rotate_token`).
+    """
 
     def __init__(
         self,
@@ -27,12 +39,15 @@ class PigWavClient:
         token: UUID | str | None = None,
         *,
         timeout_s: float = 60,
+        attempts: int = 5,
     ) -> None:
-        """`timeout_s` bounds each wait for the network, not a whole transfer."""
-        self._user_id = user_id
-        self._token = token
-        self._base_url = base_url.rstrip("/")
-        self._http = httpx2.Client(timeout=timeout_s)
+        """`timeout_s` bounds each wait for the network, not a whole transfer; `attempts` are all tries of a call.
+
+        `register` and links need no credentials. Raises nothing: an address is tried when it is used.
+        """
+        self._service = Service.at(base_url, user_id, token)
+        self._attempts = attempts
+        self._http = httpx2.Client(timeout=timeout_s, headers=CLIENT_HEADERS, limits=LIMITS)
 
     def __enter__(self) -> Self:
         return self
@@ -43,65 +58,198 @@ class PigWavClient:
         self.close()
 
     def close(self) -> None:
+        """Close the connections."""
         self._http.close()
 
     def register(self, name: str) -> Registered:
-        with _reaching(self._base_url):
-            response = self._http.post(f"{self._base_url}/users", json={"name": name})
-        return read_answer(response, HTTPStatus.CREATED, Registered.from_json)
+        """Create a user. The answer holds the token, which is shown this once.
+
+        Raises NameTaken, BadInput; Refused (`registration-closed`) where the operator registers users.
+        """
+        return self._call(self._service.register(name))
+
+    def me(self) -> User:
+        """Whose token this client has; a user id is not needed. Raises CredentialsMissing, NotAuthenticated."""
+        return self._call(self._service.me())
 
     def upload(
         self,
-        wav: Path | BinaryIO,
+        wav: WavInput,
         *,
         title: str | None = None,
+        filename: str | None = None,
         bitrate_kbps: int | None = None,
         progress: Progress = unheard,
-    ) -> Uploaded:
-        """Send a WAV, from a file or from what is left of an open binary one (a pipe will do).
+    ) -> Recording:
+        """Send a WAV; it plays when this returns.
 
-        The title of a path is its name without extension, where none is given.
+        `wav`: a path, bytes, an open binary file (what is left of it; a pipe will do) or an iterable of bytes.
+        `filename` is the path's or the file's own name, where none is given. The recording's title is `title`, else
+        that in the WAV, else the file name without its extension. `bitrate_kbps` is one of MP3's at the recording's
+        sample rate; the service has a default. A repeated upload, and so its progress, starts over; what can be read
+        only once is repeated only before its first block.
+
+        Raises CredentialsMissing, NotAuthenticated, BadInput (`code` says what is wrong with the WAV), TryLater,
+        WavChanged; OSError and whatever an iterable raises.
         """
-        if isinstance(wav, Path):
-            with wav.open("rb") as file:
-                return self._upload(file, title or wav.stem, bitrate_kbps, progress)
-        return self._upload(wav, title, bitrate_kbps, progress)
+        source = wav_of(wav)
 
-    def _upload(
-        self, wav: BinaryIO, title: str | None, bitrate_kbps: int | None, progress: Progress
-    ) -> Uploaded:
-        if self._user_id is None or self._token is None:
-            raise CredentialsMissing("An upload needs a user id and a token.")
-        total_bytes = remaining_bytes(wav)
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "audio/wav"}
-        if total_bytes is not None:
-            headers["Content-Length"] = str(total_bytes)
-        params = {"user": self._user_id, "title": title, "bitrate": bitrate_kbps}
-        with _reaching(self._base_url):
-            response = self._http.post(
-                f"{self._base_url}/records",
-                params={name: value for name, value in params.items() if value is not None},
-                headers=headers,
-                content=blocks_of(wav, total_bytes, progress),
-            )
-        return read_answer(response, HTTPStatus.CREATED, Uploaded.from_json)
+        def send(_: Tries) -> Recording:
+            with ExitStack() as files:
+                opened = source.open(files)
+                call = self._service.upload(
+                    title=title,
+                    filename=filename or source.filename,
+                    bitrate_kbps=bitrate_kbps,
+                    size_bytes=opened.size_bytes,
+                )
+                return call.answer(self._send(call, _metered(opened, progress)))
 
-    def download(self, link: str, to: Path, progress: Progress = unheard) -> None:
-        """Fetch the MP3 behind a link. `to` is replaced only when the new file is whole and checked."""
-        headers = {"Accept-Encoding": "identity"}  # length and digest are those of the MP3 itself
-        with (
-            _reaching(link),
-            self._http.stream("GET", link, headers=headers, follow_redirects=True) as response,
-        ):
-            if response.status_code != HTTPStatus.OK:
-                response.read()
-                raise refusal(response)
-            save(response, to, progress)
+        return self._trying(repeatable_upload(source), send)
+
+    def recordings(self, *, page_size: int = 50) -> Iterator[Recording]:
+        """The user's recordings, newest first; fetched `page_size` (1 to 200) at a time, as they are asked for.
+
+        Raises CredentialsMissing, NotAuthenticated, BadInput.
+        """
+        cursor: str | None = None
+        while True:
+            page = self._call(self._service.recordings(page_size, cursor))
+            yield from page.items
+            cursor = page.next
+            if cursor is None:
+                return
+
+    def show(self, recording_id: UUID | str) -> Recording:
+        """What is known of one of the user's recordings. Raises CredentialsMissing, NotAuthenticated, NotFound."""
+        return self._call(self._service.show(recording_id))
+
+    def rename(self, recording_id: UUID | str, title: str | None) -> Recording:
+        """Give a recording another title, or none; its link stays.
+
+        Raises CredentialsMissing, NotAuthenticated, NotFound, BadInput.
+        """
+        return self._call(self._service.rename(recording_id, title))
+
+    def delete(self, recording_id: UUID | str) -> None:
+        """Delete a recording: its link is dead at once. Raises CredentialsMissing, NotAuthenticated, NotFound."""
+        self._call(self._service.delete(recording_id))
+
+    def rotate_token(self) -> UUID:
+        """Replace the user's token: the old one is dead at once, this client goes on with the new one.
+
+        Raises CredentialsMissing, NotAuthenticated.
+        """
+        token = self._call(self._service.rotate_token())
+        self._service = self._service.with_token(token)
+        return token
+
+    def delete_me(self) -> None:
+        """Delete the user, their recordings and links. Raises CredentialsMissing, NotAuthenticated."""
+        self._call(self._service.delete_me())
+
+    def file_name(self, link: str) -> str:
+        """The name under which a browser would save what is behind a link: one safe path component.
+
+        Raises NotFound, UnexpectedAnswer.
+        """
+        return self._call(name_of(link))
+
+    def download(self, link: str, to: Path | str, *, progress: Progress = unheard) -> Downloaded:
+        """Fetch the MP3 behind a link. `to` is replaced only when the new file is whole and its SHA-256 is right.
+
+        Until then it is `<to>.part`, which stays when the download breaks off, and from whose end the next try, or the
+        next call, goes on. A partial file that turns out to be wrong is thrown away, and the download starts over.
+        `progress` counts what was there already.
+
+        Raises NotFound, DownloadInterrupted, DownloadBroken, OutputUnusable, UnexpectedAnswer; OSError.
+        """
+        with closing(Download(Path(to))) as download:
+            return self._trying(harmless, lambda _: self._fetch(link, download, progress))
+
+    @contextmanager
+    def stream(self, link: str) -> Iterator[Iterator[bytes]]:
+        """The MP3 behind a link as blocks, without a file. Its SHA-256 is checked at the end: heed the last error.
+
+        Opening is repeated, reading is not. Raises NotFound, UnexpectedAnswer; while reading DownloadInterrupted and
+        DownloadBroken.
+        """
+        response = self._trying(harmless, lambda _: self._opened(link))
+        try:
+            yield _checked(response, Checked(response))
+        finally:
+            response.close()
+
+    def _call(self, call: Call[T]) -> T:
+        return self._trying(
+            call.repeatable, lambda tries: call.answer(self._send(call), lost_answer=tries.lost_answer)
+        )
+
+    def _trying(self, repeatable: Repeatable, once: Callable[[Tries], T]) -> T:
+        tries = Tries(self._attempts, repeatable)
+        while True:
+            try:
+                return once(tries)
+            except ClientError as error:
+                wait_s = tries.wait_s(error)
+            time.sleep(wait_s)
+
+    def _send(self, call: Call[T], content: Iterator[bytes] | None = None) -> httpx2.Response:
+        with reaching(call.url):
+            request = self._http.build_request(**call.request(), content=content)
+            return self._http.send(request, follow_redirects=call.follow_redirects)
+
+    def _get(self, link: str, headers: dict[str, str]) -> httpx2.Response:
+        """An answer whose body is still to come."""
+        with reaching(link):
+            request = self._http.build_request("GET", link, headers=headers)
+            return self._http.send(request, stream=True, follow_redirects=True)
+
+    def _fetch(self, link: str, download: Download, progress: Progress) -> Downloaded:
+        downloaded = None
+        while downloaded is None:
+            with closing(self._get(link, download.headers())) as response:
+                if response.status_code not in download.ANSWERS:
+                    raise self._refusal(response)
+                if download.begins(response):
+                    self._save(response, download, progress)
+                    downloaded = download.finished()
+        return downloaded
+
+    def _save(self, response: httpx2.Response, download: Download, progress: Progress) -> None:
+        progress(download.done_bytes, download.total_bytes)
+        for block in _raw(response):
+            download.write(block)
+            progress(download.done_bytes, download.total_bytes)
+
+    def _opened(self, link: str) -> httpx2.Response:
+        response = self._get(link, MP3_HEADERS)
+        if response.status_code == HTTPStatus.OK:
+            return response
+        with closing(response):
+            raise self._refusal(response)
+
+    def _refusal(self, response: httpx2.Response) -> ClientError:
+        with reaching(str(response.url)):
+            response.read()
+        return refusal(response)
 
 
-@contextmanager
-def _reaching(url: str) -> Iterator[None]:
-    try:
-        yield
-    except (httpx2.TransportError, httpx2.InvalidURL) as error:
-        raise Unreachable(f"{url} does not answer: {error}.") from error
+def _metered(wav: OpenWav, progress: Progress) -> Iterator[bytes]:
+    done_bytes = 0
+    for block in wav.blocks:
+        yield block
+        done_bytes += len(block)
+        progress(done_bytes, wav.size_bytes)
+
+
+def _raw(response: httpx2.Response) -> Iterator[bytes]:
+    with receiving():
+        yield from response.iter_raw()
+
+
+def _checked(response: httpx2.Response, checked: Checked) -> Iterator[bytes]:
+    for block in _raw(response):
+        checked.update(block)
+        yield block
+    checked.finish()

@@ -1,6 +1,7 @@
 """Tables. Postgres refuses the impossible; every constraint has a name."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -16,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMES = {
@@ -106,6 +108,7 @@ class RecordingRow(Row):
     source_sample_rate_hz: Mapped[int | None]
     source_channels: Mapped[int | None]
     source_bits: Mapped[int | None]
+    tags: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))  # null: the WAV has none
 
     __table_args__ = (
         UniqueConstraint("object_key"),
@@ -123,6 +126,7 @@ class RecordingRow(Row):
         CheckConstraint(
             "octet_length(sha256) = 32 AND octet_length(wav_sha256) = 32", name="checksums_are_sha256"
         ),
+        CheckConstraint("jsonb_typeof(tags) = 'object'", name="tags_are_an_object"),
         Index("recordings_newest_idx", "user_id", "ready_at", "id", postgresql_where="state = 'ready'"),
         Index("recordings_unfinished_idx", "state", "lease_until", postgresql_where="state <> 'ready'"),
         Index("recordings_lease_id_idx", "lease_id", postgresql_where="state = 'pending'"),

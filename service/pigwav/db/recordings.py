@@ -1,7 +1,7 @@
 """Queries about recordings."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from pigwav.domain import (
     RecordingFacts,
     RecordingId,
     RecordingState,
+    Tags,
     UserId,
     WavSource,
 )
@@ -27,6 +28,7 @@ _COLUMNS = (
     RecordingRow.object_key,
     RecordingRow.ready_at,
     RecordingRow.declared_duration_ms,
+    RecordingRow.tags,
     *(getattr(RecordingRow, name) for name in FACTS),
 )
 
@@ -228,13 +230,19 @@ def _columns_of(facts: RecordingFacts) -> dict[str, Any]:
         "source_sample_rate_hz": source.sample_rate_hz,
         "source_channels": source.channels,
         "source_bits": source.bits,
+        "tags": {name: said for name, said in asdict(facts.tags).items() if said is not None} or None,
     }
 
 
 def _recording(row: Row[Any]) -> Recording:
     source = WavSource(row.source_codec, row.source_sample_rate_hz, row.source_channels, row.source_bits)
     flat = {name: getattr(row, name) for name in FACTS if not name.startswith("source_")}
-    facts = RecordingFacts(**flat, declared_duration_ms=row.declared_duration_ms, source=source)
+    facts = RecordingFacts(
+        **flat,
+        declared_duration_ms=row.declared_duration_ms,
+        source=source,
+        tags=Tags(**(row.tags or {})),
+    )
     return Recording(
         id=RecordingId(row.id),
         user_id=UserId(row.user_id),

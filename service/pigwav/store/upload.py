@@ -1,8 +1,10 @@
-"""An MP3 on its way into the store while it is made: its length and first frame are final only at the end.
+"""An MP3 on its way into the store while it is made: its length and its head are final only at the end.
 
 write -> filling -> in flight -> parts 1, 2, 3, ...
             |
-            +-----> held: part 1, sent (again) at the end where its first frame turned out otherwise
+            +-----> held: part 1, sent (again) at the end where its head turned out otherwise
+
+The head: what stands before the audio frames, the tags and the first frame.
 
 Up to PART_BYTES it is one PUT at the end, and nothing is sent before.
 """
@@ -42,7 +44,7 @@ class StreamingUpload:
         predicted: bool,
         on_begun: Callable[[UploadId], Awaitable[None]],
     ) -> None:
-        """`predicted`: the first frame to be written is most likely the final one, so part 1 need not wait for it."""
+        """`predicted`: the head to be written is most likely the final one, so part 1 need not wait for it."""
         self._store = store
         self._lane = lane
         self._key = key
@@ -66,12 +68,17 @@ class StreamingUpload:
         self._may_be_stored = False
 
     @property
+    def is_whole(self) -> bool:
+        """Whether nothing has been sent: it will be one PUT, and its head may still become longer or shorter."""
+        return not self._held
+
+    @property
     def held_bytes(self) -> int:
         """The memory that this upload's bytes take now."""
         return len(self._held) + len(self._filling) + self._in_flight_bytes
 
     async def write(self, block: bytes) -> None:
-        """Append `block`; the very first one is the predicted first frame.
+        """Append `block`; the very first one is the predicted head.
 
         Waits while a part is filled and another still in flight. Raises what befell an earlier part.
         """
@@ -85,18 +92,18 @@ class StreamingUpload:
         while len(self._filling) > PART_BYTES:
             await self._cut()
 
-    async def finish(self, first_frame: bytes) -> StoredBytes:
-        """Make the object complete. `first_frame` takes the place of the predicted one, and has its length.
+    async def finish(self, head: bytes) -> StoredBytes:
+        """Make the object complete. `head` takes the place of the predicted one and, unless `is_whole`, has its length.
 
         Raises ObjectChanged when the store gives back other bytes than were written.
         """
         predicted = self._predicted or b""
-        if len(first_frame) != len(predicted):
-            raise ValueError(f"a first frame of {len(first_frame)} bytes cannot replace {len(predicted)}")
-        if self._held:
-            sha256 = await self._finish_multipart(predicted, first_frame)
+        if self.is_whole:
+            sha256 = await self._finish_whole(predicted, head)
+        elif len(head) == len(predicted):
+            sha256 = await self._finish_multipart(predicted, head)
         else:
-            sha256 = await self._finish_whole(predicted, first_frame)
+            raise ValueError(f"a head of {len(head)} bytes cannot replace {len(predicted)}")
         return StoredBytes(self._size_bytes, sha256)
 
     async def abort(self) -> None:
@@ -174,29 +181,30 @@ class StreamingUpload:
             return [self._upload_id]
         return await self._lane(lambda: [found.upload_id for found in self._store.open_uploads(self._key)])
 
-    async def _finish_whole(self, predicted: bytes, first_frame: bytes) -> bytes:
-        self._held = _with_first_frame(self._take(len(self._filling)), predicted, first_frame)
+    async def _finish_whole(self, predicted: bytes, head: bytes) -> bytes:
+        self._held = _with_head(self._take(len(self._filling)), predicted, head)
+        self._size_bytes = len(self._held)
         self._may_be_stored = True
         await self._lane(self._store.put, self._key, self._held, self._headers)
-        sha256 = self._sha256 if first_frame == predicted else await self._lane(hashlib.sha256, self._held)
+        sha256 = self._sha256 if head == predicted else await self._lane(hashlib.sha256, self._held)
         self._held = b""
         return sha256.digest()
 
-    async def _finish_multipart(self, predicted: bytes, first_frame: bytes) -> bytes:
+    async def _finish_multipart(self, predicted: bytes, head: bytes) -> bytes:
         await self._landed()
         self._launch_part(self._take(len(self._filling)))
         first = self._first_part
-        if first is None or first_frame != predicted:
+        if first is None or head != predicted:
             # S3 takes a part twice; the last one counts.
-            first = await self._put_part(1, _with_first_frame(self._held, predicted, first_frame))
+            first = await self._put_part(1, _with_head(self._held, predicted, head))
         await self._landed()
         self._held = b""
         self._may_be_stored = True
         await self._lane(self._store.complete_multipart, self._key, self._upload_id, [first, *self._parts])
-        return self._sha256.digest() if first_frame == predicted else await self._read_back(predicted)
+        return self._sha256.digest() if head == predicted else await self._read_back(predicted)
 
     async def _read_back(self, predicted: bytes) -> bytes:
-        """The SHA-256 of the object as it is in the store; its size, and all but the first frame, are checked."""
+        """The SHA-256 of the object as it is in the store; its size, and all but the head, are checked."""
         stored = await self._lane(self._store.stat, self._key)
         if stored is None or stored.size_bytes != self._size_bytes:
             raise ObjectChanged("The object is not there in the size in which it was written.")
@@ -212,7 +220,7 @@ class StreamingUpload:
         return as_stored.digest()
 
 
-def _with_first_frame(body: bytes, predicted: bytes, first_frame: bytes) -> bytes:
-    if first_frame == predicted:
+def _with_head(body: bytes, predicted: bytes, head: bytes) -> bytes:
+    if head == predicted:
         return body
-    return b"".join((first_frame, memoryview(body)[len(first_frame) :]))
+    return b"".join((head, memoryview(body)[len(predicted) :]))

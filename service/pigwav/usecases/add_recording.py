@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from pigwav.audio.conversion import Conversion, ConversionResult, Converter
+from pigwav.audio.id3 import id3_tag
 from pigwav.db import recordings, users
 from pigwav.db.session import Database
 from pigwav.disposition import content_disposition
@@ -33,6 +34,7 @@ from pigwav.telemetry.logs import log
 from pigwav.telemetry.metrics import Metrics
 from pigwav.usecases.leases import Lease, Leases
 from pigwav.usecases.open_uploads import OpenUploads
+from pigwav.usecases.titles import Titles
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,6 @@ class Intent:
     key: ObjectKey
     lease: LeaseId
     created_at: datetime
-
-
-def _no_title() -> None:
-    return None
 
 
 @dataclass(frozen=True)
@@ -66,21 +64,20 @@ class AddRecording:
         user: UserId,
         wav: AsyncIterator[bytes],
         *,
-        title: str | None = None,
+        titles: Titles = Titles(),  # noqa: B008 - immutable
         bitrate_kbps: int | None = None,
-        late_title: Callable[[], str | None] = _no_title,
     ) -> Recording:
         """Convert and store `wav` while it arrives; it must end only when the whole body was received well.
 
-        `late_title` is asked for a better title once `wav` has ended. Raises BadAudio, UnsupportedBitRate,
-        NotAuthenticated (the user is gone), Overloaded, UploadOvertaken, Unavailable, and whatever `wav` raises.
+        Raises BadAudio, UnsupportedBitRate, NotAuthenticated (the user is gone), Overloaded, UploadOvertaken,
+        Unavailable, and whatever `wav` and `titles.late` raise.
         After any of them nothing is left of the upload, here or in the store; where the store or the database does
         not answer, `sweep` makes it so later.
         """
         async with aclosing(await self.converter.open(wav, bitrate_kbps=bitrate_kbps)) as conversion:
-            intent = self._intent(user, title)
+            intent = self._intent(user, titles.title(conversion.tags))
             with self.leases.kept(intent.lease) as lease, self.open_uploads.memory() as hold:
-                return await self._receive(intent, conversion, lease, hold, late_title)
+                return await self._receive(intent, conversion, lease, hold, titles)
 
     async def _receive(
         self,
@@ -88,18 +85,22 @@ class AddRecording:
         conversion: Conversion,
         lease: Lease,
         hold: Callable[[int], None],
-        late_title: Callable[[], str | None],
+        titles: Titles,
     ) -> Recording:
         upload = self._upload(intent, conversion)
+        tag = id3_tag(titles.shown(conversion.tags))
         unsure = False
         try:
             await self.lanes.db(self._declare, intent)
-            result = await _pour(conversion, upload, lease, hold)
+            result = await _pour(tag, conversion, upload, lease, hold)
             last_byte_s = time.perf_counter()
-            stored = await upload.finish(result.first_frame)
+            if upload.is_whole:
+                tag = id3_tag(titles.shown(result.tags))
+            stored = await upload.finish(tag + result.first_frame)
             facts = _facts(conversion, result, stored)
+            title = titles.title(result.tags)
             unsure = True  # from here on the row may be ready although we are told otherwise
-            recording = await self.lanes.db(self._acknowledge, intent, facts, late_title() or intent.title)
+            recording = await self.lanes.db(self._acknowledge, intent, facts, title)
         except BaseException as error:
             kept = await to_the_end(self._settle(intent, upload, error, unsure=unsure))
             if kept is None:
@@ -200,9 +201,9 @@ class AddRecording:
 
 
 async def _pour(
-    conversion: Conversion, upload: StreamingUpload, lease: Lease, hold: Callable[[int], None]
+    tag: bytes, conversion: Conversion, upload: StreamingUpload, lease: Lease, hold: Callable[[int], None]
 ) -> ConversionResult:
-    await upload.write(conversion.first_frame)
+    await upload.write(tag + conversion.first_frame)
     async with aclosing(conversion.frames()) as frames:
         async for block in frames:
             lease.check()
@@ -247,4 +248,5 @@ def _facts(conversion: Conversion, result: ConversionResult, stored: StoredBytes
         channels=conversion.channels,
         bitrate_kbps=conversion.bitrate_kbps,
         source=conversion.source,
+        tags=result.tags,
     )

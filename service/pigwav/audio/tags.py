@@ -1,0 +1,103 @@
+"""What a WAV says of itself in its `LIST`/`INFO`, `id3 ` and `bext` chunks. Pure; never raises, whatever they hold.
+
+Source: Microsoft's "Multimedia Programming Interface and Data Specifications 1.0" (INFO), EBU Tech 3285 (bext). Why
+not a library: docs/decisions/0006.
+"""
+
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
+from functools import reduce
+from typing import Final
+
+from pigwav.audio.chunks import TagChunk
+from pigwav.audio.id3 import read_id3
+from pigwav.audio.tag_text import TagField, decoded, tags_from
+from pigwav.domain import Tags
+
+_INFO_FIELDS: Final[dict[bytes, TagField]] = {
+    b"INAM": "title",
+    b"TITL": "title",
+    b"IART": "artist",
+    b"IPRD": "album",
+    b"ICRD": "date",
+    b"YEAR": "date",
+    b"ICMT": "comment",
+    b"ITRK": "track",
+    b"IPRT": "track",  # "part" in the book; ffmpeg and others keep the track there
+    b"TRCK": "track",
+}
+_INFO_NAME: Final = re.compile(rb"[A-Z][A-Z0-9 ]{3}")
+_BEXT: Final = struct.Struct("<256s32s32s10s8sQ")
+_BEXT_DATE: Final = re.compile(
+    r"((?!0000)[0-9]{4})(?:[-_:./ ](0[1-9]|1[0-2])(?:[-_:./ ](0[1-9]|[12][0-9]|3[01]))?)?"
+)
+_BEXT_TIME: Final = re.compile(r"([01][0-9]|2[0-3])[-_:./ ]([0-5][0-9])[-_:./ ]([0-5][0-9])")
+
+
+def read_tags(chunks: Iterable[TagChunk]) -> Tags:
+    """What `chunks`, in file order, say. Of each field id3 counts before INFO before bext, the first before later.
+
+    A kind that we do not know says nothing. Linear in the size of the chunks.
+    """
+    by_kind: tuple[list[Tags], ...] = ([], [], [])
+    for chunk in chunks:
+        match chunk.name:
+            case b"id3 " | b"ID3 ":
+                by_kind[0].append(read_id3(chunk.body))
+            case b"LIST" if chunk.body.startswith(b"INFO"):
+                by_kind[1].append(tags_from(_info(chunk.body)))
+            case b"bext":
+                by_kind[2].append(_bext(chunk.body))
+    return reduce(merged, (tags for kind in by_kind for tags in kind), Tags())
+
+
+def merged(first: Tags, then: Tags) -> Tags:
+    """`first`, with what it does not say taken from `then`."""
+    return replace(then, **{name: said for name, said in asdict(first).items() if said is not None})
+
+
+def _info(body: bytes) -> Iterator[tuple[TagField, str]]:
+    at = 4
+    while at + 8 <= len(body):
+        size_bytes = int.from_bytes(body[at + 4 : at + 8], "little")
+        end = at + 8 + size_bytes
+        field = _INFO_FIELDS.get(body[at : at + 4])
+        if field is not None:
+            yield field, decoded(body[at + 8 : end])
+        at = _after_padding(body, end) if size_bytes % 2 else end
+
+
+def _after_padding(body: bytes, end: int) -> int:
+    """A text of odd size is followed by one byte of padding, which some writers forget or do not zero."""
+    forgotten = _INFO_NAME.match(body, end) and not _INFO_NAME.match(body, end + 1)
+    return end if forgotten else end + 1
+
+
+def _bext(body: bytes) -> Tags:
+    """A time reference of 0 is midnight where the chunk says anything else, and unset where it does not."""
+    whole = body[: _BEXT.size].ljust(_BEXT.size, b"\0")
+    description, originator, _, date, time, samples = _BEXT.unpack(whole)
+    said = tags_from(
+        (
+            ("comment", decoded(description)),
+            ("originator", decoded(originator)),
+            ("date", _bext_date(decoded(date).strip(), decoded(time).strip())),
+        )
+    )
+    is_cut = len(body) < _BEXT.size
+    if is_cut or (samples == 0 and said == Tags()):
+        return said
+    return merged(said, tags_from([("time_reference_samples", str(samples))]))
+
+
+def _bext_date(date: str, time: str) -> str:
+    """As ISO 8601. Writers may choose other separators (Tech 3285), and some cut the last digit, or set only zeros."""
+    match = _BEXT_DATE.match(date)
+    if match is None:
+        return date if date.strip("0-_:./ ") else ""
+    year, month, day = match.groups()
+    clock = _BEXT_TIME.fullmatch(time) if day else None
+    iso_date = "-".join(part for part in (year, month, day) if part)
+    return iso_date + "T" + ":".join(clock.groups()) if clock else iso_date

@@ -1,0 +1,96 @@
+"""What is done to the audio in this process before LAME or the decoder gets it. Pure; all work for the cpu lane.
+
+Samples of any width become PCM without a decoder: by slices and tables, whose every input is legal. The results are
+bit by bit those of ffmpeg. Source of A-law and mu-law: ITU-T G.711.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+Unpack = Callable[[bytes], bytes]
+"""Takes whole samples, and answers as many."""
+
+_FLOATS: Final = ("pcm_f32le", "pcm_f64le")
+
+
+def unpacker(codec: str) -> Unpack | None:
+    """What makes 16-bit samples of this codec's; None where that takes a decoder."""
+    return _UNPACKERS.get(codec)
+
+
+def cleaner(codec: str) -> Unpack:
+    """What makes this codec's samples fit for a decoder, which takes NaN for full scale and wraps far-out values."""
+    return partial(_within_full_scale, codec) if codec in _FLOATS else _as_it_is
+
+
+def _as_it_is(audio: bytes) -> bytes:
+    return audio
+
+
+def _unsigned_bytes(audio: bytes) -> bytes:
+    pcm = bytearray(2 * len(audio))
+    pcm[1::2] = audio.translate(_TO_SIGNED)
+    return bytes(pcm)
+
+
+def _highest_bytes(width: int, audio: bytes) -> bytes:
+    """The two highest of each sample's `width` bytes: low bits are cut off, not rounded."""
+    pcm = bytearray(len(audio) // width * 2)
+    pcm[0::2] = audio[width - 2 :: width]
+    pcm[1::2] = audio[width - 1 :: width]
+    return bytes(pcm)
+
+
+def _by_tables(low: bytes, high: bytes, audio: bytes) -> bytes:
+    pcm = bytearray(2 * len(audio))
+    pcm[0::2] = audio.translate(low)
+    pcm[1::2] = audio.translate(high)
+    return bytes(pcm)
+
+
+def _float_to_pcm(codec: str, audio: bytes) -> bytes:
+    from pigwav.audio import floats  # noqa: PLC0415 - see there
+
+    return floats.to_pcm(audio, codec)
+
+
+def _within_full_scale(codec: str, audio: bytes) -> bytes:
+    from pigwav.audio import floats  # noqa: PLC0415 - see there
+
+    return floats.within_full_scale(audio, codec)
+
+
+def _a_law(code: int) -> int:
+    """13 bits, left-justified in 16: every other bit of a code is inverted, and a set sign bit means positive."""
+    code ^= 0x55
+    exponent, mantissa = code >> 4 & 7, code & 15
+    size = 2 * mantissa + 1 if exponent == 0 else 2 * mantissa + 33 << exponent - 1
+    return size * 8 if code & 0x80 else size * -8
+
+
+def _mu_law(code: int) -> int:
+    """14 bits, left-justified in 16: every bit of a code is inverted, and a set sign bit means negative."""
+    code ^= 0xFF
+    exponent, mantissa = code >> 4 & 7, code & 15
+    size = (2 * mantissa + 33 << exponent) - 33
+    return size * -4 if code & 0x80 else size * 4
+
+
+def _tables(value_of: Callable[[int], int]) -> tuple[bytes, bytes]:
+    """Low and high byte by code, for `bytes.translate`."""
+    values = [value_of(code).to_bytes(2, "little", signed=True) for code in range(256)]
+    return bytes(value[0] for value in values), bytes(value[1] for value in values)
+
+
+_TO_SIGNED: Final = bytes(code ^ 0x80 for code in range(256))
+_UNPACKERS: Final[dict[str, Unpack]] = {
+    "pcm_u8": _unsigned_bytes,
+    "pcm_s16le": _as_it_is,
+    "pcm_s24le": partial(_highest_bytes, 3),
+    "pcm_s32le": partial(_highest_bytes, 4),
+    "pcm_s64le": partial(_highest_bytes, 8),
+    "pcm_alaw": partial(_by_tables, *_tables(_a_law)),
+    "pcm_mulaw": partial(_by_tables, *_tables(_mu_law)),
+    **{codec: partial(_float_to_pcm, codec) for codec in _FLOATS},
+}

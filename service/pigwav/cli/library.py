@@ -1,0 +1,164 @@
+"""Your recordings: `pigwav list | show | rename | delete`."""
+
+from collections.abc import Iterable
+from itertools import chain, islice
+from typing import Annotated, Final
+
+import typer
+
+from pigwav.cli import asking
+from pigwav.cli.account import YesOption
+from pigwav.cli.credentials import Given
+from pigwav.cli.display import Table, at_terminal, json_text, say
+from pigwav.cli.failures import Attempts, plain_failures
+from pigwav.cli.recordings import (
+    HEADS,
+    IdArgument,
+    IdsArgument,
+    document,
+    facts,
+    plain_row,
+    row,
+    title,
+)
+from pigwav.cli.session import JsonOption, TokenOption, UrlOption, UserOption, signed_in
+from pigwav.client import Recording
+
+_LARGEST_PAGE: Final = 200
+
+LIST_EXAMPLES = """\b
+Examples:
+  pigwav list --limit 10
+  pigwav list | grep Standup
+  pigwav list | cut -f 5 | xargs pigwav download -o ~/Music
+  pigwav list --json | jq '.[].duration_ms'
+"""
+SHOW_EXAMPLES = """\b
+Examples:
+  pigwav show afadaeeb-2842-41de-987c-ae31169310b5
+  pigwav show 'http://localhost:8080/record?id=afadaeeb-2842-41de-987c-ae31169310b5&user=1' --json
+"""
+RENAME_EXAMPLES = """\b
+Examples:
+  pigwav rename afadaeeb-2842-41de-987c-ae31169310b5 'Standup, Monday'
+"""
+DELETE_EXAMPLES = """\b
+Examples:
+  pigwav delete afadaeeb-2842-41de-987c-ae31169310b5
+  pigwav list | grep Standup | cut -f 5 | xargs pigwav delete -y
+"""
+
+
+def add_commands(app: typer.Typer) -> None:
+    app.command("list", epilog=LIST_EXAMPLES)(list_recordings)
+    app.command(epilog=SHOW_EXAMPLES)(show)
+    app.command(epilog=RENAME_EXAMPLES)(rename)
+    app.command(epilog=DELETE_EXAMPLES)(delete)
+
+
+def list_recordings(
+    *,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="As many of the newest.", show_default="all")
+    ] = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    user: UserOption = None,
+    token: TokenOption = None,
+) -> None:
+    """Your recordings, newest first: title, length, size, when, link.
+
+    Elsewhere than at a terminal, a line each: tabs between the columns, seconds, bytes and UTC.
+    """
+    with plain_failures(), signed_in(Given(url, user, token)) as client:
+        found = islice(client.recordings(page_size=min(limit or _LARGEST_PAGE, _LARGEST_PAGE)), limit)
+        if as_json:
+            _print_json(found)
+        elif at_terminal():
+            _print_table(found)
+        else:
+            for recording in found:
+                say(plain_row(recording))
+
+
+def show(
+    recording_id: IdArgument,
+    *,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    user: UserOption = None,
+    token: TokenOption = None,
+) -> None:
+    """All that is known of a recording, the WAV's tags included."""
+    with plain_failures(), signed_in(Given(url, user, token)) as client:
+        recording = client.show(recording_id)
+        if as_json:
+            say(json_text(document(recording)))
+            return
+        for name, value in facts(recording):
+            say(f"{name:<14}{value}" if at_terminal() else f"{name}\t{value}")
+
+
+def rename(
+    recording_id: IdArgument,
+    new_title: Annotated[str, typer.Argument(metavar="TITLE", help="The new title; an empty one: none.")],
+    *,
+    url: UrlOption = None,
+    user: UserOption = None,
+    token: TokenOption = None,
+) -> None:
+    """Give a recording another title. Its download gets that name, too; the link stays."""
+    with plain_failures(), signed_in(Given(url, user, token)) as client:
+        say(f"Renamed: {title(client.rename(recording_id, new_title or None))}")
+
+
+def delete(
+    recording_ids: IdsArgument,
+    *,
+    yes: YesOption = False,
+    url: UrlOption = None,
+    user: UserOption = None,
+    token: TokenOption = None,
+) -> None:
+    """Delete recordings; their links are dead at once. Asks before it does."""
+    attempts = Attempts(named=len(recording_ids) > 1)
+    doomed: list[Recording] = []
+    with plain_failures(), signed_in(Given(url, user, token)) as client:
+        for recording_id in dict.fromkeys(recording_ids):
+            with attempts.preparing(str(recording_id)):
+                doomed.append(client.show(recording_id))
+        if doomed:
+            asking.confirm(_question(doomed), yes=yes)
+        for recording in doomed:
+            with attempts.one(title(recording)):
+                client.delete(recording.id)
+                say(f"Deleted: {title(recording)}")
+    attempts.end()
+
+
+def _question(doomed: list[Recording]) -> str:
+    if len(doomed) == 1:
+        return f"Delete {title(doomed[0])}?"
+    return "\n  ".join((f"Delete these {len(doomed)}?", *map(title, doomed))) + "\n"
+
+
+def _print_table(found: Iterable[Recording]) -> None:
+    """The first page's rows decide how wide the columns are; no more than a page is held."""
+    rows = (row(recording) for recording in found)
+    first = list(islice(rows, _LARGEST_PAGE))
+    if not first:
+        typer.echo("No recordings yet: pigwav upload FILE", err=True)
+        return
+    table = Table(HEADS, first)
+    table.print_heads()
+    for cells in chain(first, rows):
+        table.print_row(cells)
+
+
+def _print_json(found: Iterable[Recording]) -> None:
+    """One array, a recording a line, however many there are."""
+    opening = "["
+    for recording in found:
+        say(opening + json_text(document(recording)))
+        opening = ","
+    say("]" if opening == "," else "[]")

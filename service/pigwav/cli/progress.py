@@ -1,0 +1,83 @@
+"""Progress of transfers, on standard error, where that is a terminal."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.progress import Progress as Bars
+from rich.table import Column
+
+from pigwav.cli.display import printable
+from pigwav.client import Progress
+
+
+class Transfers:
+    """A line for each transfer under way, and, where there are several, one for all of them."""
+
+    def __init__(self, bars: Bars, count: int, total_bytes: int | None) -> None:
+        self._bars = bars
+        self._count = count
+        self._finished = 0
+        self._finished_bytes = 0
+        self._under_way: dict[TaskID, int] = {}
+        self._all = bars.add_task(self._label(), total=total_bytes, visible=count > 1)
+
+    @contextmanager
+    def following(self, name: str) -> Iterator[Progress]:
+        """The progress to report to, while this transfer is under way."""
+        task = self._bars.add_task(printable(name), total=None)
+        self._under_way[task] = 0
+
+        def moved(done_bytes: int, total_bytes: int | None) -> None:
+            self._under_way[task] = done_bytes
+            self._bars.update(task, completed=done_bytes, total=total_bytes)
+            self._show_all()
+
+        try:
+            yield moved
+        finally:
+            self._finish(task)
+
+    def _finish(self, task: TaskID) -> None:
+        self._bars.remove_task(task)
+        self._finished += 1
+        self._finished_bytes += self._under_way.pop(task)
+        self._bars.update(self._all, description=self._label())
+        self._show_all()
+
+    def _show_all(self) -> None:
+        self._bars.update(self._all, completed=self._finished_bytes + sum(self._under_way.values()))
+
+    def _label(self) -> str:
+        return f"{self._finished} of {self._count}"
+
+
+@contextmanager
+def transfers(count: int, total_bytes: int | None = None, *, quiet: bool = False) -> Iterator[Transfers]:
+    """`total_bytes`: of all together, where it is known."""
+    console = Console(stderr=True)
+    shown = sys.stderr.isatty() and not console.is_dumb_terminal and not quiet
+    # Standard output is left alone: it may be a file, and what is written to it must get there.
+    with Bars(*_columns(), console=console, transient=True, redirect_stdout=False, disable=not shown) as bars:
+        yield Transfers(bars, count, total_bytes)
+
+
+def _columns() -> tuple[ProgressColumn, ...]:
+    name = Column(max_width=32, no_wrap=True, overflow="ellipsis")
+    return (
+        TextColumn("{task.description}", markup=False, table_column=name),
+        BarColumn(bar_width=None),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(compact=True),
+    )

@@ -1,0 +1,115 @@
+"""A recording, as people and programs read it."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+import typer
+
+from pigwav.cli.display import length, local_time, printable, size
+from pigwav.client import Recording
+
+HEADS: Final = ("TITLE", "LENGTH", "SIZE", "WHEN", "LINK")
+
+
+def recording_id(text: str) -> UUID:
+    """Of an id, or of a link: /record?id=<id>&user= or /record/<id>.mp3?user=."""
+    parts = urlsplit(text)
+    inside = parse_qs(parts.query).get("id", [parts.path.rpartition("/")[2].removesuffix(".mp3")])
+    try:
+        return UUID(inside[0])
+    except ValueError as error:
+        raise typer.BadParameter(f"{printable(text)} is neither a recording's id nor its link.") from error
+
+
+IdArgument = Annotated[
+    UUID, typer.Argument(parser=recording_id, metavar="ID|LINK", help="The recording's id, or its link.")
+]
+IdsArgument = Annotated[
+    list[UUID],
+    typer.Argument(parser=recording_id, metavar="ID|LINK...", help="The recordings' ids or links."),
+]
+
+
+def title(recording: Recording) -> str:
+    return printable(recording.title) if recording.title else "(untitled)"
+
+
+def row(recording: Recording) -> tuple[str, ...]:
+    """For eyes: under HEADS."""
+    return (
+        title(recording),
+        length(recording.duration_ms),
+        size(recording.size_bytes),
+        local_time(recording.created_at),
+        printable(recording.url),
+    )
+
+
+def plain_row(recording: Recording) -> str:
+    """For programs: the same, separated by tabs, in seconds, bytes and UTC."""
+    return "\t".join(
+        (
+            printable(recording.title or ""),
+            f"{recording.duration_ms / 1000:.3f}",
+            str(recording.size_bytes),
+            recording.created_at.astimezone(UTC).isoformat(timespec="seconds"),
+            printable(recording.url),
+        )
+    )
+
+
+def document(recording: Recording) -> dict[str, Any]:
+    """The JSON of the HTTP contract (GET /records/<id>)."""
+    return {
+        "id": str(recording.id),
+        "user": recording.user_id,
+        "url": recording.url,
+        "title": recording.title,
+        "created_at": recording.created_at.isoformat(),
+        "duration_ms": recording.duration_ms,
+        "declared_duration_ms": recording.declared_duration_ms,
+        "truncated": recording.truncated,
+        "bytes": recording.size_bytes,
+        "sha256": recording.sha256,
+        "wav_bytes": recording.wav_size_bytes,
+        "wav_sha256": recording.wav_sha256,
+        "sample_rate_hz": recording.sample_rate_hz,
+        "channels": recording.channels,
+        "bitrate_kbps": recording.bitrate_kbps,
+        "source": asdict(recording.source),
+        "tags": asdict(recording.tags),
+    }
+
+
+def facts(recording: Recording) -> Iterator[tuple[str, str]]:
+    """Name and value of all that is known of it."""
+    source = recording.source
+    yield "title", title(recording)
+    yield "link", printable(recording.url)
+    yield "id", str(recording.id)
+    yield "when", recording.created_at.astimezone().isoformat(sep=" ", timespec="seconds")
+    yield "length", f"{length(recording.duration_ms)}{_promised(recording)}"
+    yield "mp3", f"{recording.bitrate_kbps} kb/s, {_sound(recording.sample_rate_hz, recording.channels)}"
+    yield "mp3 size", f"{size(recording.size_bytes)} ({recording.size_bytes} bytes)"
+    yield "mp3 sha256", recording.sha256
+    yield "wav", f"{printable(source.codec)}, {_sound(source.sample_rate_hz, source.channels)}"
+    yield "wav size", f"{size(recording.wav_size_bytes)} ({recording.wav_size_bytes} bytes)"
+    yield "wav sha256", recording.wav_sha256
+    for name, value in asdict(recording.tags).items():
+        if value is not None:
+            yield f"tag {name.replace('_', ' ')}", printable(str(value))
+
+
+def _promised(recording: Recording) -> str:
+    if not recording.truncated or recording.declared_duration_ms is None:
+        return ""
+    return f" (the WAV's header promised {length(recording.declared_duration_ms)})"
+
+
+def _sound(sample_rate_hz: int, channels: int) -> str:
+    names = {1: "mono", 2: "stereo"}
+    return f"{sample_rate_hz} Hz, {names.get(channels, f'{channels} channels')}"

@@ -1,0 +1,55 @@
+"""The options that say which service and which user, and the client that they make."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
+from uuid import UUID
+
+import typer
+
+from pigwav.cli.credentials import Credentials, Given, credentials, remembered_credentials
+from pigwav.client import PigWavClient
+
+LARGEST_ID: Final = 2**63 - 1  # a bigint
+
+UrlOption = Annotated[
+    str | None,
+    typer.Option(envvar="PIGWAV_URL", metavar="URL", help="Address of the service.", show_default=False),
+]
+UserOption = Annotated[
+    int | None,
+    typer.Option(
+        envvar="PIGWAV_USER",
+        min=1,
+        max=LARGEST_ID,
+        metavar="USER_ID",
+        help="Your user id.",
+        show_default=False,
+    ),
+]
+TokenOption = Annotated[
+    UUID | None,
+    typer.Option(
+        envvar="PIGWAV_TOKEN",
+        metavar="TOKEN",
+        help="Your token; better remembered or in the environment, where others cannot see it.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def holding(given: Given) -> Credentials:
+    """The credentials that hold for a command with these options."""
+    # What is remembered is not looked at where it is not needed: a broken file stops nobody who says it all.
+    whole = given.token and given.url
+    remembered = None if whole else remembered_credentials()
+    return credentials(given, Given.in_environment(os.environ), remembered)
+
+
+@contextmanager
+def signed_in(given: Given) -> Iterator[PigWavClient]:
+    who = holding(given)
+    with PigWavClient(who.url, who.user_id, who.token) as client:
+        yield client

@@ -1,0 +1,84 @@
+"""What `pigwav upload` was asked to send: files, what folders hold, and standard input."""
+
+import asyncio
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from pigwav.client import ClientError
+
+SUFFIXES: Final = (".wav", ".wave", ".bwf", ".rf64")
+STANDARD_INPUT: Final = Path("-")
+_BLOCK_BYTES: Final = 64 * 1024
+
+
+class NoWavFound(ClientError):
+    """A folder holds no WAV."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One WAV to send. `path` is `-` for standard input."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return "standard input" if self.path == STANDARD_INPUT else str(self.path)
+
+    def size_bytes(self) -> int | None:
+        """None where it cannot be told in advance."""
+        if self.path == STANDARD_INPUT:
+            return None
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None  # the upload will say why
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def opened(self) -> Path | BinaryIO | AsyncIterator[bytes]:
+        """In a form that the client takes."""
+        if self.path != STANDARD_INPUT:
+            return self.path
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+        return _piped() if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else sys.stdin.buffer
+
+
+def wavs_in(path: Path) -> list[Source]:
+    """The file itself; of a folder, every WAV in it and below, sorted, hidden ones left out.
+
+    Raises NoWavFound for a folder without one, OSError for one that cannot be read.
+    """
+    if not path.is_dir():
+        return [Source(path)]
+    found = [Source(file) for file in sorted(_files_below(path)) if file.suffix.lower() in SUFFIXES]
+    if not found:
+        raise NoWavFound(f"{path} holds no file that ends in {', '.join(SUFFIXES)}.")
+    return found
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    def fail(error: OSError) -> None:
+        raise error
+
+    for parent, folders, files in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(parent, name) for name in files if not name.startswith("."))
+
+
+async def _piped() -> AsyncIterator[bytes]:
+    """A pipe on standard input, read without a thread: one that waits for it could not be interrupted."""
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer
+    )
+    try:
+        while block := await reader.read(_BLOCK_BYTES):
+            yield block
+    finally:
+        transport.close()

@@ -1,0 +1,151 @@
+"""`pigwav upload`: WAVs in, links out."""
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from pigwav.cli.credentials import Credentials, Given
+from pigwav.cli.display import at_terminal, length, printable
+from pigwav.cli.failures import Attempts, plain_failures, tell
+from pigwav.cli.progress import Transfers, transfers
+from pigwav.cli.session import TokenOption, UrlOption, UserOption, holding
+from pigwav.cli.sources import STANDARD_INPUT, Source, wavs_in
+from pigwav.cli.uploaded import JsonLines, Links, Report, Summary
+from pigwav.client import AsyncPigWavClient, Recording
+
+EXAMPLES: Final = """\b
+Examples:
+  pigwav upload take1.wav
+  pigwav upload take1.wav take2.wav ~/Recordings
+  pigwav upload take1.wav --title 'Standup, Monday' --bitrate 192
+  arecord -f cd -d 60 | pigwav upload - --title 'One minute'
+  pigwav upload ~/Recordings --json | jq -r .recording.url
+"""
+
+FilesArgument = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE|FOLDER|-...",
+        help="WAVs; folders of .wav, .wave, .bwf and .rf64 files; - is standard input.",
+        allow_dash=True,
+    ),
+]
+
+
+def add_commands(app: typer.Typer) -> None:
+    app.command(epilog=EXAMPLES)(upload)
+
+
+def upload(
+    files: FilesArgument,
+    *,
+    title: Annotated[
+        str | None, typer.Option(help="Title of the one WAV; else its tag, else its name.")
+    ] = None,
+    bitrate: Annotated[int | None, typer.Option(help="Bit rate of the MP3, in kb/s.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Uploads at a time.")] = 3,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="The links alone.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+    url: UrlOption = None,
+    user: UserOption = None,
+    token: TokenOption = None,
+) -> None:
+    """Send WAVs; prints the link of each MP3.
+
+    One that fails does not stop the others. Folders are searched at any depth; hidden files are left out.
+    """
+    _check_standard_input(files)
+    several = len(files) > 1 or files[0].is_dir()
+    report = _report_to(for_eyes=at_terminal() and not quiet, as_json=as_json, several=several)
+    attempts = Attempts(named=several, failed=report.failed)
+    with plain_failures():
+        who = holding(Given(url, user, token))
+        sources = _found(files, attempts)
+        if title is not None and len(sources) > 1:
+            raise typer.BadParameter(f"--title is for one WAV; these are {len(sources)}.")
+        try:
+            with transfers(len(sources), _total_bytes(sources), quiet=quiet or as_json) as bars:
+                asyncio.run(Batch(who, bars, title, bitrate).upload(sources, jobs, attempts, report))
+        finally:
+            report.end()
+    attempts.end()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """WAVs that are uploaded together: as whom, watched by whom, and how."""
+
+    who: Credentials
+    bars: Transfers
+    title: str | None
+    bitrate_kbps: int | None
+
+    async def upload(self, sources: Sequence[Source], jobs: int, attempts: Attempts, report: Report) -> None:
+        """Several at a time; told in order. Whatever ends it early, what is already uploaded is told."""
+        slots = asyncio.Semaphore(jobs)
+        async with AsyncPigWavClient(self.who.url, self.who.user_id, self.who.token) as client:
+            tasks = deque((one, asyncio.create_task(self._one(client, one, slots))) for one in sources)
+            try:
+                while tasks:
+                    source, task = tasks[0]
+                    with attempts.one(source.name):
+                        _tell(report, source, await task)
+                    tasks.popleft()
+            finally:
+                await _stop([task for _, task in tasks])
+                for source, task in tasks:
+                    if not task.cancelled() and not task.exception():
+                        _tell(report, source, task.result())
+
+    async def _one(self, client: AsyncPigWavClient, source: Source, slots: asyncio.Semaphore) -> Recording:
+        async with slots:
+            with self.bars.following(source.name) as progress:
+                return await client.upload(
+                    source.opened(), title=self.title, bitrate_kbps=self.bitrate_kbps, progress=progress
+                )
+
+
+def _report_to(*, for_eyes: bool, as_json: bool, several: bool) -> Report:
+    if as_json:
+        return JsonLines()
+    return Summary(several) if for_eyes else Links()
+
+
+def _tell(report: Report, source: Source, recording: Recording) -> None:
+    report.uploaded(source.name, recording)
+    if recording.truncated and recording.declared_duration_ms is not None:
+        promised, held = length(recording.declared_duration_ms), length(recording.duration_ms)
+        tell(f"{printable(source.name)}: its header promised {promised}, it held {held}. That is converted.")
+
+
+async def _stop(tasks: Sequence[asyncio.Task[Recording]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _check_standard_input(files: Sequence[Path]) -> None:
+    if files.count(STANDARD_INPUT) > 1:
+        raise typer.BadParameter("Standard input can be read once.")
+    if STANDARD_INPUT in files and sys.stdin.isatty():
+        raise typer.BadParameter("Standard input is a terminal: pipe a WAV into it.")
+
+
+def _found(files: Sequence[Path], attempts: Attempts) -> list[Source]:
+    """Every WAV once, however often it is named."""
+    sources: dict[Source, None] = {}
+    for path in files:
+        with attempts.preparing(str(path)):
+            sources |= dict.fromkeys(wavs_in(path))
+    return [*sources]
+
+
+def _total_bytes(sources: Sequence[Source]) -> int | None:
+    sizes = [source.size_bytes() for source in sources]
+    return None if None in sizes else sum(size for size in sizes if size is not None)

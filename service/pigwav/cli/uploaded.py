@@ -1,0 +1,78 @@
+"""What `pigwav upload` says of each WAV on standard output: links, a table, or JSON."""
+
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from pigwav.cli.display import Table, json_text, length, printable, say, size
+from pigwav.cli.failures import sentence
+from pigwav.cli.recordings import document
+from pigwav.client import Recording, Refused
+
+_HEADS: Final = ("FILE", "LENGTH", "SIZE", "LINK")
+
+
+class Report(Protocol):
+    """Told of every WAV in the order in which they were given."""
+
+    def uploaded(self, name: str, recording: Recording) -> None: ...
+    def failed(self, name: str, error: Exception) -> None: ...
+    def end(self) -> None: ...
+
+
+class Links:
+    """A line each, as soon as it is known; failures are told elsewhere."""
+
+    def uploaded(self, name: str, recording: Recording) -> None:  # noqa: ARG002 - the link is all
+        say(printable(recording.url))
+
+    def failed(self, name: str, error: Exception) -> None:
+        """Standard error has it."""
+
+    def end(self) -> None:
+        """Nothing is held back."""
+
+
+class JsonLines:
+    """An object a line: {"file", "recording"} or {"file", "error": {"code", "detail"}}."""
+
+    def uploaded(self, name: str, recording: Recording) -> None:
+        say(json_text({"file": name, "recording": document(recording)}))
+
+    def failed(self, name: str, error: Exception) -> None:
+        say(json_text({"file": name, "error": {"code": _code(error), "detail": sentence(error)}}))
+
+    def end(self) -> None:
+        """Nothing is held back."""
+
+
+@dataclass
+class Summary:
+    """For eyes, when the progress has gone: of several, a table: file, length, size, and the link or why there is none.
+
+    Of one, its link.
+    """
+
+    several: bool
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+
+    def uploaded(self, name: str, recording: Recording) -> None:
+        self.links.append(printable(recording.url))
+        sizes = (length(recording.duration_ms), size(recording.size_bytes))
+        self.rows.append((printable(name), *sizes, self.links[-1]))
+
+    def failed(self, name: str, error: Exception) -> None:
+        self.rows.append((printable(name), "", "", f"failed: {_code(error) or sentence(error)}"))
+
+    def end(self) -> None:
+        if self.several and self.rows:
+            table = Table(_HEADS, self.rows)
+            table.print_heads()
+            for row in self.rows:
+                table.print_row(row)
+        elif self.links:
+            say(self.links[0])
+
+
+def _code(error: Exception) -> str | None:
+    return error.code if isinstance(error, Refused) else None

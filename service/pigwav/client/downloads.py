@@ -1,0 +1,159 @@
+"""What a download asks for, and what it makes of the answers. It sends nothing: both clients drive it."""
+
+import re
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+import httpx2
+
+from pigwav.client.errors import DownloadBroken, UnexpectedAnswer
+from pigwav.client.partial_file import PartialFile
+from pigwav.client.refusals import origin
+from pigwav.client.service import MP3_HEADERS
+
+_ETAG: Final = re.compile(r'(?:W/)?"([0-9a-f]{64})"')
+_DIGEST: Final = re.compile(r"(?:^|[ ,])sha-256=:([A-Za-z0-9+/]{43}=):")
+_PART: Final = re.compile(r"bytes (\d+)-\d+/(\d+)", re.ASCII)
+_NO_PART: Final = re.compile(r"bytes \*/(\d+)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A file that is whole and right. `resumed_from_bytes`: how much of it an earlier call had fetched."""
+
+    path: Path
+    size_bytes: int
+    sha256: str
+    resumed_from_bytes: int
+
+
+class Download:
+    """One download: `headers`, then `begins` with the answer, then `write` its blocks, then `finished`.
+
+    Where `begins` or `finished` says no, ask again: what the partial file held was no use. That ends, because what is
+    fetched from the first byte in one answer is either right or DownloadBroken. All methods block, and may raise
+    OSError.
+    """
+
+    ANSWERS: Final = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+
+    def __init__(self, to: Path) -> None:
+        self._to = to
+        self._file = PartialFile.open(to)
+        self._resumed_from_bytes = self._file.size_bytes
+        self._sha256: str | None = None
+        self.total_bytes: int | None = None
+
+    @property
+    def done_bytes(self) -> int:
+        return self._file.size_bytes
+
+    def headers(self) -> dict[str, str]:
+        return MP3_HEADERS | ({"Range": f"bytes={self.done_bytes}-"} if self.done_bytes else {})
+
+    def begins(self, response: httpx2.Response) -> bool:
+        """Whether the blocks to come belong behind those that are there. The status is one of ANSWERS.
+
+        Raises UnexpectedAnswer for what no PigWav says.
+        """
+        if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            self._step_back(response)
+            return False
+        promised = promised_sha256(response)
+        if response.status_code == HTTPStatus.PARTIAL_CONTENT:
+            return self._continues(response, promised)
+        self._start_over()
+        self._sha256, self.total_bytes = promised, _length(response.headers)
+        return True
+
+    def write(self, block: bytes) -> None:
+        self._file.append(block)
+
+    def finished(self) -> Downloaded | None:
+        """The file under its name; None where resuming made no right one, and the download starts over.
+
+        Raises DownloadBroken for wrong bytes that all came with this call.
+        """
+        if self._file.sha256 == self._sha256:
+            self._file.become_whole()
+            return Downloaded(self._to, self.done_bytes, self._sha256, self._resumed_from_bytes)
+        resumed = self._resumed_from_bytes > 0
+        self._start_over()
+        if resumed:
+            return None
+        raise wrong_bytes()
+
+    def close(self) -> None:
+        """Keeps what has come, for the next call."""
+        self._file.close()
+
+    def _continues(self, response: httpx2.Response, promised: str) -> bool:
+        part = _PART.fullmatch(response.headers.get("Content-Range", ""))
+        if part is None or int(part[1]) != self.done_bytes:
+            raise UnexpectedAnswer(
+                f"{origin(response.url)} answers another range than it was asked for.", response.status_code
+            )
+        if self._sha256 not in (None, promised):
+            self._start_over()
+            return False
+        self._sha256, self.total_bytes = promised, int(part[2])
+        return True
+
+    def _step_back(self, response: httpx2.Response) -> None:
+        """There is nothing behind the partial file. If it is whole, its last byte is fetched again: the answer to that
+        says the SHA-256.
+        """
+        if self.done_bytes == 0:
+            raise UnexpectedAnswer(f"{origin(response.url)} has no bytes.", response.status_code)
+        end = _NO_PART.fullmatch(response.headers.get("Content-Range", ""))
+        if end and int(end[1]) == self.done_bytes > 1:
+            self._file.keep_bytes(self.done_bytes - 1)
+        else:
+            self._start_over()
+
+    def _start_over(self) -> None:
+        if self.done_bytes:
+            self._file.keep_bytes(0)
+        self._resumed_from_bytes, self._sha256, self.total_bytes = 0, None, None
+
+
+class Checked:
+    """The SHA-256 of a download that is not kept, compared at its end."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._promised = promised_sha256(response)
+        self._digest = sha256()
+
+    def update(self, block: bytes) -> None:
+        self._digest.update(block)
+
+    def finish(self) -> None:
+        """Raises DownloadBroken."""
+        if self._digest.hexdigest() != self._promised:
+            raise wrong_bytes()
+
+
+def promised_sha256(response: httpx2.Response) -> str:
+    """Of the whole MP3, in hex: PigWav's ETag, else Repr-Digest (RFC 9530). What has neither is not PigWav's."""
+    if etag := _ETAG.fullmatch(response.headers.get("ETag", "")):
+        return etag[1]
+    if digest := _DIGEST.search(response.headers.get("Repr-Digest", "")):
+        return b64decode(digest[1]).hex()
+    raise UnexpectedAnswer(
+        f"{origin(response.url)} does not say which bytes it sends: this is no link of PigWav's.",
+        response.status_code,
+    )
+
+
+def wrong_bytes() -> DownloadBroken:
+    return DownloadBroken("The bytes that arrived are not those that the service has: their SHA-256 differs.")
+
+
+def _length(headers: Mapping[str, str]) -> int | None:
+    text = headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdecimal() else None

@@ -1,0 +1,107 @@
+"""The beginning of a download, on its way to become a file: appended to, hashed as it grows, renamed when whole."""
+
+import hashlib
+import os
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Final, Self
+
+from pigwav.client.errors import OutputUnusable
+from pigwav.client.transfer import BLOCK_BYTES
+
+_OPEN: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+class PartialFile:
+    """`<to>.part`, locked against other downloads. Blocking; every method may raise OSError.
+
+    It survives the program unless it is empty; `become_whole` gives it its name.
+    """
+
+    def __init__(self, file: BinaryIO, path: Path, to: Path) -> None:
+        self._file = file
+        self._path = path
+        self._to = to
+        self.size_bytes = 0
+        self._digest = hashlib.sha256()
+        self.keep_bytes(os.fstat(file.fileno()).st_size)
+
+    @classmethod
+    def open(cls, to: Path) -> Self:
+        """Raises OutputUnusable where `to` is no regular file, or another download writes it."""
+        if to.is_dir() or (to.exists() and not to.is_file()):
+            raise OutputUnusable(f"{to} is not a regular file.")
+        path = to.with_name(f"{to.name}.part")
+        return cls(_locked(path), path, to)
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes so far, in hex."""
+        return self._digest.hexdigest()
+
+    def keep_bytes(self, count: int) -> None:
+        """Forget all but the first `count` bytes."""
+        self._file.truncate(count)
+        self._file.seek(0)
+        self._digest = hashlib.sha256()
+        self.size_bytes = 0
+        while block := self._file.read(BLOCK_BYTES):
+            self._digest.update(block)
+            self.size_bytes += len(block)
+
+    def append(self, block: bytes) -> None:
+        self._file.write(block)
+        self._digest.update(block)
+        self.size_bytes += len(block)
+
+    def become_whole(self) -> None:
+        """Replace `to`, so that after a power cut there is the old file or the new one."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._path.replace(self._to)
+
+    def close(self) -> None:
+        """What has come stays for the next call."""
+        if self.size_bytes == 0 and _is_at(self._path, self._file):
+            with suppress(FileNotFoundError):
+                self._path.unlink()
+        self._file.close()
+
+
+def _locked(path: Path) -> BinaryIO:
+    while True:
+        try:
+            file = os.fdopen(os.open(path, _OPEN, 0o666), "r+b")
+        except OSError as error:
+            if path.is_symlink() or path.is_dir():
+                raise OutputUnusable(f"{path} is not a regular file.") from error
+            raise
+        try:
+            _lock(file, path)
+        except OutputUnusable:
+            file.close()
+            raise
+        if _is_at(path, file):
+            return file
+        file.close()  # the download that held the lock has given its file the name that it was for
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        raise OutputUnusable(f"{path} is not a regular file.")
+    if sys.platform != "win32":
+        import fcntl  # noqa: PLC0415 - Windows has none
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputUnusable(f"Another download writes {path}.") from error
+
+
+def _is_at(path: Path, file: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False

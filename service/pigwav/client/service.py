@@ -1,0 +1,188 @@
+"""How to ask a PigWav service for everything, as values: nothing here sends. Both clients send these."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Any, Final, Generic, Self, TypeVar
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx2
+
+from pigwav.client.answers import Page, Recording, Registered, User
+from pigwav.client.errors import CredentialsMissing, UnexpectedAnswer
+from pigwav.client.file_names import file_name
+from pigwav.client.refusals import origin, refusal
+from pigwav.client.retries import Repeatable, harmless, without_effect
+
+T = TypeVar("T")
+
+DEFAULT_URL: Final = "http://127.0.0.1:8080"
+CLIENT_HEADERS: Final = {"User-Agent": "pigwav-client"}
+LIMITS: Final = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2)
+"""Idle connections are given up after 2 s, before the service does it: a POST into one that closes is not repeated."""
+MP3_HEADERS: Final = {"Accept": "audio/mpeg", "Accept-Encoding": "identity"}
+"""Identity: length, range and digest are those of the MP3 itself."""
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """A request, and how to read its answer. `url` is absolute; `params` that are None are left out.
+
+    `took_effect`: what a repeated call is answered when an earlier try, whose answer was lost, took effect.
+    """
+
+    method: str
+    url: str
+    read: Callable[[httpx2.Response], T]
+    status: HTTPStatus = HTTPStatus.OK
+    params: Mapping[str, str | int | None] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    json: Mapping[str, str | None] | None = None
+    follow_redirects: bool = False
+    took_effect: HTTPStatus | None = None
+
+    @property
+    def repeatable(self) -> Repeatable:
+        return without_effect if self.method == "POST" else harmless
+
+    def request(self) -> dict[str, Any]:
+        """What httpx2's `build_request` takes."""
+        params = {name: value for name, value in self.params.items() if value is not None}
+        return {
+            "method": self.method,
+            "url": self.url,
+            "params": params or None,  # an empty one would take away the query of a link
+            "headers": self.headers,
+            "json": self.json,
+        }
+
+    def answer(self, response: httpx2.Response, *, lost_answer: bool = False) -> T:
+        """What the service said, whose body has been read. Raises ClientError for what is no success."""
+        took_effect = lost_answer and response.status_code == self.took_effect
+        if response.status_code != self.status and not took_effect:
+            raise refusal(response)
+        try:
+            return self.read(response)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UnexpectedAnswer(
+                f"{origin(self.url)} does not answer as PigWav does.", response.status_code
+            ) from error
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service's address and, where there are any, a user's credentials. Each method is one call of the contract."""
+
+    base_url: str
+    user_id: int | None = None
+    token: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def at(cls, base_url: str, user_id: int | None, token: UUID | str | None) -> Self:
+        return cls(base_url.rstrip("/"), user_id, None if token is None else str(token))
+
+    def with_token(self, token: UUID) -> Self:
+        return replace(self, token=str(token))
+
+    def register(self, name: str) -> Call[Registered]:
+        return Call(
+            "POST",
+            f"{self.base_url}/users",
+            _document(Registered.from_json),
+            status=HTTPStatus.CREATED,
+            json={"name": _sendable(name)},
+        )
+
+    def upload(
+        self, *, title: str | None, filename: str | None, bitrate_kbps: int | None, size_bytes: int | None
+    ) -> Call[Recording]:
+        """The body is the WAV. `size_bytes`: None where only its end tells."""
+        length = {} if size_bytes is None else {"Content-Length": str(size_bytes)}
+        return Call(
+            "POST",
+            f"{self.base_url}/records",
+            _document(Recording.from_json),
+            status=HTTPStatus.CREATED,
+            params={
+                "user": self.user_id,
+                "title": _sendable(title),
+                "filename": _sendable(filename),
+                "bitrate": bitrate_kbps,
+            },
+            headers=self._credentials() | {"Content-Type": "audio/wav"} | length,
+        )
+
+    def me(self) -> Call[User]:
+        """Needs no user id."""
+        return Call("GET", f"{self.base_url}/users/me", _document(User.from_json), headers=self._bearer())
+
+    def recordings(self, page_size: int, cursor: str | None) -> Call[Page]:
+        params = {"limit": page_size, "cursor": cursor}
+        return self._of_user("GET", "/records", _document(Page.from_json), params=params)
+
+    def show(self, recording_id: UUID | str) -> Call[Recording]:
+        return self._of_user("GET", _path(recording_id), _document(Recording.from_json))
+
+    def rename(self, recording_id: UUID | str, title: str | None) -> Call[Recording]:
+        json = {"title": _sendable(title)}
+        return self._of_user("PATCH", _path(recording_id), _document(Recording.from_json), json=json)
+
+    def delete(self, recording_id: UUID | str) -> Call[None]:
+        return self._deleting(_path(recording_id), took_effect=HTTPStatus.NOT_FOUND)
+
+    def rotate_token(self) -> Call[UUID]:
+        return self._of_user("POST", "/users/me/token", _document(lambda document: UUID(document["token"])))
+
+    def delete_me(self) -> Call[None]:
+        return self._deleting("/users/me", took_effect=HTTPStatus.UNAUTHORIZED)
+
+    def _deleting(self, path: str, *, took_effect: HTTPStatus) -> Call[None]:
+        status = HTTPStatus.NO_CONTENT
+        return self._of_user("DELETE", path, _nothing, status=status, took_effect=took_effect)
+
+    def _of_user(self, method: str, path: str, read: Callable[[httpx2.Response], T], **more: Any) -> Call[T]:
+        return Call(method, self.base_url + path, read, headers=self._credentials(), **more)
+
+    def _credentials(self) -> dict[str, str]:
+        """Raises CredentialsMissing."""
+        if self.user_id is None:
+            raise CredentialsMissing("This needs a user id and a token.")
+        return self._bearer()
+
+    def _bearer(self) -> dict[str, str]:
+        """Raises CredentialsMissing; a token that no header can carry is none."""
+        if self.token is None:
+            raise CredentialsMissing("This needs a token.")
+        if not re.fullmatch(r"[!-~]+", self.token):
+            raise CredentialsMissing("The token is not one that PigWav gave.")
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+def name_of(link: str) -> Call[str]:
+    """The name under which a browser would save what is behind a link."""
+    return Call(
+        "HEAD",
+        link,
+        lambda response: file_name(response.headers.get("Content-Disposition", "")),
+        headers=MP3_HEADERS,
+        follow_redirects=True,
+    )
+
+
+def _document(read: Callable[[dict[str, Any]], T]) -> Callable[[httpx2.Response], T]:
+    return lambda response: read(response.json())
+
+
+def _nothing(_response: httpx2.Response) -> None:
+    """An answer without content."""
+
+
+def _path(recording_id: UUID | str) -> str:
+    return f"/records/{quote(str(recording_id), safe='')}"
+
+
+def _sendable(text: str | None) -> str | None:
+    """Text from outside, such as a file's name, may hold what is no character (PEP 383), and UTF-8 cannot carry."""
+    return None if text is None else re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)

@@ -1,0 +1,32 @@
+"""One running API, and people who use it with the program `pigwav`, each in a home of their own."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.person import Person
+from pigwav.settings import Settings
+from serving import ServedApi, served
+
+NewPerson = Callable[[], Person]
+
+
+@pytest.fixture(scope="session")
+def api(settings: Settings) -> Iterator[ServedApi]:
+    with served(settings) as running:
+        yield running
+
+
+@pytest.fixture
+def newcomer(api: ServedApi, tmp_path: Path) -> Person:
+    """Somebody who has never used the service. PIGWAV_URL names it."""
+    return Person.in_folder(tmp_path / "newcomer", api.url)
+
+
+@pytest.fixture
+def anna(api: ServedApi, tmp_path: Path) -> Person:
+    """Somebody who has registered; her credentials are remembered."""
+    person = Person.in_folder(tmp_path / "anna", api.url)
+    person.register()
+    return person

@@ -1,0 +1,126 @@
+"""Somebody with a home folder and the program `pigwav`."""
+
+import itertools
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+from uuid import uuid4
+
+from factories import wav
+from terminals import Terminal, at_terminal
+from upping import plain_environment
+
+Ended: TypeAlias = subprocess.CompletedProcess[str]
+
+_PIGWAV = (sys.executable, "-m", "pigwav")
+_names = (f"{uuid4()} {n}" for n in itertools.count())
+
+
+@dataclass(frozen=True)
+class Person:
+    """Works in `home`. `environment` comes on top of what a program finds anyway."""
+
+    home: Path
+    url: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def in_folder(cls, home: Path, url: str) -> "Person":
+        home.mkdir()
+        return cls(home, url, {"PIGWAV_URL": url})
+
+    @property
+    def credentials_file(self) -> Path:
+        config = "Library/Application Support" if sys.platform == "darwin" else ".config"
+        return self.home / config / "pigwav" / "credentials.json"
+
+    @property
+    def remembered(self) -> dict[str, Any]:
+        return json.loads(self.credentials_file.read_text())
+
+    def with_environment(self, **variables: object) -> "Person":
+        """Only these are set. What is remembered stays."""
+        return Person(self.home, self.url, {name: str(value) for name, value in variables.items()})
+
+    def all_variables(self) -> dict[str, str]:
+        home = {"HOME": str(self.home), "XDG_CONFIG_HOME": str(self.home / ".config")}
+        return plain_environment(home | {"PYTHONWARNINGS": "error"} | self.environment)
+
+    def run(
+        self, *words: object, stdin: IO[Any] | int = subprocess.DEVNULL, typed: str | None = None
+    ) -> Ended:
+        """Not at a terminal. `typed`: what comes through a pipe on standard input."""
+        return subprocess.run(
+            [*_PIGWAV, *map(str, words)],
+            cwd=self.home,
+            env=self.all_variables(),
+            input=typed,
+            **({} if typed is not None else {"stdin": stdin}),
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+    @staticmethod
+    def program() -> str:
+        """For a shell's command line."""
+        return shlex.join(_PIGWAV)
+
+    @contextmanager
+    def at_terminal(
+        self, *words: object, command: Sequence[str] = _PIGWAV, **more: Any
+    ) -> Iterator[Terminal]:
+        """`more`: as `terminals.at_terminal` takes it."""
+        with at_terminal(
+            [*command, *map(str, words)], environment=self.all_variables(), folder=self.home, **more
+        ) as terminal:
+            yield terminal
+
+    def seen(self, *words: object, columns: int = 100) -> tuple[int, str]:
+        """At a terminal: exit status, and what stands on the screen at the end."""
+        with self.at_terminal(*words, columns=columns) as terminal:
+            return terminal.end(), terminal.screen()
+
+    def register(self) -> None:
+        ended = self.run("register", next(_names))
+        assert ended.returncode == 0, ended
+
+    def file(self, name: str, content: bytes | None = None, *, seconds: float = 0.5) -> Path:
+        """A WAV in the home folder, unless `content` is another."""
+        path = self.home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(wav(seconds=seconds) if content is None else content)
+        return path
+
+    def upload(self, *words: object) -> str:
+        """The link of one WAV."""
+        ended = self.run("upload", *words or (self.file("take one.wav"),))
+        assert ended.returncode == 0, ended
+        return ended.stdout.strip()
+
+    def listed(self) -> list[dict[str, Any]]:
+        ended = self.run("list", "--json")
+        assert ended.returncode == 0, ended
+        return json.loads(ended.stdout)
+
+
+def id_in(link: str) -> str:
+    found = re.search(r"id=([0-9a-f-]{36})", link)
+    assert found, link
+    return found[1]
+
+
+def closed_end() -> int:
+    """The writing end of a pipe that nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing

@@ -1,0 +1,135 @@
+"""What errors are told as, and which exit status they have."""
+
+import errno
+
+import pytest
+import typer
+
+from cli.person import Person
+from fakes.stub_service import Reply, problem, stub_service
+from pigwav.cli.failures import Attempts, ExitStatus, exit_status, sentence
+from pigwav.client import (
+    BadInput,
+    ClientError,
+    CredentialsMissing,
+    DownloadBroken,
+    DownloadInterrupted,
+    InvalidAddress,
+    NameTaken,
+    NotAuthenticated,
+    NotConnected,
+    NotFound,
+    OutputUnusable,
+    Refused,
+    TryLater,
+    UnexpectedAnswer,
+    Unreachable,
+    WavChanged,
+)
+
+
+def refused(kind: type[Refused], status: int, title: str = "No.") -> Refused:
+    return kind(status, "a-code", title, detail=None, retry_after_s=None)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ClientError("?"), ExitStatus.FAILED),
+        (WavChanged("?"), ExitStatus.FAILED),
+        (OutputUnusable("?"), ExitStatus.FAILED),
+        (UnexpectedAnswer("?"), ExitStatus.FAILED),
+        (OSError(errno.ENOENT, "?"), ExitStatus.FAILED),
+        (refused(Refused, 500), ExitStatus.FAILED),
+        (InvalidAddress("?"), ExitStatus.USAGE),
+        (CredentialsMissing("?"), ExitStatus.NOT_AUTHENTICATED),
+        (refused(NotAuthenticated, 401), ExitStatus.NOT_AUTHENTICATED),
+        (refused(BadInput, 415), ExitStatus.REFUSED),
+        (refused(NotFound, 404), ExitStatus.REFUSED),
+        (refused(NameTaken, 409), ExitStatus.REFUSED),
+        (refused(Refused, 403), ExitStatus.REFUSED),
+        (refused(TryLater, 503), ExitStatus.TRY_LATER),
+        (refused(TryLater, 429), ExitStatus.TRY_LATER),
+        (Unreachable("?"), ExitStatus.TRY_LATER),
+        (NotConnected("?"), ExitStatus.TRY_LATER),
+        (DownloadBroken("?"), ExitStatus.DOWNLOAD_BROKEN),
+        (DownloadInterrupted("?"), ExitStatus.DOWNLOAD_BROKEN),
+    ],
+)
+def test_every_error_has_its_exit_status(error: Exception, status: ExitStatus) -> None:
+    assert exit_status(error) is status
+
+
+def test_numbers_of_the_exit_statuses_never_change() -> None:
+    assert {status.name: status.value for status in ExitStatus} == {
+        "FAILED": 1,
+        "USAGE": 2,
+        "NOT_AUTHENTICATED": 3,
+        "REFUSED": 4,
+        "TRY_LATER": 5,
+        "DOWNLOAD_BROKEN": 6,
+    }
+
+
+@pytest.mark.parametrize(
+    ("errors", "done", "status"),
+    [
+        ([refused(BadInput, 415), refused(BadInput, 422)], 0, 4),
+        ([refused(BadInput, 415), refused(BadInput, 422)], 1, 1),
+        ([refused(BadInput, 415), Unreachable("?")], 0, 1),
+        ([Unreachable("?")], 0, 5),
+        ([], 3, None),
+    ],
+)
+def test_several_have_the_status_of_one_only_where_all_failed_alike(
+    errors: list[Exception], done: int, status: int | None
+) -> None:
+    attempts = Attempts(named=True)
+    for error in errors:
+        with attempts.one("it"):
+            raise error
+    for _ in range(done):
+        with attempts.one("it"):
+            pass
+
+    if status is None:
+        attempts.end()
+        return
+    with pytest.raises(typer.Exit) as ended:
+        attempts.end()
+    assert ended.value.exit_code == status
+
+
+def test_bug_and_bad_credentials_are_not_just_one_of_several_failures() -> None:
+    for error in (refused(NotAuthenticated, 401), CredentialsMissing("?"), ValueError("a bug")):
+        with pytest.raises(type(error)), Attempts(named=True).one("it"):
+            raise error
+
+
+def test_sentence_is_one_line_that_drives_no_terminal() -> None:
+    assert sentence(refused(BadInput, 415, "a\nb\x1b[2J")) == r"a\nb\x1b[2J (a-code)"
+    assert sentence(OSError(errno.ENOENT, "Not there", "a\nb")) == r"a\nb: Not there"
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "said"),
+    [
+        (Reply(201, b"<html>hello"), 1, "does not answer as PigWav does"),
+        (Reply(404, b"<html>hello"), 1, "404"),
+        (problem(500, "internal-error", "Something went wrong on the server."), 1, "(internal-error)"),
+        (problem(403, "registration-closed", "No."), 4, "No. (registration-closed)"),
+    ],
+)
+def test_answer_that_is_none_is_one_sentence(newcomer: Person, reply: Reply, status: int, said: str) -> None:
+    with stub_service(lambda *_: reply) as stub:
+        ended = newcomer.run("register", "anna", "--url", stub.url)
+
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (status, "", 1)
+    assert ended.stderr.startswith("pigwav: ")
+    assert said in ended.stderr
+
+
+def test_service_that_is_not_there_is_said_to_be(newcomer: Person) -> None:
+    for url, status in (("http://127.0.0.1:1", 5), ("127.0.0.1:1", 2), ("ftp://127.0.0.1", 2)):
+        ended = newcomer.run("register", "anna", "--url", url)
+        assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (status, "", 1)

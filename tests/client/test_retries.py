@@ -1,0 +1,225 @@
+"""What is repeated, and what is not: nothing is done twice that was asked for once."""
+
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from client.both import CREDENTIALS, ID, REGISTERED, UPLOADED, OpenClient, recording_json, talking
+from fakes.stub_service import Reply, one_after_the_other, problem
+from pigwav.client import (
+    BadInput,
+    ClientError,
+    InvalidAddress,
+    NotConnected,
+    NotFound,
+    TryLater,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from pigwav.client.retries import (
+    FIRST_WAIT_S,
+    MOST_RETRY_AFTER_S,
+    MOST_WAIT_S,
+    Tries,
+    harmless,
+    without_effect,
+)
+
+BUSY = problem(503, "overloaded", "Full.", headers={"Retry-After": "0"})
+CUT_OFF = replace(Reply.json(200, recording_json()), hangs_up_after_bytes=10)
+SHOWN = Reply.json(200, recording_json())
+
+
+def busy(retry_after_s: int | None = 0) -> TryLater:
+    return TryLater(503, "overloaded", "Full.", detail=None, retry_after_s=retry_after_s)
+
+
+@pytest.mark.parametrize(
+    ("error", "safe", "post"),
+    [
+        (NotConnected(), True, True),
+        (busy(), True, True),
+        (Unreachable(), True, False),
+        (UnexpectedAnswer("", 502), True, False),
+        (UnexpectedAnswer("", 503), True, False),
+        (UnexpectedAnswer("", 200), False, False),
+        (UnexpectedAnswer(""), False, False),
+        (InvalidAddress(), False, False),
+        (BadInput(422, "no-audio", "No.", detail=None, retry_after_s=None), False, False),
+        (ClientError(), False, False),
+    ],
+)
+def test_only_what_may_pass_is_tried_again(error: ClientError, safe: bool, post: bool) -> None:  # noqa: FBT001
+    assert (harmless(error), without_effect(error)) == (safe, post)
+
+
+def test_waits_double_up_to_a_bound_and_vary() -> None:
+    tries = Tries(12, harmless)
+    waits_s = [tries.wait_s(Unreachable()) for _ in range(11)]
+    bounds_s = [min(FIRST_WAIT_S * 2**number, MOST_WAIT_S) for number in range(11)]
+    assert all(bound / 2 <= wait <= bound for wait, bound in zip(waits_s, bounds_s, strict=True))
+    assert len({*waits_s}) == len(waits_s)
+
+
+def test_service_is_left_alone_for_as_long_as_it_asks() -> None:
+    assert 5 <= Tries(2, harmless).wait_s(busy(5)) <= 6
+    assert Tries(2, harmless).wait_s(busy(MOST_RETRY_AFTER_S)) >= MOST_RETRY_AFTER_S
+    with pytest.raises(TryLater):
+        Tries(2, harmless).wait_s(busy(MOST_RETRY_AFTER_S + 1))
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [
+        (lambda client, _: client.register("Пётр"), REGISTERED),
+        (lambda client, wav: client.upload(wav), UPLOADED),
+        (lambda client, wav: client.upload(wav.read_bytes()), UPLOADED),
+        (lambda client, _: client.show(ID), SHOWN),
+        (lambda client, _: client.rename(ID, "x"), SHOWN),
+        (lambda client, _: client.delete(ID), Reply(204)),
+        (lambda client, _: client.rotate_token(), Reply.json(200, {"token": ID})),
+    ],
+    ids=["register", "upload", "upload bytes", "show", "rename", "delete", "rotate"],
+)
+def test_every_call_is_repeated_while_the_service_is_busy(
+    open_client: OpenClient, tmp_path: Path, call: Callable[[Any, Path], Any], answer: Reply
+) -> None:
+    wav = tmp_path / "a.wav"
+    wav.write_bytes(b"RIFF" * 10_000)
+    with talking(open_client, one_after_the_other(BUSY, BUSY, answer), *CREDENTIALS) as (stub, client):
+        call(client, wav)
+    assert len(stub.received) == 3
+    assert len({(received.method, received.target, received.body) for received in stub.received}) == 1
+
+
+@pytest.mark.parametrize("refused", [BUSY, problem(429, "slow-down", "Slow.", headers={"Retry-After": "0"})])
+def test_attempts_are_all_tries_and_the_last_error_is_told(open_client: OpenClient, refused: Reply) -> None:
+    with talking(open_client, refused, *CREDENTIALS, attempts=3) as (stub, client), pytest.raises(TryLater):
+        client.show(ID)
+    assert len(stub.received) == 3
+
+
+def test_one_attempt_turns_repeating_off(open_client: OpenClient) -> None:
+    with talking(open_client, BUSY, *CREDENTIALS, attempts=1) as (stub, client), pytest.raises(TryLater):
+        client.upload(b"RIFF")
+    assert len(stub.received) == 1
+
+
+def test_refusal_of_a_busy_service_in_mid_upload_is_repeated_from_the_first_byte(
+    open_client: OpenClient, tmp_path: Path
+) -> None:
+    wav = tmp_path / "a.wav"
+    wav.write_bytes(bytes(8 * 1024 * 1024))
+    steps: list[int] = []
+    with wav.open("rb") as file:
+        file.seek(4 * 1024 * 1024)
+        busy_early = replace(BUSY, reads="never")
+        with talking(open_client, one_after_the_other(busy_early, UPLOADED), *CREDENTIALS) as (stub, client):
+            client.upload(file, progress=lambda done, _: steps.append(done))
+    assert len(stub.received[1].body) == 4 * 1024 * 1024
+    assert steps[-1] == 4 * 1024 * 1024
+    assert steps.count(65_536) >= 1
+
+
+def test_what_can_be_read_once_is_not_sent_in_part(open_client: OpenClient) -> None:
+    def once() -> Iterator[bytes]:
+        yield b"RIFF"
+        yield b"more"
+
+    with talking(open_client, BUSY, *CREDENTIALS) as (stub, client), pytest.raises(TryLater):
+        client.upload(once())
+    assert [received.body for received in stub.received] == [b"RIFFmore"]
+
+
+def test_what_can_be_read_once_is_untouched_while_there_is_no_connection(open_client: OpenClient) -> None:
+    blocks = iter([b"RIFF"])
+    with closing(socket.socket()) as deaf:
+        deaf.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        with open_client(url, *CREDENTIALS, attempts=2) as client, pytest.raises(NotConnected):
+            client.upload(blocks)
+    with talking(open_client, UPLOADED, *CREDENTIALS) as (stub, client):
+        client.upload(blocks)
+    assert stub.received[0].body == b"RIFF"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [lambda c: c.register("x"), lambda c: c.upload(b"RIFF"), lambda c: c.rotate_token()],
+    ids=["register", "upload", "rotate"],
+)
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (CUT_OFF, Unreachable),
+        (Reply(502, b"<html>"), UnexpectedAnswer),
+        (Reply(503, b"<html>"), UnexpectedAnswer),
+    ],
+    ids=["cut off", "502", "503 of a proxy"],
+)
+def test_post_whose_effect_is_unknown_is_not_repeated(
+    open_client: OpenClient, call: Callable[[Any], Any], answer: Reply, kind: type[ClientError]
+) -> None:
+    with talking(open_client, answer, *CREDENTIALS) as (stub, client), pytest.raises(kind):
+        call(client)
+    assert len(stub.received) == 1
+
+
+@pytest.mark.parametrize("lost", [CUT_OFF, Reply(502, b"<html>"), Reply(504)], ids=["cut off", "502", "504"])
+@pytest.mark.parametrize("call", [lambda c: c.show(ID), lambda c: c.rename(ID, "x")], ids=["show", "rename"])
+def test_call_that_does_no_harm_is_repeated_after_a_lost_answer(
+    open_client: OpenClient, call: Callable[[Any], Any], lost: Reply
+) -> None:
+    with talking(open_client, one_after_the_other(lost, SHOWN), *CREDENTIALS) as (_, client):
+        assert call(client).title == "Запись"
+
+
+def test_silence_is_repeated_too(open_client: OpenClient) -> None:
+    never = Event()
+    answers = one_after_the_other(replace(SHOWN, after=never), SHOWN)
+    with talking(open_client, answers, *CREDENTIALS, timeout_s=0.2) as (_, client):
+        assert client.show(ID)
+        never.set()
+
+
+@pytest.mark.parametrize(
+    ("call", "gone"),
+    [
+        (lambda client: client.delete(ID), problem(404, "recording-not-found", "No.")),
+        (lambda client: client.delete_me(), problem(401, "not-authenticated", "No.")),
+    ],
+    ids=["delete", "delete_me"],
+)
+def test_deleting_that_took_effect_unheard_is_no_error(
+    open_client: OpenClient, call: Callable[[Any], Any], gone: Reply
+) -> None:
+    lost = Reply(502, b"<html>")
+    with talking(open_client, one_after_the_other(lost, gone), *CREDENTIALS) as (_, client):
+        call(client)
+    without_effect = one_after_the_other(BUSY, gone)
+    with talking(open_client, without_effect, *CREDENTIALS) as (_, client), pytest.raises(ClientError):
+        call(client)
+
+
+def test_deleting_what_never_was_is_an_error(open_client: OpenClient) -> None:
+    gone = problem(404, "recording-not-found", "No.")
+    with talking(open_client, gone, *CREDENTIALS) as (stub, client), pytest.raises(NotFound):
+        client.delete(ID)
+    assert len(stub.received) == 1
+
+
+def test_repeating_is_silent(
+    open_client: OpenClient, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.WARNING)
+    with talking(open_client, one_after_the_other(BUSY, SHOWN), *CREDENTIALS) as (_, client):
+        client.show(ID)
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")

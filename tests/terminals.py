@@ -1,0 +1,125 @@
+"""A program at a terminal: what a person types, and what they see."""
+
+import codecs
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+CTRL_C: Final = "\x03"
+
+# The program gets the terminal as its own, as a shell gives it: getpass opens /dev/tty, Ctrl-C reaches its group.
+_TAKE_TERMINAL: Final = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+_CONTROL: Final = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|\x1b\]8;.*?\x1b\\|[\r\n]")
+
+
+class Terminal:
+    """`typed_out`: all that the program has written so far, escape sequences included."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", master: int) -> None:
+        self._process = process
+        self._master = master
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self.typed_out = ""
+
+    def wait_for(self, text: str, *, within_s: float = 60) -> None:
+        give_up = time.monotonic() + within_s
+        while text not in self.typed_out:
+            assert time.monotonic() < give_up, f"{text!r} did not come: {self.typed_out!r}"
+            assert self._read(), f"it ended without {text!r}: {self.typed_out!r}"
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def end(self, *, within_s: float = 60) -> int:
+        """Its exit status, when it has ended by itself."""
+        give_up = time.monotonic() + within_s
+        while self._read():
+            assert time.monotonic() < give_up, f"it did not end: {self.typed_out!r}"
+        return self._process.wait(within_s)
+
+    def screen(self) -> str:
+        """What stands on it now."""
+        return screen_of(self.typed_out)
+
+    def _read(self) -> bool:
+        """Whether there may be more."""
+        if not select.select([self._master], [], [], 0.5)[0]:
+            return True
+        try:
+            piece = os.read(self._master, 65536)
+        except OSError:  # Linux says EIO when the last writer has gone
+            return False
+        self.typed_out += self._decoder.decode(piece)
+        return bool(piece)
+
+
+@contextmanager
+def at_terminal(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path | None = None,
+    columns: int = 100,
+    kind: str = "xterm-256color",
+    standard_output: int | None = None,
+) -> Iterator[Terminal]:
+    """Run it there. `kind`: what TERM says. `standard_output`: a descriptor, where that is not the terminal."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    with subprocess.Popen(
+        [sys.executable, "-c", _TAKE_TERMINAL, *command],
+        stdin=slave,
+        stdout=slave if standard_output is None else standard_output,
+        stderr=slave,
+        env={**environment, "TERM": kind},
+        cwd=folder,
+        start_new_session=True,
+    ) as process:
+        os.close(slave)
+        try:
+            yield Terminal(process, master)
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            os.close(master)
+
+
+def screen_of(output: str) -> str:
+    """What a terminal shows after this: the cursor moves, lines are erased, colours are dropped."""
+    lines, row, column, position = [""], 0, 0, 0
+    for control in _CONTROL.finditer(output):
+        column = _write(lines, row, column, output[position : control.start()])
+        position = control.end()
+        if control[0] == "\r":
+            column = 0
+        elif control[0] == "\n":
+            row += 1
+            lines.extend([""] * (row - len(lines) + 1))
+        elif control[2] == "A":
+            row = max(0, row - int(control[1] or 1))
+        elif control[2] == "K":
+            lines[row] = "" if control[1] == "2" else lines[row][:column]
+    _write(lines, row, column, output[position:])
+    return "\n".join(line.rstrip() for line in lines).rstrip("\n") + "\n"
+
+
+def _write(lines: list[str], row: int, column: int, text: str) -> int:
+    """The column behind it."""
+    if text:
+        lines[row] = lines[row].ljust(column)[:column] + text + lines[row][column + len(text) :]
+    return column + len(text)
