@@ -105,7 +105,9 @@ def test_tags_behind_the_audio_are_found_wherever_the_blocks_end(
     padded: bool,  # noqa: FBT001 - hypothesis fills it
 ) -> None:
     audio, info = bytes(400 + more_bytes), info_chunk(INAM="a title")
-    body = riff(fmt_chunk(bits=8, channels=1) + chunk(b"data", audio, padded=padded) + info)
+    body = riff(
+        fmt_chunk(bits=8, channels=1) + chunk(b"data", audio, padded=padded) + chunk(b"free", b"") + info
+    )
     intake, found = taken(body, block_bytes)
     assert found == audio
     assert intake.tail_chunks() == (TagChunk(b"LIST", info[8:]),)

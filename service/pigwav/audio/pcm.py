@@ -85,7 +85,7 @@ class Intake:
         if self._audio_left_bytes is not None:
             self._audio_left_bytes -= stop - start
         self.audio_bytes += stop - start
-        if self._tail and start < len(batch):
+        if self._tail and stop < len(batch):
             self._tail.feed(batch[stop:])
         return self._whole(batch[start:stop])
 
