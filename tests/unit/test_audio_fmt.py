@@ -57,6 +57,10 @@ def test_codings_are_recognised(chunk: bytes, codec: str, bits: int, block_bytes
     assert (found.codec, found.bits, found.block_bytes) == (codec, bits, block_bytes)
 
 
+def ambisonic_fmt_chunk() -> bytes:
+    return extensible_fmt_chunk(channels=4)[:-14] + bytes.fromhex("0000 2107 d311 8644 c8c1 ca00 0000")
+
+
 def test_bits_count_where_block_size_and_byte_rate_disagree() -> None:
     wrong_block = bytearray(fmt_chunk(bits=16, channels=1))
     wrong_block[8 + 12] = 4
@@ -87,6 +91,7 @@ def test_channel_mask_is_kept() -> None:
         (fmt_chunk(tag=FLOAT_TAG, bits=16), UnsupportedCodec, "floating point PCM of 16 bits"),
         (adpcm(0x11, block=512, bits=3), UnsupportedCodec, "ADPCM of 3 bits"),
         (extensible_fmt_chunk()[:-2] + b"xx", UnsupportedCodec, "sub-format 00000001-0000-0010"),
+        (ambisonic_fmt_chunk(), UnsupportedCodec, "ambisonic"),
         (fmt_chunk(channels=33), UnsupportedChannels, "33 channels"),
         (adpcm(0x02, block=512, channels=3), UnsupportedChannels, "3 channels of ADPCM"),
         (fmt_chunk(tag=0x31, channels=2, block=65), UnsupportedChannels, "2 channels of GSM"),

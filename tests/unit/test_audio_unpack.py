@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converting import FFMPEG
+from pigwav.audio.fmt import WavFormat
 from pigwav.audio.unpack import cleaner, unpacker
 
 FLOATS = pytest.mark.parametrize(("codec", "code"), [("pcm_f32le", "f"), ("pcm_f64le", "d")])
@@ -17,8 +18,12 @@ LOUD = [1.0, 1.5, -1.5, 70_000, -70_000, 1e30, -1e30, float("inf"), -float("inf"
 SIGNALLING_NANS = {"f": b"\1\0\x80\x7f", "d": b"\1\0\0\0\0\0\xf0\x7f"}
 
 
+def samples_of(codec: str) -> WavFormat:
+    return WavFormat(codec, 44_100, 1, bits=0, block_bytes=1, block_samples=1)
+
+
 def unpacked(codec: str, audio: bytes) -> list[int]:
-    unpack = unpacker(codec)
+    unpack = unpacker(samples_of(codec))
     assert unpack is not None
     return array("h", unpack(audio)).tolist()
 
@@ -68,31 +73,32 @@ def test_floats_out_of_range_are_clipped_and_what_is_no_number_is_silence(codec:
 @FLOATS
 def test_a_decoder_gets_floats_in_range_and_all_else_as_it_is(codec: str, code: str) -> None:
     quiet = struct.pack(f"<5{code}", 0.25, -1.0, 1.0, 0.0, 1e-30)
-    assert cleaner(codec)(quiet) == quiet
-    loud = cleaner(codec)(struct.pack(f"<{len(LOUD)}{code}", *LOUD) + SIGNALLING_NANS[code])
+    assert cleaner(samples_of(codec))(quiet) == quiet
+    loud = cleaner(samples_of(codec))(struct.pack(f"<{len(LOUD)}{code}", *LOUD) + SIGNALLING_NANS[code])
     assert struct.unpack(f"<{len(LOUD) + 1}{code}", loud) == (*(1 if x > 0 else -1 for x in LOUD), 0)
-    assert cleaner("pcm_s24le")(b"\xff\xff\xff") == b"\xff\xff\xff"
+    assert cleaner(samples_of("pcm_s24le"))(b"\xff\xff\xff") == b"\xff\xff\xff"
 
 
 def test_what_is_pcm_already_is_not_copied() -> None:
-    unpack, audio = unpacker("pcm_s16le"), bytes(1_000)
+    unpack, audio = unpacker(samples_of("pcm_s16le")), bytes(1_000)
     assert unpack is not None
     assert unpack(audio) is audio
 
 
 @pytest.mark.parametrize("codec", ["adpcm_ms", "adpcm_ima_wav", "gsm_ms"])
 def test_packets_need_a_decoder(codec: str) -> None:
-    assert unpacker(codec) is None
+    assert unpacker(samples_of(codec)) is None
 
 
 def test_numpy_is_loaded_for_floats_only() -> None:
     """It costs 16 MB and 70 ms."""
     program = (
         "import sys, pigwav.audio.conversion\n"
+        "from pigwav.audio.fmt import WavFormat\n"
         "from pigwav.audio.unpack import unpacker\n"
-        "unpacker('pcm_s24le')(bytes(6))\n"
+        "unpacker(WavFormat('pcm_s24le', 44100, 1, 24, 3, 1))(bytes(6))\n"
         "before = 'numpy' in sys.modules\n"
-        "unpacker('pcm_f32le')(bytes(8))\n"
+        "unpacker(WavFormat('pcm_f32le', 44100, 1, 32, 4, 1))(bytes(8))\n"
         "print(before, 'numpy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)

@@ -107,6 +107,23 @@ def test_all_256_codes_of_g_711_are_expanded(coding: str, channels: int) -> None
         assert_array_equal(heard.pcm, pcm, err_msg=f"ours is not {other}'s")
 
 
+@pytest.mark.parametrize(("channels", "rate_hz"), [(1, 44_100), (2, 48_000), (2, 96_000), (3, 44_100)])
+@pytest.mark.parametrize("unused", [b"\0", b"\xff", b"\x5a"])
+def test_24_bits_in_the_low_bytes_of_32_are_the_same_as_packed_24(
+    channels: int, rate_hz: int, unused: bytes
+) -> None:
+    """As ALSA's arecord writes its S24_LE. ffmpeg takes it for floats of an old Cool Edit, libsndfile for packed."""
+    packed_24 = sample("24-bit", 3_000, channels, rate_hz).wav
+    data = packed_24[packed_24.index(b"data") + 8 :]
+    samples = [data[start : start + 3] + unused for start in range(0, len(data), 3)]
+    fmt = fmt_chunk(bits=24, block=4 * channels, channels=channels, rate=rate_hz)
+    [low], [packed] = (
+        reaching_lame(body, block_bytes=[1_001])
+        for body in (riff(fmt + chunk(b"data", b"".join(samples))), packed_24)
+    )
+    assert_array_equal(low.pcm, packed.pcm)
+
+
 FAR_OUT: Final = {
     "not a number": (np.nan, 0),
     "infinite": (np.inf, 32_767),

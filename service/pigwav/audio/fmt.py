@@ -6,7 +6,7 @@ and WAVEFORMATEXTENSIBLE in mmreg.h. A codec's name is ffmpeg's name of its deco
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -26,10 +26,8 @@ MAX_SAMPLE_RATE_HZ: Final = 768_000
 MAX_CHANNELS: Final = 32
 
 EXTENSIBLE: Final = 0xFFFE
-_SUBFORMAT_SUFFIXES: Final = (
-    bytes.fromhex("0000 0000 1000 8000 00aa 0038 9b71"),  # KSDATAFORMAT_SUBTYPE_*
-    bytes.fromhex("0000 2107 d311 8644 c8c1 ca00 0000"),  # the same tags, ambisonic B-format
-)
+_SUBFORMAT_SUFFIX: Final = bytes.fromhex("0000 0000 1000 8000 00aa 0038 9b71")  # KSDATAFORMAT_SUBTYPE_*
+_AMBISONIC_SUFFIX: Final = bytes.fromhex("0000 2107 d311 8644 c8c1 ca00 0000")
 _INTEGER_CODECS: Final = {1: "pcm_u8", 2: "pcm_s16le", 3: "pcm_s24le", 4: "pcm_s32le", 8: "pcm_s64le"}
 _FLOAT_CODECS: Final = {4: "pcm_f32le", 8: "pcm_f64le"}
 _GSM_BLOCK_BYTES: Final = 65
@@ -68,6 +66,7 @@ class WavFormat:
 
     A block is the least that decodes by itself: one sample of every channel in PCM, a packet in ADPCM and GSM. `bits`
     is per sample as stored, 0 where the codec has none. `speakers` is WAVEFORMATEXTENSIBLE's channel mask, else 0.
+    `in_low_bytes`: each sample has one byte less than its container, and it is the highest that is not used.
     """
 
     codec: str
@@ -77,6 +76,7 @@ class WavFormat:
     block_bytes: int
     block_samples: int
     speakers: int = 0
+    in_low_bytes: bool = False
 
     @property
     def cut_bytes(self) -> int:
@@ -105,6 +105,7 @@ class _Fields:
     block_bytes: int
     bits: int
     speakers: int
+    extensible: bool
 
     @property
     def container_bytes(self) -> int:
@@ -151,17 +152,20 @@ def _fields(body: bytes) -> _Fields:
         "<HHIIHH", body[:16].ljust(16, b"\0")
     )
     speakers = 0
-    if tag == EXTENSIBLE:
+    extensible = tag == EXTENSIBLE
+    if extensible:
         if len(body) < 40:
             raise FmtChunkTooShort(f"The extensible fmt chunk has {len(body)} bytes; 40 are the least.")
         valid_bits, speakers = struct.unpack_from("<HI", body, 18)
         bits = bits or valid_bits
         tag = _sub_tag(body[24:40])
-    return _Fields(tag, channels, sample_rate_hz, bytes_per_s, block_bytes, bits, speakers)
+    return _Fields(tag, channels, sample_rate_hz, bytes_per_s, block_bytes, bits, speakers, extensible)
 
 
 def _sub_tag(guid: bytes) -> int:
-    if guid[2:] not in _SUBFORMAT_SUFFIXES:
+    if guid[2:] == _AMBISONIC_SUFFIX:
+        raise UnsupportedCodec("The audio is ambisonic (B-format), whose channels are no speakers' signals.")
+    if guid[2:] != _SUBFORMAT_SUFFIX:
         raise UnsupportedCodec(f"The audio has the unsupported sub-format {UUID(bytes_le=guid)}.")
     return int.from_bytes(guid[:2], "little")
 
@@ -173,11 +177,15 @@ def _samples(fields: _Fields, codec: str, container_bytes: int) -> WavFormat:
 
 
 def _integers(fields: _Fields) -> WavFormat:
-    """Fewer bits than their container sit in its high bits: the container decides."""
+    """Fewer bits than their container sit in its high bits: the container decides.
+
+    But for 24 bits in 4 bytes without WAVE_FORMAT_EXTENSIBLE: so ALSA's arecord writes S24_LE, in the low bytes.
+    """
     codec = _INTEGER_CODECS.get(fields.container_bytes)
     if codec is None:
         raise _odd_bits("PCM", fields)
-    return _samples(fields, codec, fields.container_bytes)
+    in_low_bytes = (fields.container_bytes, fields.bits) == (4, 24) and not fields.extensible
+    return replace(_samples(fields, codec, fields.container_bytes), in_low_bytes=in_low_bytes)
 
 
 def _floats(fields: _Fields) -> WavFormat:

@@ -50,12 +50,12 @@ class Plan:
     def unpack(self) -> Unpack | None:
         """What makes the audio PCM in this process; None where that takes a decoder."""
         wav = self.header.format
-        return unpacker(wav.codec) if self.pcm.is_as_recorded(wav) else None
+        return unpacker(wav) if self.pcm.is_as_recorded(wav) else None
 
     @property
     def clean(self) -> Unpack:
         """What makes the audio fit for the decoder."""
-        return cleaner(self.header.format.codec)
+        return cleaner(self.header.format)
 
     @property
     def resampled(self) -> bool:

@@ -8,20 +8,24 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from pigwav.audio.fmt import WavFormat
+
 Unpack = Callable[[bytes], bytes]
 """Takes whole samples, and answers as many."""
 
 _FLOATS: Final = ("pcm_f32le", "pcm_f64le")
 
 
-def unpacker(codec: str) -> Unpack | None:
-    """What makes 16-bit samples of this codec's; None where that takes a decoder."""
-    return _UNPACKERS.get(codec)
+def unpacker(wav: WavFormat) -> Unpack | None:
+    """What makes 16-bit samples of these; None where that takes a decoder."""
+    return _middle_bytes if wav.in_low_bytes else _UNPACKERS.get(wav.codec)
 
 
-def cleaner(codec: str) -> Unpack:
-    """What makes this codec's samples fit for a decoder, which takes NaN for full scale and wraps far-out values."""
-    return partial(_within_full_scale, codec) if codec in _FLOATS else _as_it_is
+def cleaner(wav: WavFormat) -> Unpack:
+    """What makes these samples fit for a decoder, which takes NaN for full scale and wraps far-out values."""
+    if wav.in_low_bytes:
+        return _shifted_up
+    return partial(_within_full_scale, wav.codec) if wav.codec in _FLOATS else _as_it_is
 
 
 def _as_it_is(audio: bytes) -> bytes:
@@ -40,6 +44,22 @@ def _highest_bytes(width: int, audio: bytes) -> bytes:
     pcm[0::2] = audio[width - 2 :: width]
     pcm[1::2] = audio[width - 1 :: width]
     return bytes(pcm)
+
+
+def _middle_bytes(audio: bytes) -> bytes:
+    """The two highest of the three low bytes in every four."""
+    pcm = bytearray(len(audio) // 2)
+    pcm[0::2] = audio[1::4]
+    pcm[1::2] = audio[2::4]
+    return bytes(pcm)
+
+
+def _shifted_up(audio: bytes) -> bytes:
+    """The three low bytes in every four, in the high ones."""
+    shifted = bytearray(len(audio))
+    for byte in range(3):
+        shifted[byte + 1 :: 4] = audio[byte::4]
+    return bytes(shifted)
 
 
 def _by_tables(low: bytes, high: bytes, audio: bytes) -> bytes:
