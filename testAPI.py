@@ -22,11 +22,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.util.wait import wait_for_read
+try:
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.connection import HTTPConnection
+    from urllib3.connectionpool import HTTPConnectionPool
+    from urllib3.util.wait import wait_for_read
+except ModuleNotFoundError as missing:
+    sys.exit(f"testAPI.py needs {missing.name}: pip install requests")
 
 BLOCK_BYTES = 64 * 1024
 TIMEOUT_S = 60

@@ -8,13 +8,13 @@ from pigwav.db.migrate import upgrade
 from pigwav.db.session import driver_url
 
 
-def fresh_database(url: str) -> str:
-    """A new database beside that of `url`, with the schema; the session's Postgres takes it along at its end."""
+def fresh_database(url: str, *, revision: str = "head") -> str:
+    """A new database beside that of `url`, with the schema of `revision`; it ends with the session's Postgres."""
     name = f"test_{uuid4().hex}"
     engine = create_engine(driver_url(url), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
     engine.dispose()
     new = driver_url(url).set(database=name).render_as_string(hide_password=False)
-    upgrade(new)
+    upgrade(new, to=revision)
     return new

@@ -13,6 +13,7 @@ LeaseId = NewType("LeaseId", UUID)
 ObjectKey = NewType("ObjectKey", str)
 
 MAX_TITLE_CHARS: Final = 200
+_WITHOUT_BIDI_OVERRIDES: Final = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 
 
 class RecordingState(StrEnum):
@@ -124,6 +125,9 @@ def object_key(user: UserId, recording: RecordingId, created_at: datetime) -> Ob
 
 
 def plain_name(text: str) -> str:
-    """NFC, control characters and outer white space removed: how user names and titles are compared and kept."""
+    """NFC, without control characters, outer white space and what turns text around; empty where nothing is visible:
+    how user names, titles and tags are compared and kept.
+    """
     printable = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
-    return unicodedata.normalize("NFC", printable).strip()
+    name = unicodedata.normalize("NFC", printable.translate(_WITHOUT_BIDI_OVERRIDES)).strip()
+    return name if any(unicodedata.category(c)[0] not in "CZ" for c in name) else ""

@@ -81,6 +81,19 @@ def test_a_raw_body_s_file_name_is_the_title_of_last_resort(account: Account) ->
     assert account.upload_raw(wav(0.2, before=CYRILLIC), filename="a.wav").json()["title"] != "a"
 
 
+def test_a_file_s_name_is_cut_and_never_refused(account: Account) -> None:
+    assert len(account.upload_raw(wav(0.1), filename="\u0958" * 300 + ".wav").json()["title"]) == 200
+    assert account.upload_raw(wav(0.1), filename=".wav").json()["title"] is None
+    assert account.upload_raw(wav(0.1), filename="archive.tar.wav").json()["title"] == "archive.tar"
+
+
+def test_a_title_without_anything_visible_is_none_and_nothing_turns_text_around(account: Account) -> None:
+    unseen = info_chunk(INAM="\u200b \u2060", encoding="utf-8")
+    assert account.upload_raw(wav(0.1, before=unseen), filename="a.wav").json()["title"] == "a"
+    turned = info_chunk(INAM="\u202eexe.\u2066a", encoding="utf-8")
+    assert account.upload_raw(wav(0.1, before=turned)).json()["title"] == "exe.a"
+
+
 def test_tags_behind_the_audio_are_in_a_small_mp3(account: Account) -> None:
     uploaded = account.upload_raw(wav(1, after=CYRILLIC), filename="a.wav").json()
 

@@ -6,12 +6,17 @@ from uuid import uuid4
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
+from databases import fresh_database
+from pigwav.db import recordings
 from pigwav.db.migrate import current, head, upgrade
 from pigwav.db.models import FACTS, Row
 from pigwav.db.session import driver_url
+from pigwav.domain import Tags, UserId
+from pigwav.errors import DatabaseUnavailable
 from pigwav.settings import Settings
 
 
@@ -98,3 +103,47 @@ def test_postgres_refuses_a_second_user_of_the_same_name(connection: Connection)
     connection.execute(statement, {"token": bytes(32)})
     with pytest.raises(IntegrityError, match="users_name_key"):
         connection.execute(statement, {"token": b"x" * 32})
+
+
+@pytest.fixture
+def before_tags(settings: Settings) -> Iterator[tuple[str, Engine]]:
+    """A database of the first schema, with one recording."""
+    assert settings.database.url
+    url = fresh_database(settings.database.url.get_secret_value(), revision="0001")
+    engine = create_engine(driver_url(url))
+    with engine.begin() as connection:
+        user = text("INSERT INTO users (name, token_sha256) VALUES ('anna', :token) RETURNING id")
+        insert(connection, user_id=connection.execute(user, {"token": bytes(32)}).scalar_one(), **READY)
+    yield url, engine
+    engine.dispose()
+
+
+def test_a_recording_from_before_there_were_tags_says_nothing(before_tags: tuple[str, Engine]) -> None:
+    url, engine = before_tags
+
+    upgrade(url)
+
+    with Session(engine) as session:
+        [recording] = recordings.newest(session, UserId(1), limit=9)
+    assert recording.facts.tags == Tags()
+
+
+def test_a_migration_does_not_keep_others_waiting_behind_somebody_who_holds_a_table(
+    before_tags: tuple[str, Engine],
+) -> None:
+    url, engine = before_tags
+    with engine.connect() as somebody:
+        somebody.execute(text("SELECT count(*) FROM recordings"))
+        with pytest.raises(DatabaseUnavailable, match="lock timeout"):
+            upgrade(url, lock_timeout_s=0.1)
+
+    assert upgrade(url) == head()
+
+
+def test_tags_of_a_later_release_are_passed_over(before_tags: tuple[str, Engine]) -> None:
+    url, engine = before_tags
+    upgrade(url)
+    with Session(engine) as session:
+        session.execute(text("""UPDATE recordings SET tags = '{"title": "t", "mood": "blue"}'"""))
+        [recording] = recordings.newest(session, UserId(1), limit=9)
+    assert recording.facts.tags == Tags(title="t")

@@ -203,9 +203,9 @@ def test_serve_on_configured_parts_shares_them_and_sweeps_by_itself(
         wait_until(lambda: inside.objects(account.id) == [])
 
 
-@pytest.mark.parametrize("command", ["serve", "migrate"])
-def test_what_needs_configuration_and_has_none_says_so_in_one_sentence(command: str) -> None:
-    ended = run_pigwav(command)
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["migrate"]], ids=["serve", "migrate"])
+def test_what_needs_configuration_and_has_none_says_so_in_one_sentence(command: list[str]) -> None:
+    ended = run_pigwav(*command)
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert_one_sentence(ended)

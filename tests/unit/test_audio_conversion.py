@@ -292,6 +292,13 @@ def test_a_wav_that_holds_less_than_it_says_is_converted_and_marked(kind: dict[s
     assert tag.total_bytes == len(done.mp3)
 
 
+def test_a_promise_beyond_the_upload_limit_is_a_promise() -> None:
+    """The operator's limit says nothing of what the WAV's writer meant."""
+    body = wav(samples=5_000, data_size=100_000)
+    done = convert(body, max_upload_bytes=len(body) + 1_000)
+    assert (done.result.truncated, done.conversion.declared_duration_ms) == (True, 567)
+
+
 def test_rf64_is_converted() -> None:
     audio = pcm(1_000)
     body = riff(ds64_chunk(len(audio)) + fmt_chunk() + chunk(b"data", audio, size=STREAMED), magic=b"RF64")

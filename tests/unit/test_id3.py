@@ -14,13 +14,18 @@ from mutagen.mp3 import MP3
 
 from converting import FFMPEG, convert, played
 from factories import wav
-from pigwav.audio.id3 import id3_tag, read_id3
+from pigwav.audio.id3 import id3_fields, id3_tag
+from pigwav.audio.tag_text import tags_from
 from pigwav.domain import MAX_TITLE_CHARS, Tags, plain_name
 
 FULL = Tags(
     *("Привет, мир", "Кот 🐈", "Día uno", "2024-05-31T14:36:22", "Ничего", "3/12", "Zoom F8"),
     time_reference_samples=172_800_000,
 )
+
+
+def read_id3(tag: bytes) -> Tags:
+    return tags_from(id3_fields(tag))
 
 
 def texts(most_chars: int = 60) -> st.SearchStrategy[str | None]:

@@ -242,3 +242,10 @@ def test_terminal_shows_progress_both_ways(wav: Path, tmp_path: Path) -> None:
         got = run_on_a_terminal("-m", "mp3_download", "-o", tmp_path / "a.mp3", "-a", link)
     assert re.search(r"\r100% 0\.3 MB  Запись \"1\"\.wav\r\n$", sent)
     assert re.search(r"\r100% 0\.2 MB  a\.mp3\r\n$", got)
+
+
+def test_without_requests_it_says_what_to_install() -> None:
+    program = f"import runpy, sys; sys.modules['requests'] = None; runpy.run_path({str(PROGRAM)!r})"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "testAPI.py needs requests: pip install requests\n"

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -15,7 +14,7 @@ from pigwav.api.multipart import UploadForm
 from pigwav.api.openapi import problems
 from pigwav.api.parameters import base_name
 from pigwav.api.schemas import EXAMPLE_TOKEN, RecordingOut
-from pigwav.domain import MAX_TITLE_CHARS, User
+from pigwav.domain import MAX_TITLE_CHARS, User, plain_name
 from pigwav.errors import (
     BadAudio,
     BadRequest,
@@ -211,7 +210,8 @@ async def _refusing_late(form: UploadForm) -> AsyncGenerator[bytes]:
 
 def _title_of_file(filename: str | None) -> str | None:
     """The file's name without its extension, cut where it is longer than a title may be."""
-    return title_from(PurePath(base_name(filename)).stem[:MAX_TITLE_CHARS]) if filename else None
+    stem, dot, suffix = base_name(filename or "")[: 4 * MAX_TITLE_CHARS].rpartition(".")
+    return plain_name(stem if dot else suffix)[:MAX_TITLE_CHARS].rstrip() or None
 
 
 def _bitrate(text: str | None) -> int | None:

@@ -10,8 +10,10 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-MAX_TAG_CHUNK_BYTES: Final = 256 * 1024
-MAX_TAGS_BYTES: Final = 1024 * 1024
+MAX_TAG_CHUNK_BYTES: Final = 64 * 1024
+MAX_TAGS_BYTES: Final = 128 * 1024
+"""A thousand open uploads may hold so much each. Pictures stand behind the texts, mostly."""
+
 MAX_TAG_CHUNKS: Final = 64
 MAX_CHUNKS: Final = 65_536
 """On either side of the audio. Some writers fill a gap with zeros, each eight of which are an empty chunk."""
@@ -139,6 +141,7 @@ class TailWalk(ChunkWalk[None]):
     def end(self) -> tuple[TagChunk, ...]:
         """The tags, once the file has ended. Not to be fed again."""
         self._advance_to_end()
+        self._steps.close()  # it would go on for ever, and hold all this
         return self._tags.all()
 
     def _walk(self) -> Generator[int, bytes, None]:

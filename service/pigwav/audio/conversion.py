@@ -16,6 +16,7 @@ from pigwav.errors import NoAudio, UndecodableAudio
 from pigwav.lanes import Lane
 from pigwav.settings import EncoderSettings, UploadLimits
 
+_MOST_RIFF_BYTES: Final = 1 << 32
 BATCH_BYTES: Final = 128 * 1024
 """What one hop to the cpu lane takes: 0.7 s of stereo, some 15 ms of work, so that many uploads take fair turns."""
 
@@ -56,7 +57,7 @@ class Converter:
         """
         intake = Intake()
         header, block = await self._header(wav, intake)
-        tags = await self.cpu(read_tags, header.tag_chunks)
+        tags = await self.cpu(read_tags, header.tag_chunks) if header.tag_chunks else Tags()
         header = _believable(header, self.limits)
         plan = Plan.of(
             header, self.encoder, max_duration_s=self.limits.max_duration_s, bitrate_kbps=bitrate_kbps
@@ -90,7 +91,7 @@ class Converter:
 def _believable(header: WavHeader, limits: UploadLimits) -> WavHeader:
     """Without a size that no upload can have, and without the tag chunks, which are read and may be large."""
     declared = header.declared_data_bytes
-    if declared is not None and declared > limits.max_upload_bytes:
+    if declared is not None and declared > max(_MOST_RIFF_BYTES, limits.max_upload_bytes):
         declared = None
     return replace(header, declared_data_bytes=declared, tag_chunks=())
 
@@ -103,9 +104,10 @@ def open_converter(cpu: Lane, encoder: EncoderSettings, limits: UploadLimits) ->
 class Conversion:
     """One WAV on its way. `frames()` is run once, then there is a `result()`; `aclose()` in any case.
 
-    `sample_rate_hz`, `channels` and `bitrate_kbps` are the MP3's. Of the whole MP3, `expected_bytes` is the predicted
-    size and `first_frame` the predicted beginning: exact, unless the WAV turns out to hold less than it says. Where it
-    says nothing of its length they are None, and a blank frame of the same size. `tags`: those before the audio.
+    `sample_rate_hz`, `channels` and `bitrate_kbps` are the MP3's. Of the MP3 without tags, `expected_bytes` is the
+    predicted size and `first_frame` the predicted beginning: exact, unless the WAV turns out to hold less than it
+    says. Where it says nothing of its length they are None, and a blank frame of the same size. `tags`: of what
+    stood before the audio.
     """
 
     def __init__(

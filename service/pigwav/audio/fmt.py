@@ -147,7 +147,7 @@ def parse_fmt(body: bytes) -> WavFormat:
 
 def _fields(body: bytes) -> _Fields:
     if len(body) < 14:
-        raise FmtChunkTooShort(f"The fmt chunk has {len(body)} bytes; 16 are the least.")
+        raise FmtChunkTooShort(f"The fmt chunk has {len(body)} bytes; 14 are the least.")
     tag, channels, sample_rate_hz, bytes_per_s, block_bytes, bits = struct.unpack(
         "<HHIIHH", body[:16].ljust(16, b"\0")
     )

@@ -6,14 +6,15 @@ Source: M. Nilsson's informal standards "ID3 tag version 2" (2.2.0), "2.3.0" and
 import re
 import struct
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Final, NamedTuple
 
-from pigwav.audio.tag_text import TagField, decoded, tags_from
+from pigwav.audio.tag_text import TagField, decoded
 from pigwav.domain import Tags
 
 _HEADER_BYTES: Final = 10
 _MOST_VALUES: Final = 16
+_MOST_FRAMES: Final = 1_000
 _FIELDS: Final[dict[bytes, TagField]] = {
     b"TIT2": "title",
     b"TT2": "title",
@@ -108,10 +109,13 @@ def _in_utf_16(text: str) -> bytes:
     return _BOM + text.encode("utf-16-le", "replace")
 
 
-def read_id3(tag: bytes) -> Tags:
-    """What an ID3v2 tag says, as far as it goes. Encrypted and compressed frames say nothing. Never raises."""
-    frames = [frame for frame in _frames(tag) if frame.name in _READ]
-    return tags_from(chain(_plain_fields(frames), _split_dates(frames), _described_fields(frames)))
+def id3_fields(tag: bytes) -> Iterator[tuple[TagField, str]]:
+    """What an ID3v2 tag says, as far as it goes, what counts first first; may be empty. Never raises.
+
+    Encrypted and compressed frames say nothing.
+    """
+    frames = [frame for frame in islice(_frames(tag), _MOST_FRAMES) if frame.name in _READ]
+    yield from chain(_plain_fields(frames), _split_dates(frames), _described_fields(frames))
 
 
 def _plain_fields(frames: list[Frame]) -> Iterator[tuple[TagField, str]]:

@@ -8,13 +8,13 @@ import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
-from functools import reduce
+from itertools import chain
 from typing import Final
 
 from pigwav.audio.chunks import TagChunk
-from pigwav.audio.id3 import read_id3
+from pigwav.audio.id3 import id3_fields
 from pigwav.audio.tag_text import TagField, decoded, tags_from
-from pigwav.domain import Tags
+from pigwav.domain import Tags, plain_name
 
 _INFO_FIELDS: Final[dict[bytes, TagField]] = {
     b"INAM": "title",
@@ -41,16 +41,16 @@ def read_tags(chunks: Iterable[TagChunk]) -> Tags:
 
     A kind that we do not know says nothing. Linear in the size of the chunks.
     """
-    by_kind: tuple[list[Tags], ...] = ([], [], [])
+    by_kind: tuple[list[Iterator[tuple[TagField, str]]], ...] = ([], [], [])
     for chunk in chunks:
         match chunk.name:
             case b"id3 " | b"ID3 ":
-                by_kind[0].append(read_id3(chunk.body))
+                by_kind[0].append(id3_fields(chunk.body))
             case b"LIST" if chunk.body.startswith(b"INFO"):
-                by_kind[1].append(tags_from(_info(chunk.body)))
+                by_kind[1].append(_info(chunk.body))
             case b"bext":
                 by_kind[2].append(_bext(chunk.body))
-    return reduce(merged, (tags for kind in by_kind for tags in kind), Tags())
+    return tags_from(chain.from_iterable(chain(*by_kind)))
 
 
 def merged(first: Tags, then: Tags) -> Tags:
@@ -75,21 +75,19 @@ def _after_padding(body: bytes, end: int) -> int:
     return end if forgotten else end + 1
 
 
-def _bext(body: bytes) -> Tags:
+def _bext(body: bytes) -> Iterator[tuple[TagField, str]]:
     """A time reference of 0 is midnight where the chunk says anything else, and unset where it does not."""
     whole = body[: _BEXT.size].ljust(_BEXT.size, b"\0")
     description, originator, _, date, time, samples = _BEXT.unpack(whole)
-    said = tags_from(
-        (
-            ("comment", decoded(description)),
-            ("originator", decoded(originator)),
-            ("date", _bext_date(decoded(date).strip(), decoded(time).strip())),
-        )
+    texts: tuple[tuple[TagField, str], ...] = (
+        ("comment", decoded(description)),
+        ("originator", decoded(originator)),
+        ("date", _bext_date(decoded(date).strip(), decoded(time).strip())),
     )
-    is_cut = len(body) < _BEXT.size
-    if is_cut or (samples == 0 and said == Tags()):
-        return said
-    return merged(said, tags_from([("time_reference_samples", str(samples))]))
+    yield from texts
+    is_whole = len(body) >= _BEXT.size
+    if is_whole and (samples or any(plain_name(text) for _, text in texts)):
+        yield "time_reference_samples", str(samples)
 
 
 def _bext_date(date: str, time: str) -> str:

@@ -19,13 +19,18 @@ _SCRIPTS: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = 0x5069675761764442  # "PigWavDB": one migration at a time
 
 
-def upgrade(url: str) -> str:
-    """Bring the schema to this release's revision, which is answered. Raises NotConfigured, DatabaseUnavailable."""
+def upgrade(url: str, *, to: str = "head", lock_timeout_s: float = 5) -> str:
+    """Bring the schema to a revision, by default this release's, which is answered.
+
+    Raises NotConfigured and DatabaseUnavailable, also where somebody holds a table for `lock_timeout_s`.
+    """
     engine = create_engine(driver_url(url), poolclass=NullPool)
     try:
         with translated(), engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            command.upgrade(_config(connection), "head")
+            # Whoever waits for a table's lock keeps all others from the table: better to try again later.
+            connection.execute(text(f"SET LOCAL lock_timeout = {round(lock_timeout_s * 1000)}"))
+            command.upgrade(_config(connection), to)
     except CommandError as error:
         raise DatabaseUnavailable(f"The database has the schema of another release: {error}.") from error
     return head()

@@ -1,7 +1,7 @@
 """Queries about recordings."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -234,6 +234,11 @@ def _columns_of(facts: RecordingFacts) -> dict[str, Any]:
     }
 
 
+def _tags(said: dict[str, Any]) -> Tags:
+    """A later release may have written more."""
+    return Tags(**{field.name: said[field.name] for field in fields(Tags) if field.name in said})
+
+
 def _recording(row: Row[Any]) -> Recording:
     source = WavSource(row.source_codec, row.source_sample_rate_hz, row.source_channels, row.source_bits)
     flat = {name: getattr(row, name) for name in FACTS if not name.startswith("source_")}
@@ -241,7 +246,7 @@ def _recording(row: Row[Any]) -> Recording:
         **flat,
         declared_duration_ms=row.declared_duration_ms,
         source=source,
-        tags=Tags(**(row.tags or {})),
+        tags=_tags(row.tags or {}),
     )
     return Recording(
         id=RecordingId(row.id),
