@@ -89,8 +89,8 @@ def test_login_with_what_is_no_good_token_remembers_nothing(newcomer: Person, an
     who = anna.remembered
 
     for user, token, status, said in (
-        (who["user"], "secret", 2, "A token looks like"),
-        (who["user"], "", 2, "A token looks like"),
+        (who["user"], "secret", 3, "A token looks like"),
+        (who["user"], "", 3, "A token looks like"),
         (who["user"], str(UUID(int=0)), 3, "(not-authenticated)"),
         (who["user"] + 1, who["token"], 3, f"the token of user {who['user']}, not of user {who['user'] + 1}"),
     ):

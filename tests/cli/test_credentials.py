@@ -132,7 +132,10 @@ def test_environment_wins_over_what_is_remembered(anna: Person) -> None:
     assert anna.run("list").returncode == 0
     ended = elsewhere.run("list")
     assert (ended.returncode, ended.stdout) == (3, "")
-    assert "(not-authenticated)" in ended.stderr
+    assert ended.stderr == (
+        f"pigwav: User {anna.remembered['user']} at {anna.url} and this token do not belong together: "
+        "`pigwav login` remembers another. (not-authenticated)\n"
+    )
     assert elsewhere.run("list", "--token", token).returncode == 0
 
 
@@ -157,6 +160,16 @@ def test_file_that_holds_no_credentials_is_told_by_name(anna: Person) -> None:
         ended = anna.run("list")
         assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (3, "", 1)
         assert str(anna.credentials_file) in ended.stderr
+    assert anna.run("logout", "-y").returncode == 0
+    assert not anna.credentials_file.exists()
+
+
+def test_what_looks_like_no_token_is_none_and_is_not_repeated(anna: Person) -> None:
+    for person, words in ((anna, ["--token", "s3cret"]), (anna.with_environment(PIGWAV_TOKEN="s3cret"), [])):
+        ended = person.run("list", *words)
+        assert (ended.returncode, ended.stdout) == (3, "")
+        assert ended.stderr.startswith("pigwav: A token looks like ")
+        assert "s3cret" not in ended.stderr
 
 
 def test_no_user_is_remembered_in_the_folder_where_one_happens_to_be(newcomer: Person) -> None:

@@ -2,11 +2,14 @@
 
 import hashlib
 import os
+import re
+import subprocess
 
 import httpx2
 import pytest
 
 from cli.person import Person, id_in
+from client.both import ID, recording_json
 from fakes.stub_service import Reply, problem, stub_service
 
 MP3 = b"\xff\xfb" * 100_000
@@ -19,11 +22,25 @@ def fetched(link: str) -> bytes:
 
 def test_output_that_is_named_is_written_and_no_more_is_said(anna: Person) -> None:
     link = anna.upload()
-    output = anna.file("old.mp3", b"old")
+    output = anna.file("old.mp3", b"\xff\xfb, an older one")
 
     ended = anna.run("download", link, "-o", "old.mp3")
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert output.read_bytes() == fetched(link)
+
+
+def test_output_that_is_no_mp3_is_replaced_only_where_that_is_said(anna: Person) -> None:
+    link = anna.upload()
+    output = anna.home / "take one.wav"
+    before = output.read_bytes()
+
+    refused = anna.run("download", link, "-o", output.name)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "pigwav: take one.wav is there already, and no MP3: -f replaces it.\n"
+    assert output.read_bytes() == before
+
+    assert anna.run("download", link, "-o", output.name, "-f").returncode == 0
     assert output.read_bytes() == fetched(link)
 
 
@@ -57,13 +74,69 @@ def test_name_from_the_service_costs_no_file_that_is_there_unless_told_to(anna: 
     link = anna.upload(anna.file("a.wav"))
     there = anna.file("a.mp3", b"mine")
 
-    refused = anna.run("download", link)
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "a.mp3" in refused.stderr
+    assert anna.run("download", link).stdout == "a (2).mp3\n"
     assert there.read_bytes() == b"mine"
+    assert (anna.home / "a (2).mp3").read_bytes() == fetched(link)
 
-    assert anna.run("download", link, "-f").returncode == 0
+    assert anna.run("download", link, "-f").stdout == "a.mp3\n"
     assert there.read_bytes() == fetched(link)
+
+
+def test_recordings_of_one_title_get_a_file_each_and_are_not_fetched_twice(anna: Person) -> None:
+    wavs = [anna.file(f"{seconds}/Same.wav", seconds=seconds) for seconds in (1, 2)]
+    links = anna.run("upload", *wavs).stdout.split()
+    words = ("download", *links, links[0], "-o", "two/", "-f")
+
+    first = anna.run(*words)
+    files = [anna.home / name for name in first.stdout.splitlines()]
+    inodes = [file.stat().st_ino for file in files]
+    again = anna.run(*words)
+
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout == "two/Same.mp3\ntwo/Same (2).mp3\n"
+    assert [file.read_bytes() for file in files] == [fetched(link) for link in links]
+    assert (again.returncode, again.stdout) == (0, first.stdout)
+    assert [file.stat().st_ino for file in files] == inodes
+    assert {*files[0].parent.iterdir()} == {*files}
+
+
+def test_id_is_looked_up_as_ones_own_and_the_token_goes_nowhere_else(newcomer: Person) -> None:
+    def answer(_method: str, target: str) -> Reply:
+        if target.startswith("/records/"):
+            return Reply.json(200, recording_json(url=f"{stub.url}/record?id={ID}&user=1"))
+        return Reply(200, MP3, MP3_HEADERS)
+
+    with stub_service(answer) as stub:
+        given = {"PIGWAV_URL": stub.url, "PIGWAV_USER": 1, "PIGWAV_TOKEN": ID}
+        ended = newcomer.with_environment(**given).run("download", ID, "-o", "a.mp3")
+    without = newcomer.run("download", ID)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (newcomer.home / "a.mp3").read_bytes() == MP3
+    asked = [one.target for one in stub.received if "Authorization" in one.headers]
+    assert asked == [f"/records/{ID}"]
+    assert without.returncode == 3
+
+
+def test_link_that_the_shell_cut_is_told_to_be(newcomer: Person) -> None:
+    ended = newcomer.run("download", f"{newcomer.url}/record?id={ID}")
+
+    assert (ended.returncode, ended.stderr) == (2, "pigwav: The link is cut: put it in quotes.\n")
+
+
+def test_standard_output_gets_the_mp3_and_wrong_bytes_are_told(anna: Person) -> None:
+    link = anna.upload()
+    command = f"exec {Person.program()} download '{link}' -o - > piped.mp3"
+    piped = subprocess.run(
+        ["bash", "-c", command], cwd=anna.home, env=anna.all_variables(), capture_output=True, check=False
+    )
+    with stub_service(lambda *_: Reply(200, bytes(9), MP3_HEADERS)) as stub:
+        wrong = anna.run("download", f"{stub.url}/record?id=1&user=1", "-o", "-")
+
+    assert (piped.returncode, piped.stderr) == (0, b"")
+    assert (anna.home / "piped.mp3").read_bytes() == fetched(link)
+    assert wrong.returncode == 6
+    assert "SHA-256" in wrong.stderr
 
 
 def test_one_dead_link_does_not_stop_the_others(anna: Person) -> None:
@@ -77,15 +150,15 @@ def test_one_dead_link_does_not_stop_the_others(anna: Person) -> None:
     assert ended.stderr.count("\n") == 1
 
 
-def test_dead_link_alone_is_refused_with_the_code(anna: Person) -> None:
+def test_dead_and_malformed_links_are_refused_with_their_codes(anna: Person) -> None:
     link = anna.upload()
     assert anna.run("delete", link, "-y").returncode == 0
 
-    ended = anna.run("download", link, "-o", "a.mp3")
+    ended = anna.run("download", link, link.replace("user=", "user=x"))
 
     assert (ended.returncode, ended.stdout) == (4, "")
-    assert ended.stderr.endswith("(recording-not-found)\n")
-    assert not (anna.home / "a.mp3").exists()
+    assert re.findall(r" \((.+)\)\n", ended.stderr) == ["recording-not-found", "invalid-request"]
+    assert not [*anna.home.glob("*.mp3*")]
 
 
 def test_partial_file_is_gone_on_with(anna: Person) -> None:

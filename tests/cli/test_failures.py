@@ -1,13 +1,16 @@
 """What errors are told as, and which exit status they have."""
 
 import errno
+import subprocess
+from importlib.metadata import version
 
 import pytest
 import typer
 
 from cli.person import Person
 from fakes.stub_service import Reply, problem, stub_service
-from pigwav.cli.failures import Attempts, ExitStatus, exit_status, sentence
+from pigwav.cli.failures import Attempts, CommandWrong, ExitStatus, code, exit_status, sentence
+from pigwav.cli.sources import NoWavFound
 from pigwav.client import (
     BadInput,
     ClientError,
@@ -28,6 +31,10 @@ from pigwav.client import (
 )
 
 
+def test_version_is_that_of_the_package(newcomer: Person) -> None:
+    assert newcomer.run("--version").stdout == f"{version('pigwav')}\n"
+
+
 def refused(kind: type[Refused], status: int, title: str = "No.") -> Refused:
     return kind(status, "a-code", title, detail=None, retry_after_s=None)
 
@@ -42,6 +49,7 @@ def refused(kind: type[Refused], status: int, title: str = "No.") -> Refused:
         (OSError(errno.ENOENT, "?"), ExitStatus.FAILED),
         (refused(Refused, 500), ExitStatus.FAILED),
         (InvalidAddress("?"), ExitStatus.USAGE),
+        (CommandWrong("?"), ExitStatus.USAGE),
         (CredentialsMissing("?"), ExitStatus.NOT_AUTHENTICATED),
         (refused(NotAuthenticated, 401), ExitStatus.NOT_AUTHENTICATED),
         (refused(BadInput, 415), ExitStatus.REFUSED),
@@ -68,7 +76,27 @@ def test_numbers_of_the_exit_statuses_never_change() -> None:
         "REFUSED": 4,
         "TRY_LATER": 5,
         "DOWNLOAD_BROKEN": 6,
+        "NOBODY_READS": 141,
     }
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (refused(BadInput, 415), "a-code"),
+        (NoWavFound("?"), "no-wavs-in-folder"),
+        (InvalidAddress("?"), "address-invalid"),
+        (NotConnected("?"), "unreachable"),
+        (UnexpectedAnswer("?"), "unexpected-answer"),
+        (WavChanged("?"), "file-changed"),
+        (FileNotFoundError("?"), "file-missing"),
+        (PermissionError("?"), "file-forbidden"),
+        (IsADirectoryError("?"), "file-unusable"),
+        (ClientError("?"), "failed"),
+    ],
+)
+def test_codes_never_change(error: Exception, name: str) -> None:
+    assert code(error) == name
 
 
 @pytest.mark.parametrize(
@@ -109,6 +137,7 @@ def test_bug_and_bad_credentials_are_not_just_one_of_several_failures() -> None:
 def test_sentence_is_one_line_that_drives_no_terminal() -> None:
     assert sentence(refused(BadInput, 415, "a\nb\x1b[2J")) == r"a\nb\x1b[2J (a-code)"
     assert sentence(OSError(errno.ENOENT, "Not there", "a\nb")) == r"a\nb: Not there"
+    assert sentence(OSError(errno.ENOSPC, "No space left")) == "No space left"
 
 
 @pytest.mark.parametrize(
@@ -133,3 +162,27 @@ def test_service_that_is_not_there_is_said_to_be(newcomer: Person) -> None:
     for url, status in (("http://127.0.0.1:1", 5), ("127.0.0.1:1", 2), ("ftp://127.0.0.1", 2)):
         ended = newcomer.run("register", "anna", "--url", url)
         assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (status, "", 1)
+
+
+def test_address_without_its_scheme_is_told_before_anything_else(newcomer: Person) -> None:
+    ended = newcomer.run("login", "--url", "localhost:8080")
+
+    said = "pigwav: localhost:8080 is no address. Write http://localhost:8080.\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", said)
+
+
+def test_closed_output_is_one_sentence(anna: Person) -> None:
+    anna.upload()
+    ended = subprocess.run(
+        ["bash", "-c", f"exec {Person.program()} list >&-"],
+        env=anna.all_variables(),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stderr) == (1, "pigwav: Standard output is closed.\n")
+
+
+def test_help_has_a_short_name(newcomer: Person) -> None:
+    assert newcomer.run("upload", "-h").stdout.startswith("Usage: ")

@@ -78,10 +78,14 @@ def test_show_takes_an_id_or_either_link_and_tells_the_tags(anna: Person) -> Non
 
 
 def test_what_is_no_id_is_a_mistake_in_the_command(anna: Person) -> None:
-    for words in (["show", "nonsense"], ["rename", "http://a/record?id=", "x"], ["delete", "-y", "a/b.mp3"]):
-        ended = anna.run(*words)
+    for command, wrong, *more in (
+        ("show", "nonsense"),
+        ("rename", "http://a/record?id=", "x"),
+        ("delete", "a/b.mp3", "-y"),
+    ):
+        ended = anna.run(command, wrong, *more)
         assert (ended.returncode, ended.stdout) == (2, "")
-        assert "neither a recording's id nor its link" in " ".join(ended.stderr.split())
+        assert ended.stderr == f"pigwav: {wrong} is neither a recording's id nor its link.\n"
 
 
 def test_recording_that_is_not_there_is_refused_with_the_code(anna: Person) -> None:
@@ -107,7 +111,7 @@ def test_delete_does_nothing_where_nobody_can_be_asked(anna: Person) -> None:
 
     ended = anna.run("delete", link)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert "-y" in ended.stderr
+    assert ended.stderr == "pigwav: Nobody can be asked here; -y says yes in advance.\n"
     assert len(anna.listed()) == 1
 
     assert anna.run("delete", link, "-y").stdout == "Deleted: take one\n"

@@ -69,11 +69,12 @@ def test_ctrl_c_ends_an_upload_quietly_and_gives_the_cursor_back(newcomer: Perso
         terminal.type(CTRL_C)
         status = terminal.end()
 
-    assert (status, terminal.screen().strip().removeprefix("^C")) == (130, "")
+    told = terminal.screen().strip().removeprefix("^C")
+    assert (status, told) == (130, "pigwav: Interrupted; 0 of 2 are done.")
     assert terminal.typed_out.rindex("\x1b[?25h") > terminal.typed_out.rindex("\x1b[?25l")
 
 
-def test_ctrl_c_tells_the_links_that_are_there(anna: Person) -> None:
+def test_ctrl_c_tells_the_links_that_are_there_and_what_was_not_sent(anna: Person) -> None:
     anna.file("a.wav")
     os.mkfifo(anna.home / "pipe")
     command = ["bash", "-c", f"exec {Person.program()} upload <(cat pipe) a.wav < /dev/null"]
@@ -86,7 +87,10 @@ def test_ctrl_c_tells_the_links_that_are_there(anna: Person) -> None:
         status = terminal.end()
 
     assert status == 130
+    assert "pigwav: Interrupted; 1 of 2 are done.\n" in terminal.screen()
+    assert re.search(r"^/dev/fd/\d+\s+not sent$", terminal.screen(), re.MULTILINE)
     assert anna.listed()[0]["url"] in terminal.screen()
+    assert "2 of 2" not in terminal.typed_out
 
 
 def test_ctrl_c_at_a_question_is_no_answer(anna: Person) -> None:
@@ -183,7 +187,8 @@ def test_delete_names_what_it_is_about_to_delete(anna: Person) -> None:
     assert len(anna.listed()) == 2
 
     with anna.at_terminal("delete", links[0]) as terminal:
-        terminal.wait_for("Delete Standup? [y/N] ")
+        terminal.wait_for("[y/N] ")
+        assert re.search(r"Delete Standup \(0\.5 s, 20\d\d-\d\d-\d\d \d\d:\d\d\)\?", terminal.screen())
         terminal.type("y\n")
         assert terminal.end() == 0
     assert [recording["title"] for recording in anna.listed()] == ["Lunch"]
@@ -204,6 +209,12 @@ def test_a_recording_from_a_terminal_is_not_waited_for(anna: Person) -> None:
 
     assert status == 2
     assert "Standard input is a terminal" in screen
+
+
+def test_an_mp3_does_not_go_to_a_terminal(newcomer: Person) -> None:
+    status, screen = newcomer.seen("download", "http://127.0.0.1:1/record?id=1&user=1", "-o", "-")
+
+    assert (status, screen) == (2, "pigwav: Standard output is a terminal: pipe the MP3 into something.\n")
 
 
 def test_no_colour_where_nobody_wants_any(anna: Person) -> None:

@@ -68,8 +68,8 @@ def test_one_bad_file_does_not_stop_the_others(anna: Person) -> None:
     told = ended.stderr.splitlines()
     assert len(told) == 3
     assert any(re.fullmatch(rf"pigwav: {files[1]}: .+ \(not-a-wav\)", line) for line in told)
-    assert f"pigwav: {files[2]}: {files[2]}: No such file or directory" in told
-    assert any(line.startswith("pigwav: empty: ") for line in told)
+    assert f"pigwav: {files[2]}: No such file or directory" in told
+    assert "pigwav: empty: No file in this folder ends in .wav, .wave, .bwf, .rf64." in told
 
 
 def test_folder_without_a_wav_is_no_success(anna: Person) -> None:
@@ -141,15 +141,19 @@ def test_title_is_for_one_wav(anna: Person) -> None:
 
 
 def test_json_is_an_object_a_line_for_every_wav(anna: Person) -> None:
-    files = (anna.file("a.wav"), anna.file("notes.wav", b"hello"), anna.home / "gone.wav")
+    text = "hello, world. " * 9
+    files = (anna.file("a.wav"), anna.file("notes.wav", text.encode()), anna.home / "gone.wav")
 
-    ended = anna.run("upload", *files, "--json")
+    ended = anna.run("upload", *files, "-", "--json", typed=text)
 
-    good, bad, gone = map(json.loads, ended.stdout.splitlines())
+    good, bad, gone, piped = map(json.loads, ended.stdout.splitlines())
     assert ended.returncode == 1
     assert good == {"file": str(files[0]), "recording": anna.listed()[0]}
-    assert (bad["file"], bad["error"]["code"]) == (str(files[1]), "not-a-wav")
-    assert (gone["file"], gone["error"]["code"]) == (str(files[2]), None)
+    refused = {"code": "not-a-wav", "detail": "The body is not a RIFF/WAVE file."}
+    assert bad == {"file": str(files[1]), "error": refused}
+    assert gone["file"] == str(files[2])
+    assert gone["error"] == {"code": "file-missing", "detail": "No such file or directory"}
+    assert piped == {"file": "-", "error": refused}
 
 
 def test_wav_that_is_shorter_than_it_promises_is_converted_and_told(anna: Person) -> None:
@@ -203,7 +207,7 @@ def test_closed_standard_output_is_no_traceback(anna: Person) -> None:
         os.close(end)
         _, err = process.communicate(timeout=60)
 
-    assert (process.returncode, err) == (1, "")
+    assert (process.returncode, err) == (141, "")
 
 
 def test_busy_service_is_asked_again(anna: Person) -> None:
@@ -213,12 +217,13 @@ def test_busy_service_is_asked_again(anna: Person) -> None:
         return next(answers, problem(415, "not-a-wav", "No."))
 
     with stub_service(answer) as stub:
+        anna.file("a.wav")
         ended = anna.with_environment(
             PIGWAV_URL=stub.url, PIGWAV_USER=1, PIGWAV_TOKEN="00000000-0000-4000-8000-000000000000"
-        ).run("upload", anna.file("a.wav"))
+        ).run("upload", "a.wav")
         bodies: list[Received] = [*stub.received]
 
-    assert (ended.returncode, ended.stderr) == (4, "pigwav: No. (not-a-wav)\n")
+    assert (ended.returncode, ended.stderr) == (4, "pigwav: a.wav: No. (not-a-wav)\n")
     assert len(bodies) == 3
 
 

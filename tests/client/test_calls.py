@@ -226,6 +226,21 @@ def test_refusal_of_a_head_request_is_known_by_its_status(
     assert caught.value.status == status
 
 
+def test_reason_of_a_refused_head_request_is_asked_for(open_client: OpenClient) -> None:
+    refused = problem(404, "recording-not-found", "X.")
+    with talking(open_client, refused, *CREDENTIALS, attempts=1) as (stub, client):
+        with pytest.raises(NotFound) as caught:
+            client.peek(f"{stub.url}/record?id=a&user=1")
+        with pytest.raises(NotFound):
+            client.delete("a")
+    assert caught.value.code == "recording-not-found"
+    assert [(one.method, one.headers.get("Range")) for one in stub.received] == [
+        ("HEAD", None),
+        ("GET", "bytes=0-0"),
+        ("DELETE", None),
+    ]
+
+
 def test_file_name_is_that_of_the_link_and_needs_no_credentials(open_client: OpenClient) -> None:
     headers = {"Content-Disposition": "inline; filename=\"_.mp3\"; filename*=UTF-8''%D0%AF.mp3"}
     moved = Reply(307, headers={"Location": "/there?id=a"})

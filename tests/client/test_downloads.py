@@ -21,6 +21,7 @@ from pigwav.client import (
     Downloaded,
     DownloadInterrupted,
     NotFound,
+    Offered,
     OutputUnusable,
     PigWavClient,
     UnexpectedAnswer,
@@ -258,6 +259,15 @@ def test_cancelled_download_keeps_what_has_come(to: Path) -> None:
         asyncio.run(give_up(stub.url))
     assert to.read_bytes() == b"old"
     assert part_of(to).stat().st_size > 65_536
+
+
+def test_peek_tells_what_is_offered_and_fetches_nothing(open_client: OpenClient) -> None:
+    named = replace(WHOLE, headers={**WHOLE.headers, "Content-Disposition": 'inline; filename="a.mp3"'})
+    with talking(open_client, one_after_the_other(named, HTML)) as (stub, client):
+        assert client.peek(stub.url) == Offered("a.mp3", SHA256, len(MP3))
+        with pytest.raises(UnexpectedAnswer):
+            client.peek(stub.url)
+    assert [one.method for one in stub.received] == ["HEAD", "HEAD"]
 
 
 def test_stream_gives_the_blocks_and_leaves_no_file(open_client: OpenClient) -> None:

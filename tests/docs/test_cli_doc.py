@@ -15,7 +15,9 @@ from typer.main import get_command
 from cli.person import Person
 from factories import wav
 from pigwav.cli import account, download, library, upload
-from pigwav.cli.failures import ExitStatus
+from pigwav.cli.failures import LOCAL_CODES, ExitStatus, LocalFailure
+from pigwav.cli.sources import NoWavFound
+from pigwav.cli.uploaded import NotSent
 from pigwav.client import DEFAULT_URL
 from pigwav.settings import Settings
 from serving import served
@@ -83,6 +85,7 @@ def reader(settings: Settings, tmp_path: Path) -> Iterator[Reader]:
     with served(settings) as api:
         person = Person.in_folder(tmp_path / "anna", api.url)
         person.file("Standup.wav", wav(seconds=1))
+        person.file("Again/Standup.wav", wav(seconds=2))
         person.file("Interviews/Anna.wav", wav(seconds=1))
         person.file("Interviews/notes.wav", b"hello, world. " * 9)
         yield Reader(person)
@@ -103,7 +106,14 @@ def test_what_is_typed_shows_what_is_shown(reader: Reader) -> None:
 def test_every_exit_status_is_in_the_table() -> None:
     rows = re.findall(r"^\| (\d+) \| \S", DOCUMENT.read_text(), re.MULTILINE)
 
-    assert [*map(int, rows)] == [0, *ExitStatus, 130]
+    assert [*map(int, rows)] == sorted([0, *ExitStatus, 130])
+
+
+def test_every_code_of_the_program_is_in_the_table() -> None:
+    rows = re.findall(r"^\| (`[a-z-]+`.*?) \|", DOCUMENT.read_text(), re.MULTILINE)
+    named = {*re.findall(r"`([a-z-]+)`", " ".join(rows))}
+
+    assert named == {*LOCAL_CODES.values(), NoWavFound.code, NotSent.code, LocalFailure.code}
 
 
 def test_every_command_and_option_of_a_user_is_named() -> None:

@@ -11,6 +11,7 @@ import typer
 from pigwav.cli import asking
 from pigwav.cli.credentials import (
     Credentials,
+    CredentialsUnusable,
     Given,
     address,
     credentials_file,
@@ -21,7 +22,7 @@ from pigwav.cli.credentials import (
 )
 from pigwav.cli.display import say
 from pigwav.cli.failures import plain_failures, tell
-from pigwav.cli.session import TokenOption, UrlOption, UserOption, holding
+from pigwav.cli.session import TokenOption, UrlOption, UserOption, holding, naming
 from pigwav.client import ClientError, CredentialsMissing, PigWavClient
 
 ForceOption = Annotated[
@@ -82,9 +83,11 @@ def register(
         service = address(Given(url), remembered)
         with PigWavClient(service) as client:
             registered = client.register(name)
-        say(f"User ID: {registered.id}\nToken: {registered.token}")
-        if not no_save:
-            _remember(Credentials(service, registered.id, registered.token))
+        try:
+            say(f"User ID: {registered.id}\nToken: {registered.token}")
+        finally:
+            if not no_save:
+                _remember(Credentials(service, registered.id, registered.token))
 
 
 def login(*, force: ForceOption = False, url: UrlOption = None, user: UserOption = None) -> None:
@@ -108,11 +111,15 @@ def logout(*, yes: YesOption = False) -> None:
     The service is not told: the token stays good.
     """
     with plain_failures():
-        remembered = remembered_credentials()
-        if remembered is None:
-            tell("Nothing is remembered.")
-            return
-        asking.confirm(f"Forget {remembered}? That token is kept nowhere else.", yes=yes)
+        try:
+            remembered = remembered_credentials()
+        except CredentialsUnusable:
+            asking.confirm(f"{credentials_file()} holds no credentials. Remove it?", yes=yes)
+        else:
+            if remembered is None:
+                tell("Nothing is remembered.")
+                return
+            asking.confirm(f"Forget {remembered}? That token is kept nowhere else.", yes=yes)
         forget()
 
 
@@ -124,7 +131,7 @@ def rotate_token(*, url: UrlOption = None, user: UserOption = None, token: Token
     with plain_failures():
         remembered = remembered_credentials()
         who = holding(Given(url, user, token))
-        with PigWavClient(who.url, who.user_id, who.token) as client:
+        with naming(who), PigWavClient(who.url, who.user_id, who.token) as client:
             new = client.rotate_token()
         try:
             if remembered and remembered.token == who.token and _is_of(remembered, who.url, who.user_id):

@@ -1,27 +1,46 @@
 """The program `pigwav`. Errors are one sentence on standard error; tracebacks are for bugs."""
 
 import sys
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 
 from pigwav.cli import account, download, library, operate, provision, serve, settings, up, upload, users
+from pigwav.cli.failures import exit_status, sentence, tell
+from pigwav.client import ClientError
 from pigwav.errors import PigWavError
 
 EXIT_FAILED = 1
 
 
+def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature
+    if wanted:
+        typer.echo(version("pigwav"))
+        raise typer.Exit
+
+
 def build_app() -> typer.Typer:
     app = typer.Typer(
         name="pigwav",
-        help="Recordings in, MP3 out, on your own object storage.",
         no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
+    app.callback()(_program)
     for part in (account, upload, download, library, up, serve, operate, provision, users, settings):
         part.add_commands(app)
     return app
+
+
+def _program(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Recordings in, MP3 out, on your own object storage."""
 
 
 def main() -> NoReturn:
@@ -32,7 +51,10 @@ def main() -> NoReturn:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("pigwav"):
             raise
-        sys.exit(_failed(f"{error.name} is not installed: this command needs pip install 'pigwav[embedded]'"))
+        sys.exit(_failed("The server is not installed. In PigWav's folder: pip install '.[embedded]'"))
+    except ClientError as error:  # what an argument says
+        tell(sentence(error))
+        sys.exit(exit_status(error))
     sys.exit(0)
 
 

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import typer
 
-from pigwav.cli.failures import ExitStatus, tell
+from pigwav.cli.credentials import token_of
+from pigwav.cli.failures import CommandWrong, ExitStatus, tell
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -14,21 +15,15 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise typer.BadParameter("Nobody can be asked here; -y says yes in advance.")
+        raise CommandWrong("Nobody can be asked here; -y says yes in advance.")
     if _answer(f"{question} [y/N] ").lower() not in ("y", "yes"):
         tell("Nothing was done.")
         raise typer.Exit(ExitStatus.FAILED)
 
 
 def token() -> UUID:
-    """Typed without echo; where standard input is no terminal, its first line."""
-    text = getpass.getpass("Token: ") if sys.stdin.isatty() else sys.stdin.readline()
-    try:
-        return UUID(text.strip())
-    except ValueError as error:
-        raise typer.BadParameter(
-            "A token looks like 23e10bfa-ce68-4444-95dd-4af608f2bf47; this does not."
-        ) from error
+    """Typed without echo; where standard input is no terminal, its first line. Raises TokenMalformed."""
+    return token_of(getpass.getpass("Token: ") if sys.stdin.isatty() else sys.stdin.readline())
 
 
 def _answer(question: str) -> str:

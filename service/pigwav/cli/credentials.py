@@ -26,6 +26,10 @@ class CredentialsUnusable(CredentialsMissing):
     """The file of the remembered credentials does not hold any."""
 
 
+class TokenMalformed(CredentialsMissing):
+    """It is no token that PigWav gave."""
+
+
 @dataclass(frozen=True)
 class Credentials:
     """A user of one service. The token is kept nowhere else: the service has only its hash."""
@@ -53,6 +57,16 @@ class Given:
         with suppress(ValueError):
             token = UUID(variables.get("PIGWAV_TOKEN", ""))
         return cls(variables.get("PIGWAV_URL") or None, int(user) if user.isdecimal() else None, token)
+
+
+def token_of(text: str) -> UUID:
+    """Raises TokenMalformed, which does not repeat `text`: it may be another secret."""
+    try:
+        return UUID(text.strip())
+    except ValueError as error:
+        raise TokenMalformed(
+            "A token looks like 23e10bfa-ce68-4444-95dd-4af608f2bf47; this does not."
+        ) from error
 
 
 def address(given: Given, remembered: Credentials | None) -> str:
@@ -140,7 +154,7 @@ def remembered_credentials() -> Credentials | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CredentialsUnusable(f"{file} holds no credentials: mend or remove it.") from error
+        raise CredentialsUnusable(f"{file} holds no credentials: `pigwav logout` removes it.") from error
 
 
 def remember(new: Credentials) -> None:

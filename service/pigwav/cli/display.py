@@ -1,11 +1,12 @@
 """What people see: text that cannot drive a terminal, lengths, sizes, times, tables, JSON."""
 
+import errno
 import json
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import typer
 from rich.cells import cell_len
@@ -18,9 +19,16 @@ _GAP: Final = 2  # cells between two columns
 _LEAST_FIRST: Final = 24  # cells to which the first column may shrink
 
 
+def standard_output() -> TextIO:
+    """Raises OSError where there is none."""
+    if sys.stdout is None:  # `>&-`
+        raise OSError(errno.EBADF, "Standard output is closed.")
+    return sys.stdout
+
+
 def say(text: str) -> None:
-    """A line on standard output; what its encoding lacks is escaped."""
-    encoding = sys.stdout.encoding or "utf-8"
+    """A line on standard output; what its encoding lacks is escaped. Raises OSError."""
+    encoding = standard_output().encoding or "utf-8"
     typer.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
@@ -63,9 +71,16 @@ def local_time(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M}"
 
 
+def shortened(text: str, cells: int) -> str:
+    """`text` in at most so many cells of a terminal."""
+    short = Text(text)
+    short.truncate(cells, overflow="ellipsis")
+    return short.plain
+
+
 def at_terminal() -> bool:
     """Whether standard output is one: tables and colours for eyes there, plain lines for programs elsewhere."""
-    return sys.stdout.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 class Table:
@@ -113,7 +128,6 @@ class Table:
 
 
 def _fitted(cell: str, width: int, *, right: bool) -> Text:
-    text = Text(cell)
-    text.truncate(width, overflow="ellipsis")
+    text = Text(shortened(cell, width))
     padding = " " * (width - text.cell_len)
     return Text(padding).append(text) if right else text.append(padding)

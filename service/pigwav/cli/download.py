@@ -1,88 +1,138 @@
 """`pigwav download`: links in, MP3s out."""
 
 import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, BinaryIO, Final
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import typer
 
-from pigwav.cli.display import printable, say
-from pigwav.cli.failures import Attempts, plain_failures
-from pigwav.cli.progress import transfers
-from pigwav.client import ClientError, PigWavClient
+from pigwav.cli.credentials import Given
+from pigwav.cli.display import at_terminal, printable, say, standard_output
+from pigwav.cli.failures import Attempts, CommandWrong, plain_failures
+from pigwav.cli.progress import Transfers, transfers
+from pigwav.cli.session import TokenOption, UrlOption, UserOption, signed_in
+from pigwav.cli.targets import Folder, NamedFile
+from pigwav.client import Offered, PigWavClient
 
 EXAMPLES: Final = """\b
 Examples:
   pigwav download 'http://localhost:8080/record?id=afadaeeb-2842-41de-987c-ae31169310b5&user=1'
-  pigwav download 'http://localhost:8080/record/afadaeeb-2842-41de-987c-ae31169310b5.mp3?user=1' -o take1.mp3
-  pigwav list | cut -f 5 | xargs pigwav download -o ~/Music/
+  pigwav download afadaeeb-2842-41de-987c-ae31169310b5 -o take1.mp3
+  pigwav download afadaeeb-2842-41de-987c-ae31169310b5 -o - | mpg123 -
+  pigwav list | cut -f 5 | xargs -r pigwav download -o ~/Music/
 """
+
+STANDARD_OUTPUT: Final = "-"
 
 OutputOption = Annotated[
     str | None,
     typer.Option(
         "--output",
         "-o",
-        metavar="FILE|FOLDER",
-        help="Where to save; a folder takes the names that the service gives. Default: this folder.",
+        metavar="FILE|FOLDER|-",
+        help="Where to save; a folder takes the names that the service gives; - is standard output. "
+        "Default: this folder.",
         show_default=False,
     ),
 ]
-
-
-class WouldOverwrite(ClientError):
-    """The file is there already, and nobody said that it may go."""
 
 
 def add_commands(app: typer.Typer) -> None:
     app.command(epilog=EXAMPLES)(download)
 
 
+def asked_for(text: str) -> UUID | str:
+    """An id, or a link. Raises CommandWrong for a link that the shell cut: an unquoted & ends a command."""
+    try:
+        return UUID(text)
+    except ValueError:
+        named = parse_qs(urlsplit(text).query)
+    if "id" in named and "user" not in named:
+        raise CommandWrong("The link is cut: put it in quotes.")
+    return text
+
+
 def download(
-    links: Annotated[list[str], typer.Argument(metavar="LINK...", help="Links that an upload printed.")],
+    recordings: Annotated[
+        list[str], typer.Argument(metavar="LINK|ID...", help="Links that an upload printed, or ids.")
+    ],
     *,
     output: OutputOption = None,
-    force: Annotated[
-        bool, typer.Option("--force", "-f", help="Replace files of the names that the service gives.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace files that are there.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    url: UrlOption = None,
+    user: UserOption = None,
+    token: TokenOption = None,
 ) -> None:
-    """Save the MP3s behind links; their SHA-256 is checked. Needs no user.
+    """Save the MP3s behind links, checked by SHA-256.
 
-    A download that broke off goes on where it ended when it is asked for again. Prints the names that it chose.
+    A link needs no user; an id is looked up as yours. A download that broke off goes on where it ended when it is
+    asked for again, and what is there already is not fetched again. Where another file has the name that the
+    service gives, it is saved as NAME (2).mp3. Prints the names that it chose.
     """
-    folder = _folder(output)
-    if folder is None and len(links) > 1:
-        raise typer.BadParameter(f"{printable(str(output))} is no folder, and {len(links)} links need one.")
-    attempts, saved = Attempts(named=len(links) > 1), []
-    try:
-        with plain_failures(), PigWavClient() as client, transfers(len(links), quiet=quiet) as bars:
-            for link in links:
-                with attempts.one(link):
-                    to = _target(client, link, output, folder, force=force)
-                    with bars.following(to.name) as progress:
-                        client.download(link, to, progress=progress)
-                    saved.append(to)
-    finally:
-        if folder is not None:
-            for to in saved:
-                say(printable(str(to)))
+    with plain_failures():
+        wanted = [*dict.fromkeys(map(asked_for, recordings))]
+        place = _place(output, len(wanted), force=force)
+        attempts, saved = Attempts(named=len(wanted) > 1), []
+        try:
+            with (
+                PigWavClient() as client,
+                _owner(wanted, Given(url, user, token), client) as owner,
+                transfers(len(wanted), quiet=quiet) as bars,
+            ):
+                for one in wanted:
+                    with attempts.one(str(one)):
+                        link = owner.show(one).url if isinstance(one, UUID) else one
+                        saved.append(_fetch(client, link, place, bars))
+        finally:
+            if isinstance(place, Folder):
+                for to in saved:
+                    say(printable(str(to)))
     attempts.end()
 
 
-def _folder(output: str | None) -> Path | None:
-    """The folder to save in; None where `output` names the file itself."""
-    if output is None:
-        return Path()
-    return Path(output) if output.endswith(os.sep) or Path(output).is_dir() else None
+def _place(output: str | None, count: int, *, force: bool) -> Folder | NamedFile | BinaryIO:
+    """Where to save; a stream for `-`. Raises CommandWrong."""
+    if output is None or output.endswith(os.sep) or Path(output).is_dir():
+        return Folder(Path(output or ""), force)
+    if count > 1:
+        raise CommandWrong(f"{printable(output)} is no folder, and {count} links need one.")
+    if output != STANDARD_OUTPUT:
+        return NamedFile(Path(output), force)
+    if at_terminal():
+        raise CommandWrong("Standard output is a terminal: pipe the MP3 into something.")
+    return standard_output().buffer
 
 
-def _target(client: PigWavClient, link: str, output: str | None, folder: Path | None, *, force: bool) -> Path:
-    """A name that the service gave must not cost a file that is there; one that the person gave may."""
-    if folder is None:
-        return Path(output or "")
-    folder.mkdir(parents=True, exist_ok=True)
-    to = folder / client.file_name(link)
-    if to.exists() and not force:
-        raise WouldOverwrite(f"{to} is there already: -f replaces it, -o gives another name.")
-    return to
+def _owner(
+    wanted: Sequence[UUID | str], given: Given, client: PigWavClient
+) -> AbstractContextManager[PigWavClient]:
+    """Who looks ids up. Links need nobody."""
+    return signed_in(given) if any(isinstance(one, UUID) for one in wanted) else nullcontext(client)
+
+
+def _fetch(client: PigWavClient, link: str, place: Folder | NamedFile | BinaryIO, bars: Transfers) -> Path:
+    """The file in which it is now."""
+    offered = client.peek(link)
+    if not isinstance(place, Folder | NamedFile):
+        _pass_on(client, link, offered, place, bars)
+        return Path(STANDARD_OUTPUT)
+    target = place.target(offered)
+    with bars.following(target.path.name) as progress:
+        if not target.there:
+            client.download(link, target.path, progress=progress)
+    return target.path
+
+
+def _pass_on(client: PigWavClient, link: str, offered: Offered, to: BinaryIO, bars: Transfers) -> None:
+    done_bytes = 0
+    with bars.following(offered.name) as progress, client.stream(link) as blocks:
+        for block in blocks:
+            to.write(block)
+            done_bytes += len(block)
+            progress(done_bytes, offered.size_bytes)
+    to.flush()

@@ -1,10 +1,11 @@
 """How a command ends that did not succeed: one sentence on standard error, and an exit status that never changes."""
 
-import errno
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
+from typing import ClassVar, Final
 
 import typer
 
@@ -17,7 +18,9 @@ from pigwav.client import (
     NotAuthenticated,
     Refused,
     TryLater,
+    UnexpectedAnswer,
     Unreachable,
+    WavChanged,
 )
 
 
@@ -30,11 +33,35 @@ class ExitStatus(IntEnum):
     REFUSED = 4
     TRY_LATER = 5
     DOWNLOAD_BROKEN = 6
+    NOBODY_READS = 141
+    """Standard output was closed (`| head`): as other programs end of SIGPIPE."""
+
+
+class LocalFailure(ClientError):
+    """The service had no part in it."""
+
+    code: ClassVar[str] = "failed"
+
+
+class CommandWrong(LocalFailure):
+    """The command cannot be meant so."""
+
+
+LOCAL_CODES: Final[Mapping[type[Exception], str]] = {
+    InvalidAddress: "address-invalid",
+    Unreachable: "unreachable",
+    UnexpectedAnswer: "unexpected-answer",
+    WavChanged: "file-changed",
+    FileNotFoundError: "file-missing",
+    PermissionError: "file-forbidden",
+    OSError: "file-unusable",
+}
+"""Of what the service did not name, from the special to the general. They never change."""
 
 
 def exit_status(error: Exception) -> ExitStatus:
     match error:
-        case InvalidAddress():
+        case InvalidAddress() | CommandWrong():
             return ExitStatus.USAGE
         case NotAuthenticated() | CredentialsMissing():
             return ExitStatus.NOT_AUTHENTICATED
@@ -48,11 +75,29 @@ def exit_status(error: Exception) -> ExitStatus:
             return ExitStatus.FAILED
 
 
+def code(error: Exception) -> str:
+    """For programs: the problem's, where the service refused."""
+    if isinstance(error, Refused | LocalFailure):
+        return error.code
+    names = (name for kind, name in LOCAL_CODES.items() if isinstance(error, kind))
+    return next(names, LocalFailure.code)
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, without code, and without the name of the file."""
+    match error:
+        case Refused():
+            return printable(error.detail or error.title)
+        case OSError(strerror=str(text)):
+            return printable(text)
+    return printable(str(error))
+
+
 def sentence(error: Exception) -> str:
     """For people, in one line; where the service refused, with the problem's code."""
     if isinstance(error, OSError) and error.filename:
-        return printable(f"{error.filename}: {error.strerror}")
-    return printable(str(error))
+        return f"{printable(str(error.filename))}: {reason(error)}"
+    return f"{reason(error)} ({error.code})" if isinstance(error, Refused) else reason(error)
 
 
 def tell(text: str) -> None:
@@ -67,7 +112,7 @@ def plain_failures() -> Iterator[None]:
     try:
         yield
     except (ClientError, OSError) as error:
-        _leave_to_typer(error)
+        _end_unread(error)
         tell(sentence(error))
         raise typer.Exit(exit_status(error)) from error
 
@@ -82,7 +127,7 @@ class Attempts:
         """
         self._named = named
         self._failed = failed
-        self._done = 0
+        self.done = 0
         self._failures: list[ExitStatus] = []
 
     @contextmanager
@@ -90,7 +135,7 @@ class Attempts:
         """Raises all the same where no other can succeed either: without good credentials."""
         with self.preparing(name):
             yield
-            self._done += 1
+            self.done += 1
 
     @contextmanager
     def preparing(self, name: str) -> Iterator[None]:
@@ -100,9 +145,9 @@ class Attempts:
         except (NotAuthenticated, CredentialsMissing):
             raise
         except (ClientError, OSError) as error:
-            _leave_to_typer(error)
+            _end_unread(error)
             self._failures.append(exit_status(error))
-            tell(f"{printable(name)}: {sentence(error)}" if self._named else sentence(error))
+            tell(_naming(printable(name), sentence(error)) if self._named else sentence(error))
             if self._failed:
                 self._failed(name, error)
 
@@ -110,11 +155,19 @@ class Attempts:
         """The status is that of the failures where nothing was done and all failed alike, else 1."""
         if not self._failures:
             return
-        alike = len(set(self._failures)) == 1 and not self._done
+        alike = len(set(self._failures)) == 1 and not self.done
         raise typer.Exit(self._failures[0] if alike else ExitStatus.FAILED)
 
 
-def _leave_to_typer(error: Exception) -> None:
+def _naming(name: str, told: str) -> str:
+    """With the name once: the system's errors have it already."""
+    return told if told.startswith(f"{name}: ") else f"{name}: {told}"
+
+
+def _end_unread(error: Exception) -> None:
     """A closed standard output (`| head`) ends the program quietly."""
-    if isinstance(error, OSError) and error.errno == errno.EPIPE:
-        raise error
+    if not isinstance(error, BrokenPipeError):
+        return
+    # Python writes what is left when it exits, and would say that nobody reads it.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(ExitStatus.NOBODY_READS) from error

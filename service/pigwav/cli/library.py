@@ -15,6 +15,7 @@ from pigwav.cli.recordings import (
     HEADS,
     IdArgument,
     IdsArgument,
+    asked,
     document,
     facts,
     plain_row,
@@ -30,7 +31,7 @@ LIST_EXAMPLES = """\b
 Examples:
   pigwav list --limit 10
   pigwav list | grep Standup
-  pigwav list | cut -f 5 | xargs pigwav download -o ~/Music
+  pigwav list | cut -f 5 | xargs -r pigwav download -o ~/Music/
   pigwav list --json | jq '.[].duration_ms'
 """
 SHOW_EXAMPLES = """\b
@@ -45,7 +46,7 @@ Examples:
 DELETE_EXAMPLES = """\b
 Examples:
   pigwav delete afadaeeb-2842-41de-987c-ae31169310b5
-  pigwav list | grep Standup | cut -f 5 | xargs pigwav delete -y
+  pigwav list | grep Standup | cut -f 5 | xargs -r pigwav delete -y
 """
 
 
@@ -138,8 +139,8 @@ def delete(
 
 def _question(doomed: list[Recording]) -> str:
     if len(doomed) == 1:
-        return f"Delete {title(doomed[0])}?"
-    return "\n  ".join((f"Delete these {len(doomed)}?", *map(title, doomed))) + "\n"
+        return f"Delete {asked(doomed[0])}?"
+    return "\n  ".join((f"Delete these {len(doomed)}?", *map(asked, doomed))) + "\n"
 
 
 def _print_table(found: Iterable[Recording]) -> None:

@@ -59,7 +59,10 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     data: DataOption = Path("pigwav-data"),
 ) -> None:
-    """Do the database and the object store agree? Exit status: 0 they do, 1 they do not, 2 could not check."""
+    """Compare the database with the object store.
+
+    Exit status: 0 they agree, 1 they do not, 2 could not check.
+    """
     from pigwav.errors import PigWavError  # noqa: PLC0415
 
     try:

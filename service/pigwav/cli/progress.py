@@ -1,5 +1,6 @@
 """Progress of transfers, on standard error, where that is a terminal."""
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,12 +46,17 @@ class Transfers:
 
         try:
             yield moved
-        finally:
-            self._finish(task)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            self._end(task, finished=0)
+            raise
+        except Exception:
+            self._end(task, finished=1)
+            raise
+        self._end(task, finished=1)
 
-    def _finish(self, task: TaskID) -> None:
+    def _end(self, task: TaskID, *, finished: int) -> None:
         self._bars.remove_task(task)
-        self._finished += 1
+        self._finished += finished
         self._finished_bytes += self._under_way.pop(task)
         self._bars.update(self._all, description=self._label())
         self._show_all()

@@ -27,9 +27,9 @@ def provision(
         bool, typer.Option("--check", help="Only look; exit status 1 where something is amiss.")
     ] = False,
 ) -> None:
-    """Make the bucket and the service's own access key, and prove that this key can do its work and nothing else.
+    """Make the bucket and the service's own access key.
 
-    Needs the operator's key in PIGWAV_PROVISION_ACCESS_KEY and PIGWAV_PROVISION_SECRET_KEY, the service's in
+    Proves that this key can do its work and nothing else. Needs the operator's key in PIGWAV_PROVISION_ACCESS_KEY and PIGWAV_PROVISION_SECRET_KEY, the service's in
     PIGWAV_S3_ACCESS_KEY and PIGWAV_S3_SECRET_KEY. May be repeated.
     """
     from pigwav.errors import NotProvisioned  # noqa: PLC0415 - the base install has no server

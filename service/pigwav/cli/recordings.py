@@ -9,20 +9,22 @@ from uuid import UUID
 
 import typer
 
-from pigwav.cli.display import length, local_time, printable, size
+from pigwav.cli.display import length, local_time, printable, shortened, size
+from pigwav.cli.failures import CommandWrong
 from pigwav.client import Recording
 
 HEADS: Final = ("TITLE", "LENGTH", "SIZE", "WHEN", "LINK")
+_ASKED_TITLE_CELLS: Final = 48
 
 
 def recording_id(text: str) -> UUID:
-    """Of an id, or of a link: /record?id=<id>&user= or /record/<id>.mp3?user=."""
+    """Of an id, or of a link: /record?id=<id>&user= or /record/<id>.mp3?user=. Raises CommandWrong."""
     parts = urlsplit(text)
     inside = parse_qs(parts.query).get("id", [parts.path.rpartition("/")[2].removesuffix(".mp3")])
     try:
         return UUID(inside[0])
     except ValueError as error:
-        raise typer.BadParameter(f"{printable(text)} is neither a recording's id nor its link.") from error
+        raise CommandWrong(f"{printable(text)} is neither a recording's id nor its link.") from error
 
 
 IdArgument = Annotated[
@@ -36,6 +38,12 @@ IdsArgument = Annotated[
 
 def title(recording: Recording) -> str:
     return printable(recording.title) if recording.title else "(untitled)"
+
+
+def asked(recording: Recording) -> str:
+    """For a question: enough to tell it from others of its title."""
+    short = shortened(title(recording), _ASKED_TITLE_CELLS)
+    return f"{short} ({length(recording.duration_ms)}, {local_time(recording.created_at)})"
 
 
 def row(recording: Recording) -> tuple[str, ...]:

@@ -8,14 +8,30 @@ from uuid import UUID
 
 import typer
 
-from pigwav.cli.credentials import Credentials, Given, credentials, remembered_credentials
-from pigwav.client import PigWavClient
+from pigwav.cli.credentials import Credentials, Given, credentials, remembered_credentials, token_of
+from pigwav.cli.display import printable
+from pigwav.cli.failures import CommandWrong
+from pigwav.client import NotAuthenticated, PigWavClient
 
 LARGEST_ID: Final = 2**63 - 1  # a bigint
 
+
+def service_address(text: str) -> str:
+    """Raises CommandWrong for one without http:// or https://."""
+    if text and "://" not in text:
+        raise CommandWrong(f"{printable(text)} is no address. Write http://{printable(text)}.")
+    return text
+
+
 UrlOption = Annotated[
     str | None,
-    typer.Option(envvar="PIGWAV_URL", metavar="URL", help="Address of the service.", show_default=False),
+    typer.Option(
+        envvar="PIGWAV_URL",
+        parser=service_address,
+        metavar="URL",
+        help="Address of the service.",
+        show_default=False,
+    ),
 ]
 UserOption = Annotated[
     int | None,
@@ -32,6 +48,7 @@ TokenOption = Annotated[
     UUID | None,
     typer.Option(
         envvar="PIGWAV_TOKEN",
+        parser=token_of,
         metavar="TOKEN",
         help="Your token; better remembered or in the environment, where others cannot see it.",
         show_default=False,
@@ -51,5 +68,21 @@ def holding(given: Given) -> Credentials:
 @contextmanager
 def signed_in(given: Given) -> Iterator[PigWavClient]:
     who = holding(given)
-    with PigWavClient(who.url, who.user_id, who.token) as client:
+    with naming(who), PigWavClient(who.url, who.user_id, who.token) as client:
         yield client
+
+
+@contextmanager
+def naming(who: Credentials) -> Iterator[None]:
+    """Where the service does not take the credentials, it is told whose they are, and what to do."""
+    try:
+        yield
+    except NotAuthenticated as error:
+        raise NotAuthenticated(
+            error.status,
+            error.code,
+            error.title,
+            detail=f"User {who.user_id} at {who.url} and this token do not belong together: "
+            "`pigwav login` remembers another.",
+            retry_after_s=error.retry_after_s,
+        ) from error

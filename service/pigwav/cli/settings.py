@@ -18,7 +18,7 @@ def add_commands(app: typer.Typer) -> None:
 def settings(
     *, as_json: Annotated[bool, typer.Option("--json", help="Print the settings as JSON.")] = False
 ) -> None:
-    """Every setting of the service as it holds in this environment; secrets are ***."""
+    """Every setting of the service, as it holds here; secrets are ***."""
     from pigwav.settings import effective, read_settings  # noqa: PLC0415 - the base install has no server
 
     found = [*effective(read_settings())]

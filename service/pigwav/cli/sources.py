@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from pigwav.client import ClientError
+from pigwav.cli.failures import LocalFailure
 
 SUFFIXES: Final = (".wav", ".wave", ".bwf", ".rf64")
 STANDARD_INPUT: Final = Path("-")
 _BLOCK_BYTES: Final = 64 * 1024
 
 
-class NoWavFound(ClientError):
+class NoWavFound(LocalFailure):
     """A folder holds no WAV."""
+
+    code = "no-wavs-in-folder"
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Source:
 
     @property
     def name(self) -> str:
-        return "standard input" if self.path == STANDARD_INPUT else str(self.path)
+        """As it was given."""
+        return str(self.path)
 
     def size_bytes(self) -> int | None:
         """None where it cannot be told in advance."""
@@ -57,7 +60,7 @@ def wavs_in(path: Path) -> list[Source]:
         return [Source(path)]
     found = [Source(file) for file in sorted(_files_below(path)) if file.suffix.lower() in SUFFIXES]
     if not found:
-        raise NoWavFound(f"{path} holds no file that ends in {', '.join(SUFFIXES)}.")
+        raise NoWavFound(f"No file in this folder ends in {', '.join(SUFFIXES)}.")
     return found
 
 

@@ -21,7 +21,10 @@ def up(
     data: Annotated[Path, DATA] = Path("pigwav-data"),
     workers: Annotated[int, typer.Option(min=1, help="API processes.")] = 1,
 ) -> None:
-    """Start the API and, where neither a database nor an object store is configured, a Postgres and an S3 server."""
+    """Start the service and all that it stands on.
+
+    That is the API and, where neither a database nor an object store is configured, a Postgres and an S3 server.
+    """
     from pigwav.devstack.supervisor import Up  # noqa: PLC0415 - the base install has no server
     from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415
     from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415

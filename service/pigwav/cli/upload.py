@@ -3,7 +3,8 @@
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,11 +13,11 @@ import typer
 
 from pigwav.cli.credentials import Credentials, Given
 from pigwav.cli.display import at_terminal, length, printable
-from pigwav.cli.failures import Attempts, plain_failures, tell
+from pigwav.cli.failures import Attempts, CommandWrong, plain_failures, tell
 from pigwav.cli.progress import Transfers, transfers
-from pigwav.cli.session import TokenOption, UrlOption, UserOption, holding
+from pigwav.cli.session import TokenOption, UrlOption, UserOption, holding, naming
 from pigwav.cli.sources import STANDARD_INPUT, Source, wavs_in
-from pigwav.cli.uploaded import JsonLines, Links, Report, Summary
+from pigwav.cli.uploaded import JsonLines, Links, NotSent, Report, Summary
 from pigwav.client import AsyncPigWavClient, Recording
 
 EXAMPLES: Final = """\b
@@ -25,7 +26,7 @@ Examples:
   pigwav upload take1.wav take2.wav ~/Recordings
   pigwav upload take1.wav --title 'Standup, Monday' --bitrate 192
   arecord -f cd -d 60 | pigwav upload - --title 'One minute'
-  pigwav upload ~/Recordings --json | jq -r .recording.url
+  pigwav upload ~/Recordings --json | jq -r '.recording.url // empty'
 """
 
 FilesArgument = Annotated[
@@ -60,20 +61,21 @@ def upload(
 
     One that fails does not stop the others. Folders are searched at any depth; hidden files are left out.
     """
-    _check_standard_input(files)
     several = len(files) > 1 or files[0].is_dir()
     report = _report_to(for_eyes=at_terminal() and not quiet, as_json=as_json, several=several)
-    attempts = Attempts(named=several, failed=report.failed)
+    attempts = Attempts(named=True, failed=report.failed)
     with plain_failures():
+        _check_standard_input(files)
         who = holding(Given(url, user, token))
         sources = _found(files, attempts)
         if title is not None and len(sources) > 1:
-            raise typer.BadParameter(f"--title is for one WAV; these are {len(sources)}.")
-        try:
-            with transfers(len(sources), _total_bytes(sources), quiet=quiet or as_json) as bars:
-                asyncio.run(Batch(who, bars, title, bitrate).upload(sources, jobs, attempts, report))
-        finally:
-            report.end()
+            raise CommandWrong(f"--title is for one WAV; these are {len(sources)}.")
+        with (
+            _ending(report, attempts, len(sources)),
+            naming(who),
+            transfers(len(sources), _total_bytes(sources), quiet=quiet or as_json) as bars,
+        ):
+            asyncio.run(Batch(who, bars, title, bitrate).upload(sources, jobs, attempts, report))
     attempts.end()
 
 
@@ -87,7 +89,7 @@ class Batch:
     bitrate_kbps: int | None
 
     async def upload(self, sources: Sequence[Source], jobs: int, attempts: Attempts, report: Report) -> None:
-        """Several at a time; told in order. Whatever ends it early, what is already uploaded is told."""
+        """Several at a time; told in order. Whatever ends it early, each is told: done, failed, or not sent."""
         slots = asyncio.Semaphore(jobs)
         async with AsyncPigWavClient(self.who.url, self.who.user_id, self.who.token) as client:
             tasks = deque((one, asyncio.create_task(self._one(client, one, slots))) for one in sources)
@@ -100,8 +102,7 @@ class Batch:
             finally:
                 await _stop([task for _, task in tasks])
                 for source, task in tasks:
-                    if not task.cancelled() and not task.exception():
-                        _tell(report, source, task.result())
+                    _tell_stopped(report, attempts, source, task)
 
     async def _one(self, client: AsyncPigWavClient, source: Source, slots: asyncio.Semaphore) -> Recording:
         async with slots:
@@ -124,6 +125,28 @@ def _tell(report: Report, source: Source, recording: Recording) -> None:
         tell(f"{printable(source.name)}: its header promised {promised}, it held {held}. That is converted.")
 
 
+def _tell_stopped(report: Report, attempts: Attempts, source: Source, task: asyncio.Task[Recording]) -> None:
+    error = NotSent("The command ended before it was sent.") if task.cancelled() else task.exception()
+    if error is None:
+        _tell(report, source, task.result())
+        attempts.done += 1
+    elif isinstance(error, Exception):
+        report.failed(source.name, error)
+
+
+@contextmanager
+def _ending(report: Report, attempts: Attempts, count: int) -> Iterator[None]:
+    """The report's end, however the uploads ended."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if count > 1:
+            tell(f"Interrupted; {attempts.done} of {count} are done.")
+        raise
+    finally:
+        report.end()
+
+
 async def _stop(tasks: Sequence[asyncio.Task[Recording]]) -> None:
     for task in tasks:
         task.cancel()
@@ -132,9 +155,9 @@ async def _stop(tasks: Sequence[asyncio.Task[Recording]]) -> None:
 
 def _check_standard_input(files: Sequence[Path]) -> None:
     if files.count(STANDARD_INPUT) > 1:
-        raise typer.BadParameter("Standard input can be read once.")
+        raise CommandWrong("Standard input can be read once.")
     if STANDARD_INPUT in files and sys.stdin.isatty():
-        raise typer.BadParameter("Standard input is a terminal: pipe a WAV into it.")
+        raise CommandWrong("Standard input is a terminal: pipe a WAV into it.")
 
 
 def _found(files: Sequence[Path], attempts: Attempts) -> list[Source]:

@@ -4,11 +4,17 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from pigwav.cli.display import Table, json_text, length, printable, say, size
-from pigwav.cli.failures import sentence
+from pigwav.cli.failures import LocalFailure, code, reason
 from pigwav.cli.recordings import document
-from pigwav.client import Recording, Refused
+from pigwav.client import Recording
 
 _HEADS: Final = ("FILE", "LENGTH", "SIZE", "LINK")
+
+
+class NotSent(LocalFailure):
+    """The command ended before it was sent."""
+
+    code = "not-sent"
 
 
 class Report(Protocol):
@@ -39,7 +45,7 @@ class JsonLines:
         say(json_text({"file": name, "recording": document(recording)}))
 
     def failed(self, name: str, error: Exception) -> None:
-        say(json_text({"file": name, "error": {"code": _code(error), "detail": sentence(error)}}))
+        say(json_text({"file": name, "error": {"code": code(error), "detail": reason(error)}}))
 
     def end(self) -> None:
         """Nothing is held back."""
@@ -49,7 +55,7 @@ class JsonLines:
 class Summary:
     """For eyes, when the progress has gone: of several, a table: file, length, size, and the link or why there is none.
 
-    Of one, its link.
+    Of one, its link. Where none was uploaded there is nothing to add to what was told.
     """
 
     several: bool
@@ -62,17 +68,16 @@ class Summary:
         self.rows.append((printable(name), *sizes, self.links[-1]))
 
     def failed(self, name: str, error: Exception) -> None:
-        self.rows.append((printable(name), "", "", f"failed: {_code(error) or sentence(error)}"))
+        why = "not sent" if isinstance(error, NotSent) else f"failed: {code(error)}"
+        self.rows.append((printable(name), "", "", why))
 
     def end(self) -> None:
-        if self.several and self.rows:
+        if not self.links:
+            return
+        if self.several:
             table = Table(_HEADS, self.rows)
             table.print_heads()
             for row in self.rows:
                 table.print_row(row)
-        elif self.links:
+        else:
             say(self.links[0])
-
-
-def _code(error: Exception) -> str | None:
-    return error.code if isinstance(error, Refused) else None

@@ -27,9 +27,7 @@ def add_commands(app: typer.Typer) -> None:
     users = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     for name, command in (("add", add), ("list", list_all), ("token", token), ("delete", delete)):
         users.command(name)(command)
-    app.add_typer(
-        users, name="users", help="The operator's accounts: add, list, replace a lost token, delete."
-    )
+    app.add_typer(users, name="users", help="The operator's accounts: add, list, token, delete.")
 
 
 def add(

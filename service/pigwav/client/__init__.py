@@ -4,7 +4,7 @@ from pigwav.client.answers import Recording, Registered, Source, Tags, User
 from pigwav.client.async_client import AsyncPigWavClient
 from pigwav.client.async_wavs import AsyncWavInput
 from pigwav.client.client import PigWavClient
-from pigwav.client.downloads import Downloaded
+from pigwav.client.downloads import Downloaded, Offered
 from pigwav.client.errors import (
     BadInput,
     ClientError,
@@ -43,6 +43,7 @@ __all__ = [
     "NotAuthenticated",
     "NotConnected",
     "NotFound",
+    "Offered",
     "OutputUnusable",
     "PigWavClient",
     "Progress",

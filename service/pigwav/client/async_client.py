@@ -15,7 +15,7 @@ from anyio import to_thread
 from pigwav.client.answers import Recording, Registered, User
 from pigwav.client.async_sockets import SocketClient
 from pigwav.client.async_wavs import AsyncOpenWav, AsyncWavInput, async_wav_of
-from pigwav.client.downloads import Checked, Download, Downloaded
+from pigwav.client.downloads import Checked, Download, Downloaded, Offered, offer_of
 from pigwav.client.errors import ClientError
 from pigwav.client.refusals import reaching, receiving, refusal
 from pigwav.client.retries import Repeatable, Tries, harmless, repeatable_upload
@@ -130,6 +130,10 @@ class AsyncPigWavClient:
         """As `PigWavClient.file_name`."""
         return await self._call(name_of(link))
 
+    async def peek(self, link: str) -> Offered:
+        """As `PigWavClient.peek`."""
+        return await self._call(offer_of(link))
+
     async def download(self, link: str, to: Path | str, *, progress: Progress = unheard) -> Downloaded:
         """As `PigWavClient.download`."""
         download = await to_thread.run_sync(Download, Path(to))
@@ -149,9 +153,17 @@ class AsyncPigWavClient:
 
     async def _call(self, call: Call[T]) -> T:
         async def once(tries: Tries) -> T:
-            return call.answer(await self._send(call), lost_answer=tries.lost_answer)
+            return call.answer(await self._told(call), lost_answer=tries.lost_answer)
 
         return await self._trying(call.repeatable, once)
+
+    async def _told(self, call: Call[T]) -> httpx2.Response:
+        """As `PigWavClient._told`."""
+        response = await self._send(call)
+        if asking := call.why(response):
+            reason = await self._send(asking)
+            return reason if reason.is_client_error else response
+        return response
 
     async def _trying(self, repeatable: Repeatable, once: Callable[[Tries], Awaitable[T]]) -> T:
         tries = Tries(self._attempts, repeatable)

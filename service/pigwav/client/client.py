@@ -12,7 +12,7 @@ from uuid import UUID
 import httpx2
 
 from pigwav.client.answers import Recording, Registered, User
-from pigwav.client.downloads import Checked, Download, Downloaded
+from pigwav.client.downloads import Checked, Download, Downloaded, Offered, offer_of
 from pigwav.client.errors import ClientError
 from pigwav.client.refusals import reaching, receiving, refusal
 from pigwav.client.retries import Repeatable, Tries, harmless, repeatable_upload
@@ -155,6 +155,10 @@ class PigWavClient:
         """
         return self._call(name_of(link))
 
+    def peek(self, link: str) -> Offered:
+        """Name, SHA-256 and size of what is behind a link, without fetching it. Raises NotFound, UnexpectedAnswer."""
+        return self._call(offer_of(link))
+
     def download(self, link: str, to: Path | str, *, progress: Progress = unheard) -> Downloaded:
         """Fetch the MP3 behind a link. `to` is replaced only when the new file is whole and its SHA-256 is right.
 
@@ -182,8 +186,16 @@ class PigWavClient:
 
     def _call(self, call: Call[T]) -> T:
         return self._trying(
-            call.repeatable, lambda tries: call.answer(self._send(call), lost_answer=tries.lost_answer)
+            call.repeatable, lambda tries: call.answer(self._told(call), lost_answer=tries.lost_answer)
         )
+
+    def _told(self, call: Call[T]) -> httpx2.Response:
+        """The answer; where it is a refusal that does not say why, the one that does."""
+        response = self._send(call)
+        if asking := call.why(response):
+            reason = self._send(asking)
+            return reason if reason.is_client_error else response
+        return response
 
     def _trying(self, repeatable: Repeatable, once: Callable[[Tries], T]) -> T:
         tries = Tries(self._attempts, repeatable)

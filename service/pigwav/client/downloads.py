@@ -12,14 +12,27 @@ from typing import Final
 import httpx2
 
 from pigwav.client.errors import DownloadBroken, UnexpectedAnswer
+from pigwav.client.file_names import file_name
 from pigwav.client.partial_file import PartialFile
 from pigwav.client.refusals import origin
-from pigwav.client.service import MP3_HEADERS
+from pigwav.client.service import MP3_HEADERS, Call
 
 _ETAG: Final = re.compile(r'(?:W/)?"([0-9a-f]{64})"')
 _DIGEST: Final = re.compile(r"(?:^|[ ,])sha-256=:([A-Za-z0-9+/]{43}=):")
 _PART: Final = re.compile(r"bytes (\d+)-\d+/(\d+)", re.ASCII)
 _NO_PART: Final = re.compile(r"bytes \*/(\d+)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Offered:
+    """What is behind a link. `name`: under which a browser would save it, one safe path component.
+
+    `sha256`: of the whole MP3, in hex. `size_bytes`: None where the answer does not say it.
+    """
+
+    name: str
+    sha256: str
+    size_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -138,6 +151,11 @@ class Checked:
             raise wrong_bytes()
 
 
+def offer_of(link: str) -> Call[Offered]:
+    """What is behind a link, without its bytes."""
+    return Call("HEAD", link, _offered, headers=MP3_HEADERS, follow_redirects=True)
+
+
 def promised_sha256(response: httpx2.Response) -> str:
     """Of the whole MP3, in hex: PigWav's ETag, else Repr-Digest (RFC 9530). What has neither is not PigWav's."""
     if etag := _ETAG.fullmatch(response.headers.get("ETag", "")):
@@ -152,6 +170,11 @@ def promised_sha256(response: httpx2.Response) -> str:
 
 def wrong_bytes() -> DownloadBroken:
     return DownloadBroken("The bytes that arrived are not those that the service has: their SHA-256 differs.")
+
+
+def _offered(response: httpx2.Response) -> Offered:
+    name = file_name(response.headers.get("Content-Disposition", ""))
+    return Offered(name, promised_sha256(response), _length(response.headers))
 
 
 def _length(headers: Mapping[str, str]) -> int | None:

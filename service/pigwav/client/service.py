@@ -47,6 +47,12 @@ class Call(Generic[T]):
     def repeatable(self) -> Repeatable:
         return without_effect if self.method == "POST" else harmless
 
+    def why(self, response: httpx2.Response) -> "Call[T] | None":
+        """What to ask after an answer that is a refusal without its reason: one to HEAD has no document."""
+        if self.method != "HEAD" or not response.is_client_error:
+            return None
+        return replace(self, method="GET", headers={**self.headers, "Range": "bytes=0-0"})
+
     def request(self) -> dict[str, Any]:
         """What httpx2's `build_request` takes."""
         params = {name: value for name, value in self.params.items() if value is not None}
