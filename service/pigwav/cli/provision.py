@@ -29,8 +29,8 @@ def provision(
 ) -> None:
     """Make the bucket and the service's own access key.
 
-    Proves that this key can do its work and nothing else. Needs the operator's key in PIGWAV_PROVISION_ACCESS_KEY and PIGWAV_PROVISION_SECRET_KEY, the service's in
-    PIGWAV_S3_ACCESS_KEY and PIGWAV_S3_SECRET_KEY. May be repeated.
+    Proves that this key can do its work and nothing else. Needs the operator's key in PIGWAV_PROVISION_ACCESS_KEY and
+    PIGWAV_PROVISION_SECRET_KEY, the service's in PIGWAV_S3_ACCESS_KEY and PIGWAV_S3_SECRET_KEY. May be repeated.
     """
     from pigwav.errors import NotProvisioned  # noqa: PLC0415 - the base install has no server
     from pigwav.settings import read_settings  # noqa: PLC0415
