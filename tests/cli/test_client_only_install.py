@@ -1,7 +1,7 @@
 """`pip install .` without extras: the user's commands need nothing that it does not bring.
 
-The program runs with a finder in front of all others that hides what the base install would lack. `.ci/run` makes the
-real install.
+The program runs with a finder in front of all others that hides what the base install would lack. The real install is
+made in `tests/client/test_install.py`.
 """
 
 import json

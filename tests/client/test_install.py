@@ -2,6 +2,13 @@
 
 import subprocess
 import sys
+import venv
+from pathlib import Path
+from typing import Final
+
+from needs import miss
+
+ROOT: Final = Path(__file__).parents[2]
 
 
 def test_client_needs_nothing_of_the_server() -> None:
@@ -12,3 +19,28 @@ def test_client_needs_nothing_of_the_server() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_base_install_is_the_client_and_its_commands_alone(tmp_path: Path) -> None:
+    """In an empty environment, as `pip install .` makes it."""
+    venv.create(tmp_path / "venv", with_pip=True)
+    programs = tmp_path / "venv" / "bin"
+    install = [programs / "python", "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", ROOT]
+    installed = subprocess.run(install, capture_output=True, text=True, check=False)
+    if "NewConnectionError" in installed.stderr or "Name or service not known" in installed.stderr:
+        miss("index", "pip does not reach its index")
+    assert installed.returncode == 0, installed.stderr
+
+    server = "('fastapi', 'sqlalchemy', 'boto3', 'minio', 'lameenc', 'ffmpeg', 'numpy')"
+    look = f"import importlib.util as u, pigwav.client; print([n for n in {server} if u.find_spec(n)])"
+    # Isolated: nothing of this process's environment or folder helps.
+    found = subprocess.run(
+        [programs / "python", "-I", "-c", look], capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "[]\n"
+    told = subprocess.run(
+        [programs / "pigwav", "up"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr.count("\n") == 1
+    assert "pip install" in told.stderr
