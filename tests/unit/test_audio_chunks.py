@@ -1,6 +1,8 @@
 """What lies behind the audio."""
 
+import gc
 import tracemalloc
+import weakref
 
 import pytest
 from hypothesis import given
@@ -121,3 +123,17 @@ def test_the_end_may_be_asked_for_twice() -> None:
     walk = TailWalk(after_odd=False)
     walk.feed(INFO[:20])
     assert walk.end() == walk.end() != ()
+
+
+def test_a_walk_that_has_ended_is_gone_with_its_last_reference() -> None:
+    """And its tags with it, not only at the next garbage collection."""
+    walk = TailWalk(after_odd=False)
+    walk.feed(INFO)
+    assert walk.end() == (TITLE,)
+    still_there = weakref.ref(walk)
+    gc.disable()
+    try:
+        del walk
+        assert still_there() is None
+    finally:
+        gc.enable()

@@ -406,3 +406,11 @@ def test_a_damaged_tag_raises_nothing(said: Tags, version: int, data: st.DataObj
     for at in data.draw(st.lists(st.integers(0, len(tag) - 1), max_size=8)):
         tag[at] = data.draw(st.integers(0, 255))
     read_id3(bytes(tag[: data.draw(st.integers(0, len(tag)))]))
+
+
+def test_no_more_than_a_thousand_frames_are_looked_at() -> None:
+    """A megabyte holds 175,000 of seven bytes."""
+    many = [frame(2, b"PRI", b"x")] * 1_000
+    title = frame(2, b"TT2", b"\0Title")
+    assert read_id3(tag_of(2, b"".join([*many[1:], title]))) == Tags("Title")
+    assert read_id3(tag_of(2, b"".join([*many, title]))) == Tags()
