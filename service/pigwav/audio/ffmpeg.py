@@ -1,4 +1,4 @@
-"""ffmpeg as a decoder of what is not plain PCM, confined: it sees a pipe with audio, and writes PCM into another.
+"""ffmpeg as a decoder of what `unpack` cannot do, confined: it sees a pipe with audio, and writes PCM into another.
 
 It never sees the client's file: our header walk has read that, and ffmpeg gets a header that we wrote, followed by the
 bytes of the `data` chunk. So it can neither guess another format nor be led to open a file or an address.

@@ -44,15 +44,14 @@ class Transfers:
             self._bars.update(task, completed=done_bytes, total=total_bytes)
             self._show_all()
 
+        finished = 1
         try:
             yield moved
         except (asyncio.CancelledError, KeyboardInterrupt):
-            self._end(task, finished=0)
+            finished = 0
             raise
-        except Exception:
-            self._end(task, finished=1)
-            raise
-        self._end(task, finished=1)
+        finally:
+            self._end(task, finished=finished)
 
     def _end(self, task: TaskID, *, finished: int) -> None:
         self._bars.remove_task(task)
