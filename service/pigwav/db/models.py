@@ -15,7 +15,9 @@ from sqlalchemy import (
     MetaData,
     Text,
     UniqueConstraint,
+    false,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -109,6 +111,9 @@ class RecordingRow(Row):
     source_channels: Mapped[int | None]
     source_bits: Mapped[int | None]
     tags: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))  # null: the WAV has none
+    scrubbed_at: Mapped[
+        datetime | None
+    ]  # when the object was last read back and found to be what it should be
 
     __table_args__ = (
         UniqueConstraint("object_key"),
@@ -130,4 +135,28 @@ class RecordingRow(Row):
         Index("recordings_newest_idx", "user_id", "ready_at", "id", postgresql_where="state = 'ready'"),
         Index("recordings_unfinished_idx", "state", "lease_until", postgresql_where="state <> 'ready'"),
         Index("recordings_lease_id_idx", "lease_id", postgresql_where="state = 'pending'"),
+        Index("recordings_oldest_idx", "ready_at", postgresql_where="state = 'ready'"),
+        Index(
+            "recordings_scrub_idx", text("scrubbed_at NULLS FIRST"), "id", postgresql_where="state = 'ready'"
+        ),
+    )
+
+
+class IdempotencyKeyRow(Row):
+    """What an upload's Idempotency-Key stands for. The recording need not be there any more: it may have failed, and
+    then the key is free again, or have been deleted after it was acknowledged.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[bytes]
+    recording_id: Mapped[UUID]
+    acknowledged: Mapped[bool] = mapped_column(server_default=false())
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (
+        CheckConstraint("octet_length(fingerprint) = 32", name="fingerprint_is_sha256"),
+        Index("idempotency_keys_created_at_idx", "created_at"),
     )
