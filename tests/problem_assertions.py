@@ -18,5 +18,6 @@ def assert_problem(answer: httpx2.Response, status: int, code: str) -> dict:
     assert document["title"]
     assert is_sentence(document.get("detail", document["title"]))
     assert answer.headers.get("www-authenticate") == ('Bearer realm="pigwav"' if status == 401 else None)
-    assert ("retry-after" in answer.headers) == (status == 503)
+    trying_again_helps = status in (429, 503, 507) or code == "upload-in-progress"
+    assert ("retry-after" in answer.headers) == trying_again_helps
     return document

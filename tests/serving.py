@@ -1,5 +1,6 @@
 """The API in this process, on a real socket, over real parts."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 import uvicorn
 
 from pigwav.api.app import create_app
+from pigwav.api.server import Server, server_config
 from pigwav.settings import Settings
 from pigwav.store.base import ObjectStore
 from pigwav.wiring import Services, open_services
@@ -26,20 +28,12 @@ class ServedApi:
 def served(settings: Settings, *, store: ObjectStore | None = None) -> Iterator[ServedApi]:
     """A uvicorn in a thread; on leaving, it stops as it would on SIGTERM."""
     with open_services(settings, store=store) as services:
-        config = uvicorn.Config(
-            create_app(services, background=working(services)),
-            host="127.0.0.1",
-            port=0,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=5,
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, name="api")
+        app = create_app(services, background=working(services))
+        config = server_config(app, services)
+        config.timeout_graceful_shutdown = 5
+        server = Server(config, services)
+        listening = socket.create_server(("127.0.0.1", 0))
+        thread = threading.Thread(target=server.run, args=[[listening]], name="api")
         thread.start()
         try:
             port = _port(server, thread)

@@ -86,7 +86,7 @@ def at_terminal(
         stdin=slave,
         stdout=slave if standard_output is None else standard_output,
         stderr=slave,
-        env={**environment, "TERM": kind},
+        env=_without_size(environment) | {"TERM": kind},
         cwd=folder,
         start_new_session=True,
     ) as process:
@@ -97,6 +97,11 @@ def at_terminal(
             with suppress(ProcessLookupError):
                 process.kill()
             os.close(master)
+
+
+def _without_size(environment: Mapping[str, str]) -> dict[str, str]:
+    """A size in the environment, such as a test runner leaves there, goes before the terminal's own."""
+    return {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
 
 
 def screen_of(output: str) -> str:

@@ -1,5 +1,6 @@
 """The nouns. Plain values that leave a database session and cross layers; no behaviour that needs a driver."""
 
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +14,14 @@ LeaseId = NewType("LeaseId", UUID)
 ObjectKey = NewType("ObjectKey", str)
 
 MAX_TITLE_CHARS: Final = 200
-_WITHOUT_BIDI_OVERRIDES: Final = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+_DROPPED: Final = re.compile(
+    "["
+    "\u202a-\u202e\u2066-\u2069"  # turn text around
+    "\u00ad\u200b\u2060-\u2064\u206a-\u206f\ufff9-\ufffb\U000e0001"  # are not seen
+    "\ufeff\ufffe"  # are byte order marks to some readers, wherever they stand
+    "]"
+)
+"""Format characters that no script needs. Joiners (Persian, emoji) and marks of direction (Hebrew) stay."""
 
 
 class RecordingState(StrEnum):
@@ -37,6 +45,17 @@ class UserSummary:
     user: User
     registered_at: datetime
     recordings: int
+
+
+@dataclass(frozen=True)
+class IdempotencyKey:
+    """What a sender calls one upload, however often it is tried: `draft-ietf-httpapi-idempotency-key-header`.
+
+    `fingerprint`: a SHA-256 of what is known of the upload before its body, the same in every try.
+    """
+
+    key: str = field(repr=False)
+    fingerprint: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -125,9 +144,9 @@ def object_key(user: UserId, recording: RecordingId, created_at: datetime) -> Ob
 
 
 def plain_name(text: str) -> str:
-    """NFC, without control characters, outer white space and what turns text around; empty where nothing is visible:
-    how user names, titles and tags are compared and kept.
+    """NFC, without control characters, outer white space, what turns text around and what nobody sees; empty where
+    nothing is visible: how user names, titles and tags are compared and kept.
     """
     printable = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
-    name = unicodedata.normalize("NFC", printable.translate(_WITHOUT_BIDI_OVERRIDES)).strip()
+    name = unicodedata.normalize("NFC", _DROPPED.sub("", printable)).strip()
     return name if any(unicodedata.category(c)[0] not in "CZ" for c in name) else ""

@@ -8,15 +8,19 @@ PigWavError
 │   ├── UnsupportedCodec  UnsupportedSampleRate  UnsupportedChannels
 │   └── HeaderTooLong  AudioTooLong  UndecodableAudio
 ├── BadRequest                  the caller can mend the request
-│   ├── MalformedMultipart  CredentialsFirst  FieldsFirst  FileMissing
+│   ├── MalformedHttp  MalformedMultipart  CredentialsFirst  FieldsFirst  FileMissing
+│   ├── InvalidIdempotencyKey  IdempotencyKeyReused
 │   └── InvalidRequest  InvalidField  UnsupportedBitRate  UnsupportedMediaType
 ├── Refused                     well-formed, and still no
 │   ├── NotAuthenticated  RegistrationClosed  NameTaken  RecordingNotFound
 │   ├── PreconditionFailed  RangeNotSatisfiable
+│   ├── HeadTooLarge  HeadTooSlow
 │   ├── UploadTooLarge  UploadIdle  UploadBroken  UploadOvertaken
-│   └── Overloaded  ShuttingDown
+│   ├── UploadInProgress  QuotaExceeded
+│   └── Overloaded  RateLimited  ShuttingDown
 ├── Unavailable                 a part that we stand on does not answer
 │   ├── DatabaseUnavailable  StoreUnavailable
+│   │   └── StorageFull         of either of them
 │   └── ObjectMissing  ObjectChanged
 └── CannotStart                 the operator can mend the set-up
     └── NotConfigured  NotProvisioned  AddressInUse  FolderInUse  FolderUnusable  PartFailed
@@ -148,6 +152,12 @@ class BadRequest(PigWavError):
     """The request needs mending."""
 
 
+class MalformedHttp(BadRequest):
+    """The request is not well-formed HTTP."""
+
+    code = "malformed-http"
+
+
 class MalformedMultipart(BadRequest):
     """The multipart body is malformed."""
 
@@ -170,6 +180,18 @@ class FileMissing(BadRequest):
     """The form has no file field named `file`."""
 
     code = "file-missing"
+
+
+class InvalidIdempotencyKey(BadRequest):
+    """The Idempotency-Key is not a string of 1 to 255 printable ASCII characters."""
+
+    code = "invalid-idempotency-key"
+
+
+class IdempotencyKeyReused(BadRequest):
+    """This Idempotency-Key belongs to another upload: the body's length or the file's name was another one."""
+
+    code = "idempotency-key-reused"
 
 
 class InvalidRequest(BadRequest):
@@ -236,6 +258,18 @@ class RangeNotSatisfiable(Refused):
     code = "range-not-satisfiable"
 
 
+class HeadTooLarge(Refused):
+    """The request's head, or what surrounds its body, is larger than this service allows."""
+
+    code = "head-too-large"
+
+
+class HeadTooSlow(Refused):
+    """The request's head did not come in time."""
+
+    code = "head-too-slow"
+
+
 class UploadTooLarge(Refused):
     """The upload is larger than this service allows."""
 
@@ -260,14 +294,36 @@ class UploadOvertaken(Refused):
     code = "upload-overtaken"
 
 
+class UploadInProgress(Refused):
+    """An upload with this Idempotency-Key is still being received. Try again soon."""
+
+    code = "upload-in-progress"
+
+
+class QuotaExceeded(Refused):
+    """The user has as many recordings as this service keeps for one user."""
+
+    code = "quota-exceeded"
+
+
 class Overloaded(Refused):
-    """The service has as many open uploads as it can hold. Try again soon."""
+    """The service has as much to do as it can take. Try again soon."""
 
     code = "overloaded"
 
 
+class RateLimited(Refused):
+    """You ask more often than this service allows. Try again later."""
+
+    code = "rate-limited"
+
+    def __init__(self, detail: str | None = None, *, retry_after_s: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
 class ShuttingDown(Refused):
-    """The service is stopping and could not wait for this upload. Nothing was kept; try again."""
+    """The service is stopping. Nothing was kept; try again."""
 
     code = "shutting-down"
 
@@ -286,6 +342,15 @@ class StoreUnavailable(Unavailable):
     """The object store does not answer. Try again soon."""
 
     code = "store-unavailable"
+
+
+class StorageFull(DatabaseUnavailable, StoreUnavailable):
+    """A disk that recordings need is full. Try again later.
+
+    The database's or the store's: whoever waits for one of them, or cleans up after it, does so now too.
+    """
+
+    code = "storage-full"
 
 
 class ObjectMissing(Unavailable):

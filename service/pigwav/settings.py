@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pigwav.allowances import read_rates
 from pigwav.errors import NotConfigured
 
 MIB = 1024 * 1024
@@ -42,6 +44,18 @@ def _prefix(path: str) -> str:
     """However it was written: empty, or with a slash at its beginning and none at its end."""
     bare = path.strip().strip("/")
     return f"/{bare}" if bare else ""
+
+
+def _readable(rates: str) -> str:
+    try:
+        read_rates(rates)
+    except ValueError as error:
+        raise PydanticCustomError("rates", "{reason}", {"reason": str(error)}) from error
+    return rates
+
+
+Rates: TypeAlias = Annotated[str, AfterValidator(_readable)]
+"""`60/minute`, or several: `10/second;300/minute`. Empty: no bound."""
 
 
 class _Section(BaseSettings):
@@ -147,9 +161,62 @@ class UploadLimits(_Section):
     idle_timeout_s: float = Field(
         30, gt=0, description="Seconds without a byte after which an upload is refused (408)."
     )
+    quota_recordings: int | None = Field(
+        None, gt=0, description="Recordings that one user may have, open uploads included; empty: any number."
+    )
+    quota_bytes: int | None = Field(
+        None, gt=0, description="Bytes of MP3 that one user may have; empty: any number."
+    )
     lease_s: float = Field(
         60, gt=0, description="Seconds after which an upload whose process vanished is given up and cleaned."
     )
+
+
+class RateSettings(_Section):
+    """Each process counts for itself: with N of them, an allowance is up to N times as much."""
+
+    requests_per_address: Rates = Field(
+        "",
+        validation_alias="PIGWAV_RATE_REQUESTS_PER_ADDRESS",
+        description="Requests of one address (IPv6: /64), per process, as `10/second;300/minute`; empty: any number.",
+    )
+    requests_per_user: Rates = Field(
+        "",
+        validation_alias="PIGWAV_RATE_REQUESTS_PER_USER",
+        description="Requests of one user, uploads included, per process; empty: any number.",
+    )
+    uploads_per_user: Rates = Field(
+        "",
+        validation_alias="PIGWAV_RATE_UPLOADS_PER_USER",
+        description="Uploads of one user, per process, as `60/minute`; empty: any number.",
+    )
+    registrations_per_address: Rates = Field(
+        "",
+        validation_alias="PIGWAV_RATE_REGISTRATIONS_PER_ADDRESS",
+        description="`POST /users` of one address, per process, as `20/hour`; empty: any number.",
+    )
+
+
+class DiskSettings(_Section):
+    folders: str = Field(
+        "",
+        validation_alias="PIGWAV_DISK_FOLDERS",
+        description="Folders on this machine whose disks are watched, separated as in PATH; `pigwav up` watches its "
+        "data folder.",
+    )
+    min_free_bytes: int = Field(
+        1024 * MIB,
+        ge=0,
+        validation_alias="PIGWAV_MIN_FREE_BYTES",
+        description="Bytes free on each of those disks, below which uploads are refused (507); 0: never.",
+    )
+
+    def paths(self) -> tuple[Path, ...]:
+        """Raises NotConfigured for a folder that is not there."""
+        paths = tuple(Path(folder) for folder in self.folders.split(os.pathsep) if folder)
+        if missing := next((path for path in paths if not path.is_dir()), None):
+            raise NotConfigured(f"PIGWAV_DISK_FOLDERS: there is no folder {missing}.")
+        return paths
 
 
 class EncoderSettings(_Section):
@@ -190,6 +257,33 @@ class HttpSettings(_Section):
     grace_s: float = Field(
         30, ge=0, description="Seconds that open uploads get to finish when the service stops."
     )
+    drain_s: float = Field(
+        1,
+        ge=0,
+        description="Seconds between the signal to stop, from which on `/readyz` says 503 and no new upload is taken, "
+        "and the end of listening; `pigwav up` does not wait.",
+    )
+    max_connections: int = Field(
+        10_000,
+        gt=0,
+        description="Connections open at a time, per process; fewer where the limit of open files is low.",
+    )
+    max_header_bytes: int = Field(
+        32 * 1024,
+        ge=1024,
+        description="Largest head of a request, in bytes (431); as much may surround a body (chunk extensions, "
+        "trailers).",
+    )
+    header_timeout_s: float = Field(
+        10, gt=0, description="Seconds in which a request's head must have come (408)."
+    )
+    keep_alive_s: int = Field(
+        65, gt=0, description="Seconds that a connection is kept open between two requests."
+    )
+    max_open_downloads: int = Field(1000, gt=0, description="Downloads open at a time, per process.")
+    listener_idle_s: float = Field(
+        300, gt=0, description="Seconds without taking a byte after which a listener's connection is closed."
+    )
 
 
 class Settings(_Section):
@@ -201,6 +295,12 @@ class Settings(_Section):
     sweep_every_s: float = Field(
         60, gt=0, description="Seconds between two sweeps of what failed uploads and deletions left."
     )
+    retention_days: float | None = Field(
+        None, gt=0, description="Days after which `sweep` removes a recording; empty: never."
+    )
+    idempotency_key_hours: float = Field(
+        24, gt=0, description="Hours for which an upload's Idempotency-Key is remembered."
+    )
     log_format: LogFormat = Field(LogFormat.JSON, description="json or console.")
     log_level: LogLevel = Field(LogLevel.INFO, description="DEBUG, INFO, WARNING or ERROR.")
     cpu_threads: int = Field(
@@ -208,10 +308,18 @@ class Settings(_Section):
         gt=0,
         description="Blocks in the encoder at a time, per process; as many as cores.",
     )
+    lane_wait_s: float = Field(
+        10,
+        gt=0,
+        description="Seconds that a request waits for its turn at the database or the object store (503); where blocks "
+        "wait half as long for the encoder, no further upload is taken.",
+    )
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     provision: ProvisionSettings = Field(default_factory=ProvisionSettings)
     limits: UploadLimits = Field(default_factory=UploadLimits)
+    rates: RateSettings = Field(default_factory=RateSettings)
+    disk: DiskSettings = Field(default_factory=DiskSettings)
     encoder: EncoderSettings = Field(default_factory=EncoderSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pigwav.audio.conversion import open_converter
 from pigwav.db.session import Database
@@ -21,11 +22,16 @@ from pigwav.usecases.delete_user import DeleteUser
 from pigwav.usecases.leases import Leases
 from pigwav.usecases.list_recordings import ListRecordings
 from pigwav.usecases.list_users import ListUsers
+from pigwav.usecases.open_downloads import OpenDownloads
 from pigwav.usecases.open_uploads import OpenUploads
+from pigwav.usecases.quarantine import Quarantine
+from pigwav.usecases.quota import Quota
 from pigwav.usecases.read_recording import FindRecording, ReadRecording
 from pigwav.usecases.register_user import RegisterUser
 from pigwav.usecases.rename_recording import RenameRecording
+from pigwav.usecases.room import Room
 from pigwav.usecases.rotate_token import RotateToken
+from pigwav.usecases.scrub import Scrub
 from pigwav.usecases.sweep import Sweep
 
 
@@ -38,6 +44,8 @@ class Services:
     lanes: Lanes
     leases: Leases
     open_uploads: OpenUploads
+    room: Room
+    open_downloads: OpenDownloads
 
     register_user: RegisterUser
     authenticate: Authenticate
@@ -52,6 +60,8 @@ class Services:
     check_ready: CheckReady
     sweep: Sweep
     check_agreement: CheckAgreement
+    quarantine: Quarantine
+    scrub: Scrub
 
 
 @dataclass(frozen=True)
@@ -77,14 +87,15 @@ def open_accounts(settings: DatabaseSettings) -> Iterator[Accounts]:
 
 
 @contextmanager
-def open_services(settings: Settings, *, store: ObjectStore | None = None) -> Iterator[Services]:
-    """Connects to nothing yet: a service may start before its parts. `store` stands in for the configured one.
-
-    Raises NotConfigured.
+def open_services(
+    settings: Settings, *, store: ObjectStore | None = None, database: Database | None = None
+) -> Iterator[Services]:
+    """Connects to nothing yet: a service may start before its parts. `store` and `database` stand in for the configured
+    ones. Raises NotConfigured.
     """
     with ExitStack() as stack:
         metrics = Metrics()
-        database = stack.enter_context(closing(Database.open(settings.database)))
+        database = stack.enter_context(closing(database or Database.open(settings.database)))
         opened = stack.enter_context(closing(store or open_s3(settings.store)))
         lanes = stack.enter_context(
             Lanes.open(
@@ -100,26 +111,51 @@ def _services(
     limits = settings.limits
     leases = Leases(database, lanes.db, lease_s=limits.lease_s)
     open_uploads = OpenUploads(
-        most=limits.max_open_uploads, most_bytes=limits.max_buffered_bytes, metrics=metrics
+        most=limits.max_open_uploads,
+        most_bytes=limits.max_buffered_bytes,
+        metrics=metrics,
+        is_behind=lambda: lanes.cpu.longest_wait_s() > settings.lane_wait_s / 2,
     )
-    converter = open_converter(lanes.cpu, settings.encoder, limits)
+    converter = open_converter(
+        lanes.cpu, settings.encoder, limits, on_decoder_end=lambda how: metrics.decoder_ends.labels(how).inc()
+    )
+    brief = lanes.within(settings.lane_wait_s)
     return Services(
         settings=settings,
         metrics=metrics,
         lanes=lanes,
         leases=leases,
         open_uploads=open_uploads,
-        register_user=RegisterUser(database, lanes.db),
-        authenticate=Authenticate(database, lanes.db),
-        rotate_token=RotateToken(database, lanes.db),
-        delete_user=DeleteUser(database, lanes.db),
-        add_recording=AddRecording(database, store, lanes, converter, leases, open_uploads, metrics),
-        find_recording=FindRecording(database, lanes.db),
+        room=Room(settings.disk.paths(), min_free_bytes=settings.disk.min_free_bytes, metrics=metrics),
+        open_downloads=OpenDownloads(most=settings.http.max_open_downloads, metrics=metrics),
+        register_user=RegisterUser(database, brief.db),
+        authenticate=Authenticate(database, brief.db),
+        rotate_token=RotateToken(database, brief.db),
+        delete_user=DeleteUser(database, brief.db),
+        add_recording=AddRecording(
+            database,
+            store,
+            lanes,
+            converter,
+            leases,
+            open_uploads,
+            metrics,
+            quota=Quota(limits.quota_recordings, limits.quota_bytes),
+        ),
+        find_recording=FindRecording(database, brief.db),
         read_recording=ReadRecording(store),
-        list_recordings=ListRecordings(database, lanes.db),
-        rename_recording=RenameRecording(database, lanes.db),
-        delete_recording=DeleteRecording(database, lanes.db),
-        check_ready=CheckReady(database, store, lanes),
-        sweep=Sweep(database, store, metrics),
+        list_recordings=ListRecordings(database, brief.db),
+        rename_recording=RenameRecording(database, brief.db),
+        delete_recording=DeleteRecording(database, brief.db),
+        check_ready=CheckReady(database, store, brief, open_uploads),
+        sweep=Sweep(
+            database,
+            store,
+            metrics,
+            retention=timedelta(days=settings.retention_days) if settings.retention_days else None,
+            keys_for=timedelta(hours=settings.idempotency_key_hours),
+        ),
         check_agreement=CheckAgreement(database, store),
+        quarantine=Quarantine(database, store, CheckAgreement(database, store)),
+        scrub=Scrub(database, store),
     )

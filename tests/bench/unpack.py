@@ -21,7 +21,7 @@ from codings import float_wav, packed
 from converting import a_converter, finished, in_blocks
 from factories import chunk, fmt_chunk, riff
 from pigwav.audio.conversion import BATCH_BYTES
-from pigwav.audio.ffmpeg import clean_header, decode, decoder_argv, find_ffmpeg
+from pigwav.audio.ffmpeg import Decoders, clean_header, decode, find_ffmpeg
 from pigwav.audio.lame import LameEncoder
 from pigwav.audio.plan import Plan
 from pigwav.audio.wav import HeaderWalk
@@ -66,9 +66,9 @@ async def by_ffmpeg(wav: bytes) -> None:
     plan = Plan.of(header, SETTINGS, max_duration_s=3_600)
     lame = LameEncoder(plan.mp3, quality=plan.lame_quality)
     cpu = Lane("cpu", width=1)
-    argv = decoder_argv(find_ffmpeg(None), header.format, plan.pcm, cpu_limit_s=60)
+    argv = Decoders(find_ffmpeg(None), total=1).argv(header.format, plan.pcm, cpu_limit_s=60)
     data = _each(in_blocks(wav[header.data_offset :], BATCH_BYTES))
-    async with aclosing(decode(argv, clean_header(header.format), data, cpu_limit_s=60)) as decoded:
+    async with aclosing(decode(argv, clean_header(header.format), data)) as decoded:
         async for pcm in decoded:
             await cpu(lame.encode, pcm)
     await cpu(lame.flush)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from client.both import CREDENTIALS, ID, REGISTERED, UPLOADED, OpenClient, recording_json, talking
-from fakes.stub_service import Reply, one_after_the_other, problem
+from fakes.stub_service import Received, Reply, one_after_the_other, problem
 from pigwav.client import (
     BadInput,
     ClientError,
@@ -152,8 +152,8 @@ def test_what_can_be_read_once_is_untouched_while_there_is_no_connection(open_cl
 
 @pytest.mark.parametrize(
     "call",
-    [lambda c: c.register("x"), lambda c: c.upload(b"RIFF"), lambda c: c.rotate_token()],
-    ids=["register", "upload", "rotate"],
+    [lambda c: c.register("x"), lambda c: c.rotate_token()],
+    ids=["register", "rotate"],
 )
 @pytest.mark.parametrize(
     ("answer", "kind"),
@@ -169,6 +169,58 @@ def test_post_whose_effect_is_unknown_is_not_repeated(
 ) -> None:
     with talking(open_client, answer, *CREDENTIALS) as (stub, client), pytest.raises(kind):
         call(client)
+    assert len(stub.received) == 1
+
+
+def key_of(received: Received) -> str:
+    return received.headers["Idempotency-Key"]
+
+
+@pytest.mark.parametrize(
+    "lost", [replace(CUT_OFF, status=201), Reply(502, b"<html>"), Reply(504)], ids=["cut off", "502", "504"]
+)
+def test_an_upload_whose_answer_was_lost_is_repeated_under_the_same_key(
+    open_client: OpenClient, lost: Reply
+) -> None:
+    with talking(open_client, one_after_the_other(lost, UPLOADED), *CREDENTIALS) as (stub, client):
+        assert str(client.upload(b"RIFF").id) == ID
+    assert [received.body for received in stub.received] == [b"RIFF", b"RIFF"]
+    assert len({key_of(received) for received in stub.received}) == 1
+
+
+def test_every_upload_has_a_key_of_its_own(open_client: OpenClient) -> None:
+    with talking(open_client, UPLOADED, *CREDENTIALS) as (stub, client):
+        client.upload(b"RIFF")
+        client.upload(b"RIFF")
+    assert len({key_of(received) for received in stub.received}) == 2
+
+
+def test_a_key_of_the_callers_is_sent_as_a_structured_string(open_client: OpenClient) -> None:
+    with talking(open_client, UPLOADED, *CREDENTIALS) as (stub, client):
+        client.upload(b"RIFF", idempotency_key='take "7" \\ monday')
+    assert key_of(stub.received[0]) == r'"take \"7\" \\ monday"'
+
+
+@pytest.mark.parametrize("bad", ["ключ", "a\r\nb", "a" * 256])
+def test_what_cannot_be_a_key_is_not_sent(open_client: OpenClient, bad: str) -> None:
+    with (
+        talking(open_client, UPLOADED, *CREDENTIALS) as (stub, client),
+        pytest.raises(ValueError, match="key"),
+    ):
+        client.upload(b"RIFF", idempotency_key=bad)
+    assert stub.received == []
+
+
+def test_an_upload_that_the_service_still_receives_is_waited_for(open_client: OpenClient) -> None:
+    going_on = problem(409, "upload-in-progress", "Wait.", headers={"Retry-After": "0"})
+    with talking(open_client, one_after_the_other(going_on, UPLOADED), *CREDENTIALS) as (stub, client):
+        assert str(client.upload(b"RIFF").id) == ID
+    assert len({key_of(received) for received in stub.received}) == 1
+
+
+def test_what_can_be_read_once_is_not_sent_again_after_a_lost_answer(open_client: OpenClient) -> None:
+    with talking(open_client, CUT_OFF, *CREDENTIALS) as (stub, client), pytest.raises(Unreachable):
+        client.upload(iter([b"RIFF"]))
     assert len(stub.received) == 1
 
 

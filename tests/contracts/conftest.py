@@ -12,7 +12,7 @@ from botocore.config import Config
 from minio_server import MinioServer
 from pigwav.domain import ObjectKey
 from pigwav.settings import StoreSettings
-from pigwav.store.base import ObjectStore
+from pigwav.store.base import PART_BYTES, ObjectStore
 from pigwav.store.memory import MemoryStore
 from pigwav.store.s3 import S3Store, open_s3
 
@@ -67,6 +67,14 @@ def s3_store(s3: StoreSettings, prefix: str) -> Iterator[S3Store]:
     store = open_s3(s3)
     yield store
     _clean(store, prefix)
+    store.close()
+
+
+@pytest.fixture
+def opened_in_small_parts(s3: StoreSettings, s3_store: S3Store) -> Iterator[S3Store]:
+    """The same store, which copies all that is longer than a part in parts of that size."""
+    store = open_s3(s3, copy_part_bytes=PART_BYTES)
+    yield store
     store.close()
 
 

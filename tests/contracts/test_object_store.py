@@ -220,6 +220,76 @@ class TestMultipart:
         assert [*store.open_uploads(ObjectKey(prefix))] == []
         assert {found for found in store.open_uploads() if found.key.startswith(prefix)} == {*ours, other}
 
+    def test_the_parts_of_an_open_upload_are_told_by_number_each_once(
+        self, store: ObjectStore, key: ObjectKey
+    ) -> None:
+        upload = store.begin_multipart(key, PLAIN)
+        assert store.parts(key, upload) == []
+        # More than a page of them, and one twice.
+        bodies = ((7, b"g"), (2, PART_2), (5, PART_3), (3, PART_1), (2, PART_2))
+        sent = {number: store.put_part(key, upload, number, body) for number, body in bodies}
+        assert store.parts(key, upload) == [sent[number] for number in (2, 3, 5, 7)]
+
+    def test_parts_with_gaps_in_their_numbers_become_an_object(
+        self, store: ObjectStore, key: ObjectKey
+    ) -> None:
+        """An upload that died has parts, but not the first one, which is sent last."""
+        upload = store.begin_multipart(key, PLAIN)
+        for number, body in ((5, PART_3), (3, PART_2), (2, PART_1)):
+            store.put_part(key, upload, number, body)
+        store.complete_multipart(key, upload, store.parts(key, upload))
+        whole = PART_1 + PART_2 + PART_3
+        assert read(store, key, 0, len(whole)) == whole
+
+    @pytest.mark.parametrize("end", ["complete", "abort"])
+    def test_an_upload_that_ended_holds_no_parts(self, store: ObjectStore, key: ObjectKey, end: str) -> None:
+        upload = store.begin_multipart(key, PLAIN)
+        part = store.put_part(key, upload, 1, b"x")
+        if end == "complete":
+            store.complete_multipart(key, upload, [part])
+        else:
+            store.abort_multipart(key, upload)
+        assert store.parts(key, upload) == []
+
+    def test_an_open_upload_tells_when_it_was_begun(self, store: ObjectStore, key: ObjectKey) -> None:
+        store.begin_multipart(key, PLAIN)
+        [upload] = store.open_uploads(key)
+        assert upload.begun_at
+        assert abs(upload.begun_at.timestamp() - time.time()) < 3600
+
+
+class TestCopies:
+    def test_a_copy_has_the_same_bytes_and_the_source_stays(
+        self, store: ObjectStore, prefix: str, key: ObjectKey
+    ) -> None:
+        store.put(key, BODY, PLAIN)
+        target = ObjectKey(f"{prefix}copies/a голос+?%20.mp3")
+        store.copy(key, target)
+        assert read(store, target, 0, len(BODY)) == BODY
+        assert store.stat(target).size_bytes == len(BODY)
+        assert read(store, key, 0, len(BODY)) == BODY
+
+    def test_a_copy_of_nothing_is_empty(self, store: ObjectStore, prefix: str, key: ObjectKey) -> None:
+        store.put(key, b"", PLAIN)
+        target = ObjectKey(f"{prefix}b.mp3")
+        store.copy(key, target)
+        assert store.stat(target).size_bytes == 0
+
+    def test_a_copy_replaces_what_was_there(self, store: ObjectStore, prefix: str, key: ObjectKey) -> None:
+        target = ObjectKey(f"{prefix}b.mp3")
+        store.put(target, b"before", PLAIN)
+        store.put(key, b"after", PLAIN)
+        store.copy(key, target)
+        store.copy(key, target)
+        assert read(store, target, 0, 5) == b"after"
+        assert store.stat(target).size_bytes == 5
+
+    def test_a_missing_object_cannot_be_copied(self, store: ObjectStore, prefix: str, key: ObjectKey) -> None:
+        target = ObjectKey(f"{prefix}b.mp3")
+        with pytest.raises(ObjectMissing):
+            store.copy(key, target)
+        assert store.stat(target) is None
+
 
 class TestWhatS3ToolsSee:
     HEADERS = ObjectHeaders(
@@ -247,6 +317,25 @@ class TestWhatS3ToolsSee:
         s3_store.complete_multipart(key, upload, [s3_store.put_part(key, upload, 1, b"x")])
         self.check(s3_client, s3, key)
 
+    def test_a_copy_has_the_headers_of_its_source(self, s3, s3_store, s3_client, prefix, key) -> None:
+        target = ObjectKey(f"{prefix}b.mp3")
+        s3_store.put(key, b"x", self.HEADERS)
+        s3_store.copy(key, target)
+        self.check(s3_client, s3, target)
+
+    def test_a_copy_in_parts_has_bytes_and_headers_of_its_source(
+        self, s3, s3_client, opened_in_small_parts, prefix, key
+    ) -> None:
+        """As an object of more than 64 MiB is copied."""
+        store, target = opened_in_small_parts, ObjectKey(f"{prefix}b.mp3")
+        store.put(key, PART_1 + PART_2, self.HEADERS)
+        store.copy(key, target)
+        whole = read(store, target, 0, len(PART_1) + len(PART_2))
+        assert hashlib.sha256(whole).digest() == hashlib.sha256(PART_1 + PART_2).digest()
+        assert s3_client.head_object(Bucket=s3.bucket, Key=target)["ETag"].endswith('-3"')
+        assert [*store.open_uploads(target)] == []
+        self.check(s3_client, s3, target)
+
 
 def test_the_longest_title_fits_beside_all_else_that_is_said_of_an_object(
     store: ObjectStore, key: ObjectKey
@@ -267,6 +356,8 @@ EACH_METHOD: dict[str, Callable[[S3Store, ObjectKey], object]] = {
     ),
     "abort_multipart": lambda store, key: store.abort_multipart(key, UploadId("u")),
     "open_uploads": lambda store, key: [*store.open_uploads(key)],
+    "parts": lambda store, key: store.parts(key, UploadId("u")),
+    "copy": lambda store, key: store.copy(key, ObjectKey(f"{key}-copy")),
     "delete": lambda store, key: store.delete(key),
     "stat": lambda store, key: store.stat(key),
     "list": lambda store, key: [*store.list(key)],

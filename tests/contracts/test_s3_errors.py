@@ -6,7 +6,7 @@ import pytest
 
 from fakes.s3_server import answering, fictional, xml_error
 from pigwav.domain import ObjectKey
-from pigwav.errors import StoreUnavailable
+from pigwav.errors import ObjectMissing, StoreUnavailable
 from pigwav.store.base import ObjectHeaders, Part, UploadId
 from pigwav.store.s3 import open_s3
 
@@ -81,3 +81,44 @@ def test_an_error_does_not_repeat_the_key_of_the_object() -> None:
         with pytest.raises(StoreUnavailable) as raised:
             store.put(KEY, b"x", PLAIN)
     assert KEY not in str(raised.value)
+
+
+def test_of_a_part_that_is_listed_twice_the_later_one_counts() -> None:
+    """As SeaweedFS lists what was put twice."""
+    listed = ((2, 9, "new"), (2, 8, "old"), (1, 7, "old"), (1, 8, "new"), (3, 1, "only"))
+    entries = "".join(
+        f"<Part><PartNumber>{number}</PartNumber><LastModified>2026-11-24T12:00:{second:02}Z</LastModified>"
+        f"<ETag>{etag}</ETag><Size>5</Size></Part>"
+        for number, second, etag in listed
+    )
+    body = f"<ListPartsResult><IsTruncated>false</IsTruncated>{entries}</ListPartsResult>"
+    answer = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    with answering(lambda _: answer.encode()) as endpoint:
+        found = open_s3(fictional(endpoint)).parts(KEY, UPLOAD)
+    assert found == [Part(1, "new"), Part(2, "new"), Part(3, "only")]
+
+
+def test_a_copy_in_parts_that_fails_leaves_no_open_upload() -> None:
+    """And says why it failed."""
+    head = b'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 10\r\nETag: "e"\r\n\r\n'
+    began = (
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+        b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+    )
+    answers = [head, began, xml_error(403, "AccessDenied"), DELETED]
+    asked: list[bytes] = []
+
+    def answer(request: bytes) -> bytes:
+        asked.append(request.partition(b" HTTP/")[0])
+        return answers.pop(0)
+
+    with answering(answer) as endpoint, pytest.raises(StoreUnavailable, match="AccessDenied"):
+        open_s3(fictional(endpoint), copy_part_bytes=5).copy(KEY, ObjectKey("q/a.mp3"))
+    assert asked[-1] == b"DELETE /pigwav/q/a.mp3?uploadId=u"
+
+
+def test_a_source_that_vanishes_while_it_is_copied_is_missing() -> None:
+    head = b'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\nETag: "e"\r\n\r\n'
+    answers = [head, xml_error(404, "NoSuchKey")]
+    with answering(lambda _: answers.pop(0)) as endpoint, pytest.raises(ObjectMissing):
+        open_s3(fictional(endpoint)).copy(KEY, ObjectKey("q/a.mp3"))

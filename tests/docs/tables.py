@@ -1,6 +1,6 @@
 """The documents' tables, made from the code they document.
 
-python tests/docs/tables.py        # writes them into README.md and service/docs/errors.md, between their markers
+python tests/docs/tables.py        # writes them into service/docs/, between their markers
 """
 
 import sys
@@ -21,6 +21,7 @@ from pigwav.telemetry.metrics import Metrics
 ROOT: Final = Path(__file__).parents[2]
 README: Final = ROOT / "README.md"
 ERRORS: Final = ROOT / "service" / "docs" / "errors.md"
+SETTINGS: Final = ROOT / "service" / "docs" / "settings.md"
 _FRAMEWORK_ERRORS: Final = (
     (404, "not-found", "Not Found"),
     (405, "method-not-allowed", "Method Not Allowed"),
@@ -52,7 +53,7 @@ def metrics_table() -> str:
 
 
 TABLES: Final[dict[Path, dict[str, Callable[[], str]]]] = {
-    README: {"settings": settings_table, "metrics": metrics_table},
+    SETTINGS: {"settings": settings_table, "metrics": metrics_table},
     ERRORS: {"errors": errors_table},
 }
 

@@ -8,7 +8,7 @@ import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from docs.tables import README, TABLES, written
+from docs.tables import README, SETTINGS, TABLES, written
 from pigwav.api.openapi import leaves
 from pigwav.api.problems import status_of
 from pigwav.cli.app import build_app
@@ -50,7 +50,7 @@ def test_the_two_commands_are_the_first_that_a_reader_sees(readme: str) -> None:
     prepare = "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt"
 
     assert commands[0] == f"{prepare} '.[embedded]' && .venv/bin/pigwav up\n"
-    assert commands[1] == f"{prepare} '.[embedded,test]' && .venv/bin/pytest\n"
+    assert commands[1] == f"{prepare} '.[embedded,test]' && .venv/bin/pytest -n logical\n"
 
 
 def test_every_variable_and_every_command_of_the_program_is_documented(readme: str) -> None:
@@ -64,7 +64,8 @@ def test_every_variable_and_every_command_of_the_program_is_documented(readme: s
     }
 
     assert variables >= {"PIGWAV_URL", "PIGWAV_USER", "PIGWAV_TOKEN"}
-    assert [name for name in (*variables, METRICS_VARIABLE) if f"`{name}`" not in readme] == []
+    assert [name for name in variables if f"`{name}`" not in readme] == []
+    assert f"`{METRICS_VARIABLE}`" in SETTINGS.read_text()
     assert [name for name in program.commands if not re.search(rf"\bpigwav {name}\b", readme)] == []
 
 

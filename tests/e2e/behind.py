@@ -30,6 +30,13 @@ class Behind:
             cursor.execute("SELECT state FROM recordings ORDER BY created_at")
             return [state for (state,) in cursor.fetchall()]
 
+    def scrubbed(self) -> int:
+        """How many recordings were read back and found good, ever."""
+        with closing(psycopg2.connect(self.address.database_url)) as database, database.cursor() as cursor:
+            cursor.execute("SELECT count(scrubbed_at) FROM recordings")
+            [(count,)] = cursor.fetchall()
+            return int(count)
+
     def objects(self, user: int | None = None) -> list[str]:
         """Keys of the user's MP3s, or of all there are."""
         prefix = "recordings/" if user is None else f"recordings/{user}/"

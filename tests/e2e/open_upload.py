@@ -2,7 +2,7 @@
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -30,7 +30,9 @@ class OpenUpload:
 
 
 @contextmanager
-def open_upload(account: Account, body: bytes, **query: object) -> Iterator[OpenUpload]:
+def open_upload(
+    account: Account, body: bytes, *, headers: Mapping[str, str] | None = None, **query: object
+) -> Iterator[OpenUpload]:
     """All but the last bytes of a raw upload, sent."""
     url = account.http.base_url
     with closing(http.client.HTTPConnection(url.host, url.port, timeout=60)) as connection:
@@ -39,6 +41,8 @@ def open_upload(account: Account, body: bytes, **query: object) -> Iterator[Open
         connection.putheader("Authorization", f"Bearer {account.token}")
         connection.putheader("Content-Type", "audio/wav")
         connection.putheader("Content-Length", str(len(body)))
+        for name, value in (headers or {}).items():
+            connection.putheader(name, value)
         connection.endheaders()
         connection.send(body[:-HELD_BACK_BYTES])
         yield OpenUpload(connection, body[-HELD_BACK_BYTES:])

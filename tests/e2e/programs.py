@@ -16,7 +16,7 @@ TESTAPI: Final = Path(__file__).parents[2] / "testAPI.py"
 PIGWAV: Final = ("-m", "pigwav")
 END_WITHIN_S: Final = 100
 
-NOTHING_WRONG: Final = {"missing": [], "orphans": [], "pending": [], "open_uploads": []}
+NOTHING_WRONG: Final = {"missing": [], "orphans": [], "pending": [], "open_uploads": [], "quarantined": 0}
 """What doctor finds, besides the number of recordings it checked."""
 
 SWEEPS_ONLY_WHEN_ASKED: Final = {"PIGWAV_SWEEP_EVERY_S": "3600"}

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from accounts import register
 from e2e.serve import serving
 from needs import miss
 from pigwav.devstack import StackAddress
@@ -100,6 +101,28 @@ def test_traces_and_metrics_arrive_at_a_collector(
             wait_until(lambda: "POST /users" in collector.span_names())
 
         assert "http.server.request.duration" in collector.metric_names()  # flushed when the service stops
+
+
+def test_a_span_tells_the_route_and_not_the_link(exporter: None, stack: StackAddress, tmp_path: Path) -> None:
+    with collecting() as collector:
+        environment = stack.environment() | {
+            "FASTAPI_OTEL_AUTO_CONFIGURE": "true",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            "OTEL_BSP_SCHEDULE_DELAY": "50",
+        }
+        with serving(environment, tmp_path / "serve.log") as url, httpx2.Client(base_url=url) as http:
+            account = register(http, "spanned")
+            recording = account.recording(title="nobody's business")
+            http.get(recording["url"])
+            http.get(f"/record/{recording['id']}.mp3", params={"user": account.id})
+            http.get(f"/records/{recording['id']}", headers=account.bearer)
+            wait_until(lambda: "GET /records/{recording_id}" in collector.span_names())
+    sent = b"".join(body for bodies in collector.bodies.values() for body in bodies)
+
+    assert {"GET /record", "GET /record/{recording_id}.mp3"} <= collector.span_names()
+    assert b"REDACTED" in sent
+    for private in (recording["id"], f"user={account.id}", account.token, "nobody's business"):
+        assert private.encode() not in sent
 
 
 def test_without_them_nothing_is_sent(exporter: None, stack: StackAddress, tmp_path: Path) -> None:

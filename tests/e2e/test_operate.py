@@ -1,5 +1,9 @@
 """The operator's commands beside a running `pigwav up` of two workers; and the workers together."""
 
+import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +17,12 @@ from sqlalchemy import create_engine
 from accounts import Account, register
 from e2e.behind import Behind
 from e2e.open_upload import open_upload
-from e2e.programs import NOTHING_WRONG, Ended, doctor, run_pigwav
+from e2e.programs import NOTHING_WRONG, PIGWAV, Ended, doctor, run_pigwav
 from e2e.serve import serving
 from factories import wav
 from pigwav.db.session import driver_url
 from pigwav.devstack import StackAddress
-from upping import RunningUp
+from upping import RunningUp, plain_environment
 from waiting import wait_until
 
 
@@ -63,11 +67,13 @@ def lost_object(account: Account, inside: Behind) -> Iterator[str]:
 
 
 @pytest.fixture
-def orphan(inside: Behind) -> Iterator[str]:
+def orphan(account: Account, inside: Behind) -> Iterator[str]:
+    account.recording()
     key = f"recordings/1/2026/11/{uuid4()}.mp3"
-    inside.s3.put_object(Bucket=inside.bucket, Key=key, Body=b"mp3")
+    inside.s3.put_object(Bucket=inside.bucket, Key=key, Body=b"mp3", ContentType="audio/mpeg")
     yield key
-    inside.s3.delete_object(Bucket=inside.bucket, Key=key)
+    for left in (key, f"quarantine/{key}"):
+        inside.s3.delete_object(Bucket=inside.bucket, Key=left)
 
 
 @pytest.fixture
@@ -98,8 +104,90 @@ def test_doctor_says_in_words_what_is_wrong(up: RunningUp, lost_object: str) -> 
     ended = run_pigwav("doctor", "--data", up.data)
 
     assert ended.returncode == 1
-    assert f"{lost_object}: a ready recording without its object\n" in ended.stdout
+    assert f"{lost_object}: a ready recording without its object, or with one of another size" in ended.stdout
     assert "Rows and objects do not agree: " in ended.stdout
+
+
+def test_doctor_moves_an_orphan_into_the_quarantine_and_the_next_one_agrees(
+    up: RunningUp, inside: Behind, orphan: str
+) -> None:
+    fixed = run_pigwav("doctor", "--fix", "--data", up.data)
+    code, findings = doctor(up.data)
+
+    assert (fixed.returncode, fixed.stderr) == (0, "")
+    assert f"{orphan}: moved to quarantine/{orphan}\n" in fixed.stdout
+    assert "\n1 objects in quarantine/" in fixed.stdout
+    assert code == 0
+    del findings["checked"]
+    assert findings == NOTHING_WRONG | {"quarantined": 1}
+    moved = inside.s3.get_object(Bucket=inside.bucket, Key=f"quarantine/{orphan}")
+    assert (moved["Body"].read(), moved["ContentType"]) == (b"mp3", "audio/mpeg")
+    assert orphan not in inside.objects()
+
+
+def test_doctor_does_not_fix_what_only_an_operator_can(
+    up: RunningUp, account: Account, lost_object: str, stray_upload: str
+) -> None:
+    account.recording()
+
+    fixed = run_pigwav("doctor", "--fix", "--json", "--data", up.data)
+
+    assert (fixed.returncode, fixed.stderr) == (1, "")
+    findings = json.loads(fixed.stdout)
+    assert (findings["missing"], findings["open_uploads"]) == ([lost_object], [stray_upload])
+    assert (findings["fixed"]["moved"], findings["fixed"]["aborted"]) == ({}, [])
+    assert findings["fixed"]["kept"] == {stray_upload: "begun less than 24 hours ago"}
+
+
+def test_scrub_finds_bytes_that_rotted_and_leaves_them(
+    up: RunningUp, account: Account, inside: Behind
+) -> None:
+    account.recording()
+    [key] = inside.objects(account.id)
+    good = inside.s3.get_object(Bucket=inside.bucket, Key=key)["Body"].read()
+    rotten = good[:-1] + bytes([good[-1] ^ 1])
+    inside.s3.put_object(Bucket=inside.bucket, Key=key, Body=rotten)
+
+    found = run_pigwav("doctor", "--scrub", "--data", up.data)
+    left = inside.s3.get_object(Bucket=inside.bucket, Key=key)["Body"].read()
+    inside.s3.put_object(Bucket=inside.bucket, Key=key, Body=good)
+    mended = run_pigwav("doctor", "--scrub", "--scrub-for", "600", "--json", "--data", up.data)
+
+    assert (found.returncode, found.stderr) == (1, "")
+    assert f"{key}: not the bytes that were acknowledged" in found.stdout
+    assert left == rotten
+    assert (mended.returncode, mended.stderr) == (0, "")
+    scrubbed = json.loads(mended.stdout)["scrubbed"]
+    assert (scrubbed["damaged"], scrubbed["unreadable"]) == ([], [])
+    assert scrubbed["recordings"] == inside.states().count("ready")
+
+
+def test_ctrl_c_ends_a_scrub_after_the_recording_at_hand(
+    up: RunningUp, account: Account, inside: Behind
+) -> None:
+    for _ in range(8):
+        account.recording(seconds=2)
+    before = inside.scrubbed()
+    command = [sys.executable, *PIGWAV, "doctor", "--scrub", "--scrub-rate", "64K", "--data", str(up.data)]
+    with subprocess.Popen(
+        command, env=plain_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as scrub:
+        wait_until(lambda: inside.scrubbed() > before)
+        scrub.send_signal(signal.SIGINT)
+        said, complained = scrub.communicate(timeout=60)
+
+    done = inside.scrubbed() - before
+    assert (scrub.returncode, complained) == (0, "")
+    assert 0 < done < inside.states().count("ready")
+    assert f"\n{done} recordings, " in f"\n{said}"
+
+
+@pytest.mark.parametrize("options", [["--scrub", "--scrub-rate", "1K"], ["--scrub-for", "60"]], ids=" ".join)
+def test_doctor_refuses_what_cannot_be_meant(options: list[str], tmp_path: Path) -> None:
+    ended = run_pigwav("doctor", *options, folder=tmp_path)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert next(word for word in options if word != "--scrub") in ended.stderr
 
 
 STORE_AWAY = {"PIGWAV_S3_BUCKET": "b", "PIGWAV_S3_ENDPOINT": "http://127.0.0.1:1"}
@@ -111,13 +199,14 @@ DATABASE_AWAY = {"PIGWAV_DATABASE_URL": "postgresql://u:p@127.0.0.1:1/d"}
     [
         pytest.param("doctor", STORE_AWAY | DATABASE_AWAY, 2, id="doctor, nobody answers"),
         pytest.param("doctor", STORE_AWAY, 2, id="doctor, configured in half"),
+        pytest.param("doctor --fix --scrub", STORE_AWAY | DATABASE_AWAY, 2, id="doctor with all it can do"),
         pytest.param("sweep", STORE_AWAY | DATABASE_AWAY, 1, id="sweep, nobody answers"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
     command: str, environment: dict[str, str], code: int, tmp_path: Path
 ) -> None:
-    ended = run_pigwav(command, folder=tmp_path, **environment)
+    ended = run_pigwav(*command.split(), folder=tmp_path, **environment)
 
     assert (ended.returncode, ended.stdout) == (code, "")
     assert_one_sentence(ended)

@@ -49,6 +49,12 @@ class FaultyStore:
     def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
         yield from self._through("open_uploads", lambda: [*self._inner.open_uploads(key)])
 
+    def parts(self, key: ObjectKey, upload_id: UploadId) -> list[Part]:
+        return self._through("parts", lambda: self._inner.parts(key, upload_id))
+
+    def copy(self, source: ObjectKey, target: ObjectKey) -> None:
+        self._through("copy", lambda: self._inner.copy(source, target))
+
     def delete(self, key: ObjectKey) -> None:
         self._through("delete", lambda: self._inner.delete(key))
 

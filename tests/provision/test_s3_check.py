@@ -34,7 +34,7 @@ def test_a_server_that_behaves_passes_and_is_left_as_it_was(store: StoreSettings
         findings = [*probe.findings()]
 
         assert [finding for finding in findings if not finding.ok] == []
-        assert len(findings) == 17
+        assert len(findings) == 20
         assert [*probe.store.list("pigwav-s3-check/")] == []
         assert [u for u in probe.store.open_uploads() if u.key.startswith("pigwav-s3-check/")] == []
 
@@ -65,12 +65,14 @@ def test_each_misbehaviour_is_named_with_what_to_change(probe: Probe) -> None:
         "a body that does not fit its Content-MD5 is refused",
         "content type, disposition, cache control, metadata are kept",
         "a multipart object keeps its headers, too",
+        "an object is copied with its headers",
+        "an object is copied in parts with its headers",
     ]
     refused = failed["a body that does not fit its Content-MD5 is refused"]
     assert (refused.problem, refused.change) == ("it was stored", SERVER)
     kept = failed["content type, disposition, cache control, metadata are kept"]
     assert kept.problem == "it differs: ContentDisposition"
-    assert len(findings) == 17
+    assert len(findings) == 20
     assert [*probe.store.list("pigwav-s3-check/")] == []
 
 

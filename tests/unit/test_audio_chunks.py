@@ -56,6 +56,12 @@ def test_padding_before_an_unknown_name_is_what_no_name_begins_with(pad: bytes, 
     assert (found(tail, after_odd=True) == (TITLE,)) is seen
 
 
+@pytest.mark.parametrize("zeros", range(1, 20))
+def test_zeros_before_a_chunk_are_passed_by(zeros: int) -> None:
+    assert found(bytes(zeros) + INFO) == (TITLE,)
+    assert found(bytes(zeros)) == ()
+
+
 @pytest.mark.parametrize("cut", [1, 5, len(INFO) - 13])
 def test_a_chunk_that_is_cut_by_the_end_of_the_file_is_kept_as_far_as_it_goes(cut: int) -> None:
     assert found(INFO[:-cut]) == (TagChunk(b"LIST", INFO[8:-cut]),)

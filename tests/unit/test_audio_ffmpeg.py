@@ -12,6 +12,7 @@ import pytest
 
 from converting import FFMPEG, decoders_running
 from factories import FLOAT_TAG, chunk, extensible_fmt_chunk, fmt_chunk, pcm, riff
+from pigwav.audio.confinement import Confinement
 from pigwav.audio.ffmpeg import Decoders, clean_header, decode, decoder_argv, find_ffmpeg
 from pigwav.audio.fmt import WavFormat, parse_fmt
 from pigwav.audio.pcm import PcmFormat
@@ -19,6 +20,8 @@ from pigwav.audio.wav import HeaderWalk
 from pigwav.errors import NotConfigured, Overloaded, UndecodableAudio
 
 TONE = pcm(4_800, rate=48_000, channels=1)
+IN_LIMITS = Confinement(("limits",))
+"""For shell scripts that stand in for ffmpeg: they need a shell, its files, and processes."""
 
 
 async def source(data: bytes, block_bytes: int = 10_000) -> AsyncGenerator[bytes, None]:
@@ -29,8 +32,9 @@ async def source(data: bytes, block_bytes: int = 10_000) -> AsyncGenerator[bytes
 def decoding(
     wav: WavFormat, data: AsyncGenerator[bytes, None], program: str = FFMPEG
 ) -> AsyncGenerator[bytes, None]:
+    confinement = Decoders(FFMPEG, total=1).confinement() if program == FFMPEG else IN_LIMITS
     argv = decoder_argv(program, wav, PcmFormat.of(wav), cpu_limit_s=60)
-    return decode(argv, clean_header(wav), data, cpu_limit_s=60)
+    return decode(confinement.argv(argv, cpu_limit_s=60), clean_header(wav), data)
 
 
 def decoded(fmt: bytes, data: bytes) -> bytes:
@@ -267,7 +271,7 @@ def test_process_is_gone_however_decoding_ends(how: str) -> None:
     assert asyncio.run(run()) == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="another process's limits can be set on Linux only")
+@pytest.mark.skipif(sys.platform != "linux", reason="another process's limits can be read on Linux only")
 def test_kernel_limits_hold_the_process() -> None:
     async def never_ending() -> AsyncGenerator[bytes, None]:
         yield bytes(600_000)

@@ -83,6 +83,8 @@ def test_channel_mask_is_kept() -> None:
         (fmt_chunk(tag=EXTENSIBLE_TAG), FmtChunkTooShort, "40 are the least"),
         (adpcm(0x02, block=3), BlockSizeInvalid, "blocks of 3 bytes"),
         (adpcm(0x11, block=0), BlockSizeInvalid, "blocks of 0 bytes"),
+        (adpcm(0x02, block=32_774), BlockSizeInvalid, "blocks of 32774 bytes"),
+        (adpcm(0x11, block=0xFFFF), BlockSizeInvalid, "blocks of 65535 bytes"),
         (fmt_chunk(tag=0x31, channels=1, block=33), BlockSizeInvalid, "33 bytes"),
         (fmt_chunk(tag=0x55), UnsupportedCodec, r"the unsupported codec 0x0055 \(MP3\)\.$"),
         (fmt_chunk(tag=0x161), UnsupportedCodec, r"the unsupported codec 0x0161 \(WMA2\)\.$"),

@@ -29,8 +29,8 @@ def read_id3(tag: bytes) -> Tags:
 
 
 def texts(most_chars: int = 60) -> st.SearchStrategy[str | None]:
-    """As `read_tags` leaves them. No U+FEFF, which is a byte order mark to some readers wherever it stands."""
-    characters = st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="\ufeff\ufffe")
+    """As `read_tags` leaves them."""
+    characters = st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"))
     names = st.text(characters, max_size=most_chars).map(plain_name)
     return names.map(lambda text: text[:most_chars].rstrip() or None)
 

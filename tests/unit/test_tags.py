@@ -106,6 +106,12 @@ def test_no_space_is_left_where_text_is_cut() -> None:
     assert title_of(b"A" * (MAX_TITLE_CHARS - 1) + b" B") == "A" * (MAX_TITLE_CHARS - 1)
 
 
+def test_of_a_long_text_that_begins_unseen_nothing_is_left() -> None:
+    joiners = "\u200d" * MAX_TITLE_CHARS
+    assert title_of((joiners + "A").encode()) is None
+    assert title_of((joiners[1:] + "A").encode()) == joiners[1:] + "A"
+
+
 def test_text_that_fits_once_composed_is_whole() -> None:
     most_decomposed = unicodedata.normalize("NFD", "\u1f82") * MAX_TAG_CHARS
     assert len(most_decomposed) == 4 * MAX_TAG_CHARS

@@ -229,6 +229,28 @@ def test_what_cannot_be_converted_is_refused_with_the_reason(
     assert is_sentence(str(caught.value))
 
 
+@pytest.mark.parametrize("zeros", range(1, 40))
+@pytest.mark.parametrize("block_bytes", [1, 7, 65_536])
+def test_zeros_before_a_chunk_are_passed_by_however_many(zeros: int, block_bytes: int) -> None:
+    gap = bytes(zeros)
+    for body in (riff(FMT + gap + DATA), riff(gap + FMT + chunk(b"LIST", b"odd") + gap + DATA)):
+        header = walked(body, block_bytes)
+        assert body[header.data_offset :] == AUDIO
+        assert header.declared_data_bytes == len(AUDIO)
+
+
+@pytest.mark.parametrize("zeros", range(4, 8))
+def test_what_follows_zeros_is_named_where_it_is_too_long(zeros: int) -> None:
+    with pytest.raises(HeaderTooLong, match=r"'text' chunk .* 1702065257 bytes"):
+        walked(riff(FMT + bytes(zeros) + b"textitself" + DATA))
+
+
+@pytest.mark.parametrize("name", [b"\0\0\0\0", b"\0\0\0a", b"\0abc"])
+def test_a_name_may_begin_with_zeros(name: bytes) -> None:
+    body = riff(FMT + chunk(name, bytes(60)) + DATA)
+    assert body[walked(body).data_offset :] == AUDIO
+
+
 def test_a_header_of_too_many_chunks_is_refused() -> None:
     with pytest.raises(HeaderTooLong, match="65536 chunks"):
         walked(riff(FMT + chunk(b"JUNK", b"") * MAX_CHUNKS + DATA), 65_536)

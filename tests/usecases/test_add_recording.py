@@ -258,6 +258,7 @@ def test_an_upload_that_has_lost_its_lease_stops_in_the_middle(services: Service
             seen += len(block)
             if not gone and seen > len(body) // 4:
                 gone = True
+                await services.leases.renew()
                 await services.delete_user(user)
                 await services.leases.renew()
             yield block

@@ -4,27 +4,25 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
-import fastapi_offline
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
-from fastapi.staticfiles import StaticFiles
 from starlette.types import Lifespan
 
 from pigwav.api import health, link, recordings, uploads, users
-from pigwav.api.middleware import DrainedRefusals, LastResort, RequestLog, SafeHeaders
+from pigwav.api.docs import add_docs
+from pigwav.api.middleware import DrainedRefusals, LastResort, RequestLog
 from pigwav.api.openapi import describe_errors
 from pigwav.api.problems import add_handlers
 from pigwav.api.proxies import PathPrefix, TrustedProxies
+from pigwav.api.rates import RateLimits
+from pigwav.api.safe_headers import SafeHeaders
+from pigwav.api.spans import PrivateSpans
 from pigwav.telemetry.logs import log
 from pigwav.wiring import Services
 
 _CLEAN_UP_S: Final = 10.0
-_ASSETS: Final = Path(fastapi_offline.__file__).parent / "static"
 
 
 def create_app(services: Services, *, background: AbstractAsyncContextManager[None]) -> FastAPI:
@@ -44,7 +42,8 @@ def create_app(services: Services, *, background: AbstractAsyncContextManager[No
     for part in (users, uploads, recordings, link, health):
         app.include_router(part.router)
     add_handlers(app)
-    _add_docs(app)
+    add_docs(app)
+    _describe_errors(app)
     _add_middleware(app, services)
     return app
 
@@ -54,6 +53,7 @@ def _lifespan(services: Services, background: AbstractAsyncContextManager[None])
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - Starlette's signature
+        services.add_recording.converter.decoders.log_confinement()
         async with background:
             try:
                 yield
@@ -75,6 +75,8 @@ async def _cleaned_up(services: Services) -> None:
 def _add_middleware(app: FastAPI, services: Services) -> None:
     """The last one added sees a request first."""
     app.add_middleware(LastResort)
+    # Inside of what drains: a refusal in the middle of a body arrives.
+    app.add_middleware(RateLimits, services.settings.rates, services.metrics)
     app.add_middleware(DrainedRefusals)
     origins = [origin.strip() for origin in services.settings.http.cors_origins.split(",") if origin.strip()]
     if origins:
@@ -85,6 +87,7 @@ def _add_middleware(app: FastAPI, services: Services) -> None:
             allow_headers=[
                 "Authorization",
                 "Content-Type",
+                "Idempotency-Key",
                 "If-Match",
                 "If-None-Match",
                 "If-Range",
@@ -98,6 +101,8 @@ def _add_middleware(app: FastAPI, services: Services) -> None:
                 "Content-Range",
                 "ETag",
                 "Location",
+                "RateLimit",
+                "RateLimit-Policy",
                 "Repr-Digest",
                 "Retry-After",
                 "X-Request-ID",
@@ -105,6 +110,7 @@ def _add_middleware(app: FastAPI, services: Services) -> None:
         )
     app.add_middleware(SafeHeaders)
     app.add_middleware(RequestLog, metrics=services.metrics)
+    app.add_middleware(PrivateSpans)
     http = services.settings.http
     if http.root_path:
         app.add_middleware(PathPrefix, http.root_path)
@@ -112,21 +118,7 @@ def _add_middleware(app: FastAPI, services: Services) -> None:
         app.add_middleware(TrustedProxies, http.trusted_proxies)
 
 
-def _add_docs(app: FastAPI) -> None:
-    """Swagger UI from files that we serve ourselves: it works without the internet."""
-    app.mount("/docs/assets", StaticFiles(directory=_ASSETS), name="docs-assets")
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs(request: Request) -> HTMLResponse:
-        root = request.scope.get("root_path", "")
-        return get_swagger_ui_html(
-            title=app.title,
-            openapi_url=f"{root}/openapi.json",
-            swagger_js_url=f"{root}/docs/assets/swagger-ui-bundle.js",
-            swagger_css_url=f"{root}/docs/assets/swagger-ui.css",
-            swagger_favicon_url=f"{root}/docs/assets/favicon.png",
-        )
-
+def _describe_errors(app: FastAPI) -> None:
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:

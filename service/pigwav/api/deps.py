@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from pigwav.api.rates import RequestRates, rates_of
 from pigwav.domain import Recording, User
 from pigwav.wiring import Services
 
@@ -30,9 +31,18 @@ async def bearer_token(bearer: BearerDep) -> str:
 TokenDep = Annotated[str, Depends(bearer_token)]
 
 
-async def current_user(services: ServicesDep, token: TokenDep) -> User:
-    """The caller. Raises NotAuthenticated."""
-    return await services.authenticate(token)
+async def request_rates(request: Request) -> RequestRates:
+    return rates_of(request.scope)
+
+
+RatesDep = Annotated[RequestRates, Depends(request_rates)]
+
+
+async def current_user(services: ServicesDep, rates: RatesDep, token: TokenDep) -> User:
+    """The caller. Raises NotAuthenticated, RateLimited."""
+    user = await services.authenticate(token)
+    rates.request_of(user)
+    return user
 
 
 CallerDep = Annotated[User, Depends(current_user)]

@@ -6,7 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pigwav.api.deps import ServicesDep
 from pigwav.api.openapi import problems
 from pigwav.api.schemas import StatusOut
-from pigwav.errors import DatabaseUnavailable, StoreUnavailable
+from pigwav.errors import DatabaseUnavailable, Overloaded, ShuttingDown, StoreUnavailable
 
 router = APIRouter(tags=["operations"])
 
@@ -17,9 +17,11 @@ async def alive() -> StatusOut:
     return StatusOut(status="ok")
 
 
-@router.get("/readyz", responses=problems(DatabaseUnavailable, StoreUnavailable))
+@router.get("/readyz", responses=problems(DatabaseUnavailable, StoreUnavailable, Overloaded, ShuttingDown))
 async def ready(services: ServicesDep) -> StatusOut:
-    """The database (with this release's schema) and the object store can be reached: a recording could be taken."""
+    """A recording could be taken: the database (with this release's schema) and the object store can be reached, and
+    this process is not about to stop.
+    """
     await services.check_ready()
     return StatusOut(status="ready")
 
@@ -31,4 +33,5 @@ async def ready(services: ServicesDep) -> StatusOut:
 )
 async def metrics(services: ServicesDep) -> Response:
     """Prometheus' text format."""
+    services.room.look()
     return Response(services.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})

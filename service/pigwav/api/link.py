@@ -1,13 +1,14 @@
 """The public link: whoever has it may listen, and seek."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
 
 from pigwav.api.conditional import Answer, Conditions
 from pigwav.api.deps import ServicesDep
@@ -18,6 +19,7 @@ from pigwav.disposition import content_disposition
 from pigwav.domain import Recording, RecordingId, UserId
 from pigwav.errors import (
     InvalidRequest,
+    Overloaded,
     PreconditionFailed,
     RangeNotSatisfiable,
     RecordingNotFound,
@@ -39,7 +41,9 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The whole MP3.", **_AUDIO},
     206: {"description": "The bytes that Range asked for.", **_AUDIO},
     304: {"description": "The client has these bytes."},
-    **problems(RecordingNotFound, PreconditionFailed, RangeNotSatisfiable, InvalidRequest, Unavailable),
+    **problems(
+        RecordingNotFound, PreconditionFailed, RangeNotSatisfiable, InvalidRequest, Overloaded, Unavailable
+    ),
 }
 
 
@@ -103,20 +107,36 @@ async def _send(
     headers["Content-Length"] = str(part.length)
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=MP3)
-    blocks = await services.read_recording(recording, part.start, part.stop)
-    return StreamingResponse(_closing(blocks), status_code=status, headers=headers, media_type=MP3)
+    with ExitStack() as place:
+        place.enter_context(services.open_downloads.one_more())
+        blocks = await services.read_recording(recording, part.start, part.stop)
+        return Download(blocks, place.pop_all(), status, headers)
 
 
-async def _closing(blocks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    """A listener who leaves gives the store's connection back at once."""
-    async with aclosing(blocks):
-        async for block in blocks:
-            yield block
+class Download(StreamingResponse):
+    """Keeps its place among the open downloads while it lasts. A listener who leaves gives it, and the store's
+    connection, back at once.
+    """
+
+    def __init__(
+        self, blocks: AsyncGenerator[bytes], place: ExitStack, status_code: int, headers: dict[str, str]
+    ) -> None:
+        super().__init__(blocks, status_code, headers, MP3)
+        self._blocks = blocks
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._place:
+            async with aclosing(self._blocks):
+                await super().__call__(scope, receive, send)
 
 
 def _combined(headers: Headers) -> dict[str, str]:
     """By lower-case name; several lines of one name are one list (RFC 9110 5.3)."""
-    return {name: ", ".join(headers.getlist(name)) for name in headers}
+    combined: dict[str, str] = {}
+    for name, value in headers.items():
+        combined[name] = f"{combined[name]}, {value}" if name in combined else value
+    return combined
 
 
 def _headers(recording: Recording) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What happens around every request: an id, a log line, metrics, safe headers, and refusals that arrive.
+"""What happens around every request: an id, a log line, metrics, and refusals that arrive.
 
 Plain ASGI, so that streams pass through untouched.
 """
@@ -14,8 +14,8 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pigwav.api.problems import internal_error
-from pigwav.errors import PigWavError
+from pigwav.api.problems import answer_for, internal_error
+from pigwav.errors import PigWavError, ShuttingDown
 from pigwav.telemetry.logs import log
 from pigwav.telemetry.metrics import Metrics
 
@@ -68,23 +68,6 @@ class RequestLog:
             )
 
 
-class SafeHeaders:
-    """Tells browsers to take nothing for what it is not."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_safe(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.setdefault("X-Content-Type-Options", "nosniff")
-                headers.setdefault("Referrer-Policy", "no-referrer")
-            await send(message)
-
-        await self._app(scope, receive, send_safe if scope["type"] == "http" else send)
-
-
 class LastResort:
     """What nobody foresaw becomes a 500 that tells nothing, and one log line that tells all. Innermost, so that such
     an answer is counted, drained and headed like any other.
@@ -103,6 +86,10 @@ class LastResort:
 
         try:
             await self._app(scope, receive, send_noted)
+        except asyncio.CancelledError:
+            if started or scope["type"] != "http":
+                raise
+            await answer_for(ShuttingDown())(scope, receive, send)  # its one reason: the grace is over
         except Exception as error:
             if not started and scope["type"] == "http":
                 log.error("unexpected_error", exc_info=error)
@@ -116,11 +103,14 @@ class LastResort:
 
 
 class DrainedRefusals:
-    """An answer in the middle of a body is lost: closing then resets the connection, and the client sees a broken
-    pipe. So the rest of the body is read away first, up to a bound. A client that sends nothing (it fell silent, or
-    waits for `100 Continue`) is answered at once; so is one whom a stopping server cuts off: no time is left.
+    """An answer in the middle of a body is lost where the connection is closed behind it: that resets it, and the
+    client sees a broken pipe. So the rest of the body is read away, up to a bound: a little before the answer, which
+    keeps the connection where it suffices, all else behind it, so that who listens while it sends hears it at once. A
+    client that sends nothing (it fell silent, or waits for `100 Continue`) and one whom a stopping server cuts off
+    are not waited for.
     """
 
+    FIRST_S: Final = 0.1
     MOST_BYTES: Final = 1024**3
     MOST_S: Final = 10.0
 
@@ -133,15 +123,24 @@ class DrainedRefusals:
             return
         body = _Body(receive)
         waits = Headers(scope=scope).get("expect", "").lower() == "100-continue"
+        rest_to_come = False
 
-        async def send_after_body(message: Message) -> None:
-            if message["type"] == "http.response.start" and not body.ended:
-                silent = message["status"] == HTTPStatus.REQUEST_TIMEOUT or (waits and not body.begun)
-                if silent or _is_cut_off() or not await body.drain(self.MOST_BYTES, self.MOST_S):
-                    MutableHeaders(scope=message)["Connection"] = "close"
+        async def send_and_drain(message: Message) -> None:
+            nonlocal rest_to_come
+            if message["type"] == "http.response.start":
+                if not body.ended:
+                    silent = message["status"] == HTTPStatus.REQUEST_TIMEOUT or (waits and not body.begun)
+                    may_come = not silent and not _is_cut_off()
+                    rest_to_come = may_come and not await body.drain(self.MOST_BYTES, self.FIRST_S)
+                    if rest_to_come or not may_come:
+                        MutableHeaders(scope=message)["Connection"] = "close"
+            elif rest_to_come and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                await body.drain(self.MOST_BYTES, self.MOST_S)
+                message = {"type": "http.response.body"}
             await send(message)
 
-        await self._app(scope, body.receive, send_after_body)
+        await self._app(scope, body.receive, send_and_drain)
 
 
 class _Body:
@@ -159,12 +158,12 @@ class _Body:
         return message
 
     async def drain(self, most_bytes: int, most_s: float) -> bool:
-        """Read the rest away; False where there was too much of it."""
+        """Read the rest away; False where there was too much of it, or no time: the server is cutting us off."""
         try:
             async with asyncio.timeout(most_s):
                 while not self.ended and most_bytes > 0:
                     most_bytes -= len((await self.receive()).get("body", b""))
-        except TimeoutError:
+        except (TimeoutError, asyncio.CancelledError):
             return False
         return self.ended
 

@@ -5,9 +5,15 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from pigwav.api.problems import INTERNAL_ERROR, PROBLEM_JSON, RETRY_AFTER_S, status_of
+from pigwav.api.problems import (
+    INTERNAL_ERROR,
+    PROBLEM_JSON,
+    RETRY_AFTER_S,
+    status_of,
+)
+from pigwav.api.rates import UNBOUNDED_PATHS
 from pigwav.api.schemas import ProblemOut
-from pigwav.errors import PigWavError
+from pigwav.errors import PigWavError, RateLimited
 
 
 def problems(*kinds: type[PigWavError]) -> dict[int | str, dict[str, Any]]:
@@ -21,19 +27,24 @@ def problems(*kinds: type[PigWavError]) -> dict[int | str, dict[str, Any]]:
 
 
 def leaves(kind: type[PigWavError] = PigWavError) -> Iterator[type[PigWavError]]:
-    """The errors that are raised: the ends of the tree."""
-    children = kind.__subclasses__()
-    if not children:
-        yield kind
-    for child in children:
-        yield from leaves(child)
+    """The errors that are raised, each once: the ends of the tree, and what has a code of its own above them."""
+    found = [kind for kind in _branch(kind) if not kind.__subclasses__() or "code" in vars(kind)]
+    yield from dict.fromkeys(found)
+
+
+def _branch(kind: type[PigWavError]) -> Iterator[type[PigWavError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _branch(child)
 
 
 def describe_errors(document: dict[str, Any]) -> dict[str, Any]:
-    """Add the problem schema, and to every operation the answer that a bug of ours would give."""
+    """Add the problem schema, and to every operation what any may answer: for its rate, and for a bug of ours."""
     document["components"].setdefault("schemas", {})["ProblemOut"] = ProblemOut.model_json_schema()
-    for operations in document["paths"].values():
+    for path, operations in document["paths"].items():
         for operation in operations.values():
+            if path not in UNBOUNDED_PATHS:
+                operation["responses"].setdefault("429", _declared(429, {RateLimited.code}))
             operation["responses"].setdefault("500", _declared(500, {INTERNAL_ERROR[0]}))
     return document
 
@@ -50,6 +61,13 @@ def _declared_headers(status: int) -> dict[str, Any]:
     text = {"schema": {"type": "string"}}
     if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": text | {"description": "Bearer"}}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return {"Retry-After": text | {"description": f"{RETRY_AFTER_S} (seconds)"}}
+    if status in RETRY_AFTER_S:
+        return {"Retry-After": text | {"description": f"{RETRY_AFTER_S[status]} (seconds)"}}
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        rates = "draft-ietf-httpapi-ratelimit-headers-10"
+        return {
+            "Retry-After": text | {"description": "Seconds."},
+            "RateLimit-Policy": text | {"description": rates},
+            "RateLimit": text | {"description": rates},
+        }
     return {}

@@ -16,13 +16,18 @@ from pigwav.telemetry.logs import log
 PROBLEM_JSON: Final = "application/problem+json"
 
 STATUS: Final[Mapping[type[PigWavError], int]] = {
+    errors.MalformedHttp: 400,
     errors.MalformedMultipart: 400,
+    errors.InvalidIdempotencyKey: 400,
     errors.UploadBroken: 400,
     errors.NotAuthenticated: 401,
     errors.RegistrationClosed: 403,
+    errors.QuotaExceeded: 403,
     errors.RecordingNotFound: 404,
+    errors.HeadTooSlow: 408,
     errors.UploadIdle: 408,
     errors.NameTaken: 409,
+    errors.UploadInProgress: 409,
     errors.PreconditionFailed: 412,
     errors.UploadTooLarge: 413,
     errors.NotAWav: 415,
@@ -31,16 +36,24 @@ STATUS: Final[Mapping[type[PigWavError], int]] = {
     errors.RangeNotSatisfiable: 416,
     errors.BadAudio: 422,
     errors.BadRequest: 422,
+    errors.RateLimited: 429,
+    errors.HeadTooLarge: 431,
     errors.ObjectMissing: 500,
     errors.ObjectChanged: 500,
     errors.Overloaded: 503,
     errors.ShuttingDown: 503,
     errors.UploadOvertaken: 503,
     errors.Unavailable: 503,
+    errors.StorageFull: 507,
 }
 """An error has the status of its nearest ancestor here; what has none is a 500."""
 
-RETRY_AFTER_S: Final = 5
+RETRY_AFTER_S: Final[Mapping[int, int]] = {
+    HTTPStatus.SERVICE_UNAVAILABLE: 5,
+    HTTPStatus.INSUFFICIENT_STORAGE: 10,
+}
+RETRY_OF_AN_OPEN_UPLOAD_AFTER_S: Final = 10
+"""A client that asks four times outlasts the idle timeout, in which a connection that died unheard is given up."""
 INTERNAL_ERROR: Final = ("internal-error", "Something went wrong on the server.")
 
 
@@ -64,7 +77,13 @@ def answer_for(error: PigWavError, **more: Any) -> Problem:
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return internal_error()
     detail = None if status >= HTTPStatus.INTERNAL_SERVER_ERROR else str(error)
-    return problem(status, error.code, error.title(), detail, **more)
+    answer = problem(status, error.code, error.title(), detail, **more)
+    match error:
+        case errors.RateLimited():
+            answer.headers["Retry-After"] = str(error.retry_after_s)
+        case errors.UploadInProgress():
+            answer.headers["Retry-After"] = str(RETRY_OF_AN_OPEN_UPLOAD_AFTER_S)
+    return answer
 
 
 def status_of(kind: type[PigWavError]) -> int:
@@ -118,6 +137,4 @@ def _allowed(request: Request) -> str:
 def _headers(status: int) -> dict[str, str]:
     if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": 'Bearer realm="pigwav"'}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return {"Retry-After": str(RETRY_AFTER_S)}
-    return {}
+    return {"Retry-After": str(RETRY_AFTER_S[status])} if status in RETRY_AFTER_S else {}

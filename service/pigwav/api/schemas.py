@@ -21,7 +21,7 @@ class UserIn(BaseModel):
 class UserOut(BaseModel):
     id: int = Field(examples=[1])
     name: str = Field(examples=["testuser"])
-    token: UUID = Field(description="Shown this once.", examples=[EXAMPLE_TOKEN])
+    token: UUID = Field(description="Shown this once.", examples=[EXAMPLE_TOKEN], repr=False)
 
     @classmethod
     def of(cls, registration: Registration) -> Self:
@@ -34,7 +34,9 @@ class MeOut(BaseModel):
 
 
 class TokenOut(BaseModel):
-    token: UUID = Field(description="Shown this once; the old token is dead.", examples=[EXAMPLE_TOKEN])
+    token: UUID = Field(
+        description="Shown this once; the old token is dead.", examples=[EXAMPLE_TOKEN], repr=False
+    )
 
 
 class SourceOut(BaseModel):

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
+from pigwav.api import idempotency
 from pigwav.api.body import BODY_ERRORS, body_blocks, too_large
-from pigwav.api.deps import ServicesDep, TokenDep, link
+from pigwav.api.deps import RatesDep, ServicesDep, TokenDep, link
 from pigwav.api.multipart import UploadForm
 from pigwav.api.openapi import problems
 from pigwav.api.parameters import base_name
@@ -23,9 +24,12 @@ from pigwav.errors import (
     NotAuthenticated,
     Overloaded,
     PigWavError,
+    QuotaExceeded,
+    RecordingNotFound,
     ShuttingDown,
     Unavailable,
     UnsupportedMediaType,
+    UploadInProgress,
     UploadOvertaken,
 )
 from pigwav.usecases.titles import Titles, title_from
@@ -59,8 +63,16 @@ _QUERY: Final[list[dict[str, Any]]] = [
     },
     {"name": "bitrate", "in": "query", "schema": {"type": "integer"}, "description": "Raw body: kb/s."},
 ]
+_KEY: Final[dict[str, Any]] = {
+    "name": idempotency.NAME,
+    "in": "header",
+    "schema": {"type": "string", "maxLength": 255},
+    "description": "A name of the sender's for this upload, the same in every try of it: however many of them arrive, "
+    "one recording is made, and all get its answer. Best a UUID; remembered for a day.",
+    "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
+}
 _UPLOAD: Final[dict[str, Any]] = {
-    "parameters": _QUERY,
+    "parameters": [*_QUERY, _KEY],
     "requestBody": {
         "required": True,
         "content": {
@@ -79,6 +91,7 @@ class Incoming:
     wav: AsyncIterator[bytes]
     titles: Titles
     bitrate_kbps: int | None
+    filename: str | None
 
 
 @router.post(
@@ -91,6 +104,9 @@ class Incoming:
             BadRequest,
             *BODY_ERRORS,
             NotAuthenticated,
+            QuotaExceeded,
+            RecordingNotFound,
+            UploadInProgress,
             Overloaded,
             ShuttingDown,
             UploadOvertaken,
@@ -100,22 +116,25 @@ class Incoming:
     },
 )
 async def upload(
-    request: Request, response: Response, services: ServicesDep, token: TokenDep
+    request: Request, response: Response, services: ServicesDep, rates: RatesDep, token: TokenDep
 ) -> RecordingOut:
     """Convert and store a WAV; answers its link.
 
     A form has `user_id`, `token` and `file` (and `title`, `bitrate`); a raw body comes with the token as Bearer and
     `?user=`. The recording is playable when the answer is there, and nothing is left of an upload that failed.
+    With an `Idempotency-Key`, an upload may be repeated without being there twice.
     """
     with _counted(services):
         _check_length(request, services)
         async with aclosing(body_blocks(request.receive, services.settings.limits)) as blocks:
             incoming = await _incoming(request, services, token, blocks)
+            rates.upload_of(incoming.user)
             recording = await services.add_recording(
                 incoming.user.id,
                 incoming.wav,
                 titles=incoming.titles,
                 bitrate_kbps=incoming.bitrate_kbps,
+                once=idempotency.idempotency_key(request.headers, filename=incoming.filename),
             )
     url = link(request, recording)
     response.headers["Location"] = url
@@ -127,7 +146,7 @@ def _counted(services: Services) -> Iterator[None]:
     """A place among the open uploads, and its outcome in the metrics."""
     outcome = "internal-error"
     try:
-        with services.open_uploads.one_more(), _cut_off_told():
+        with services.room.for_one_more(), services.open_uploads.one_more(), _cut_off_told():
             yield
         outcome = "stored"
     except PigWavError as error:
@@ -183,6 +202,7 @@ async def _from_form(services: Services, content_type: str, blocks: AsyncGenerat
             late=lambda: title_from(form.late_fields.get("title")),
         ),
         bitrate_kbps=_bitrate(form.fields.get("bitrate")),
+        filename=form.filename,
     )
 
 
@@ -196,6 +216,7 @@ async def _from_raw(
         blocks,
         Titles(title_from(query.get("title")), _title_of_file(query.get("filename"))),
         bitrate_kbps=_bitrate(query.get("bitrate")),
+        filename=query.get("filename"),
     )
 
 

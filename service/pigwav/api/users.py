@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request, Response
 
 from pigwav.api.body import BODY_ERRORS, request_errors, small_body
-from pigwav.api.deps import CallerDep, ServicesDep
+from pigwav.api.deps import CallerDep, RatesDep, ServicesDep
 from pigwav.api.multipart import text_fields
 from pigwav.api.openapi import problems
 from pigwav.api.schemas import MeOut, TokenOut, UserIn, UserOut
@@ -52,10 +52,11 @@ _USER_BODY: Final[dict[str, Any]] = {
         DatabaseUnavailable,
     ),
 )
-async def register(request: Request, response: Response, services: ServicesDep) -> UserOut:
+async def register(request: Request, response: Response, services: ServicesDep, rates: RatesDep) -> UserOut:
     """Create a user. The answer holds the access token, which is shown this once."""
     if services.settings.registration is Registration.CLOSED:
         raise RegistrationClosed
+    rates.registration()
     wanted = await _user_in(request, services)
     response.headers["Cache-Control"] = "no-store"
     return UserOut.of(await services.register_user(wanted.name))

@@ -18,6 +18,7 @@ MAX_TAG_CHUNKS: Final = 64
 MAX_CHUNKS: Final = 65_536
 """On either side of the audio. Some writers fill a gap with zeros, each eight of which are an empty chunk."""
 
+_HEAD_BYTES: Final = 8
 _SKIP_BYTES: Final = 64 * 1024
 _TAG_NAMES: Final = (b"LIST", b"id3 ", b"ID3 ", b"bext")
 KNOWN_NAMES: Final = frozenset(
@@ -105,9 +106,11 @@ class ChunkWalk(ABC, Generic[T]):
 
     def _chunk_head(self, *, after_odd: bool) -> Generator[int, bytes, tuple[bytes, int]]:
         """Name and size of the next chunk."""
-        head = yield 8
+        head = yield _HEAD_BYTES
         if _begins_later(head, after_odd=after_odd):
             head = head[1:] + (yield 1)
+        if gap_bytes := _gap_bytes(head):
+            head = head[gap_bytes:] + (yield gap_bytes)
         return parse_head(head)
 
     def _pass(self, name: bytes, size_bytes: int) -> Generator[int, bytes, None]:
@@ -168,3 +171,16 @@ def _begins_later(head: bytes, *, after_odd: bool) -> bool:
     if head[:4] in KNOWN_NAMES or head[1:5] in KNOWN_NAMES:
         return head[:4] not in KNOWN_NAMES
     return after_odd and not 0x20 <= head[0] <= 0x7E
+
+
+def _gap_bytes(head: bytes) -> int:
+    """How many zeros stand before the chunk: some writers fill up with them, and not always by eights.
+
+    A known name behind them tells, and so does a letter where the highest byte of a size would be: no chunk is as
+    long as that.
+    """
+    zeros = len(head) - len(head.lstrip(b"\0"))
+    if len(head) < _HEAD_BYTES or zeros == _HEAD_BYTES:
+        return 0
+    named = head[zeros : zeros + 4] in KNOWN_NAMES or (zeros >= 4 and 0x20 <= head[-1] <= 0x7E)
+    return zeros if named else 0

@@ -1,11 +1,11 @@
 """The door of this room: WAV bytes in, MP3 bytes out, while they arrive."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pigwav.audio.ffmpeg import Decoders, clean_header, decode, decoder_argv, find_ffmpeg
+from pigwav.audio.ffmpeg import Decoders, clean_header, decode, find_ffmpeg, uncounted
 from pigwav.audio.lame import Encoder, EncoderFactory, LameEncoder, MeteredEncoder
 from pigwav.audio.pcm import Intake, batches
 from pigwav.audio.plan import Plan, duration_ms
@@ -96,9 +96,17 @@ def _believable(header: WavHeader, limits: UploadLimits) -> WavHeader:
     return replace(header, declared_data_bytes=declared, tag_chunks=())
 
 
-def open_converter(cpu: Lane, encoder: EncoderSettings, limits: UploadLimits) -> Converter:
-    """Raises NotConfigured when there is no ffmpeg."""
-    return Converter(cpu, encoder, limits, Decoders(find_ffmpeg(encoder.ffmpeg), total=limits.max_decoders))
+def open_converter(
+    cpu: Lane,
+    encoder: EncoderSettings,
+    limits: UploadLimits,
+    *,
+    on_decoder_end: Callable[[str], None] = uncounted,
+) -> Converter:
+    """`on_decoder_end`: see ffmpeg.decode. Raises NotConfigured when there is no ffmpeg."""
+    program = find_ffmpeg(encoder.ffmpeg)
+    decoders = Decoders(program, total=limits.max_decoders, on_end=on_decoder_end)
+    return Converter(cpu, encoder, limits, decoders)
 
 
 class Conversion:
@@ -196,9 +204,9 @@ class Conversion:
     async def _decoded_and_encoded(self, decoders: Decoders) -> AsyncGenerator[bytes, None]:
         """Hash, cut and clean, decode in a process, encode."""
         plan = self._plan
-        argv = decoder_argv(decoders.program, plan.header.format, plan.pcm, cpu_limit_s=plan.cpu_limit_s)
+        argv = decoders.argv(plan.header.format, plan.pcm, cpu_limit_s=plan.cpu_limit_s)
         header = clean_header(plan.header.format)
-        async with aclosing(decode(argv, header, self._data(), cpu_limit_s=plan.cpu_limit_s)) as decoded:
+        async with aclosing(decode(argv, header, self._data(), on_end=decoders.on_end)) as decoded:
             async for pcm in decoded:
                 yield await self._cpu(self._encoder.encode, pcm[: self._due_bytes()])
 

@@ -1,19 +1,18 @@
 """ffmpeg as a decoder of what `unpack` cannot do, confined: it sees a pipe with audio, and writes PCM into another.
 
 It never sees the client's file: our header walk has read that, and ffmpeg gets a header that we wrote, followed by the
-bytes of the `data` chunk. So it can neither guess another format nor be led to open a file or an address.
+bytes of the `data` chunk. So it can neither guess another format nor be led to open a file or an address. Should those
+bytes take it over all the same, `confinement` is what they find themselves in.
 """
 
 import asyncio
 import os
 import re
-import resource
 import shutil
 import signal
 import struct
-import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Final
@@ -21,30 +20,58 @@ from typing import Final
 import ffmpeg
 import imageio_ffmpeg
 
+from pigwav.audio.confine import NOT_STARTED
+from pigwav.audio.confinement import Confinement, confinement_of
 from pigwav.audio.downmix import pan_to_stereo
 from pigwav.audio.fmt import FORMAT_TAGS, WavFormat
 from pigwav.audio.pcm import PcmFormat
 from pigwav.errors import NotConfigured, Overloaded, UndecodableAudio
 from pigwav.lanes import to_the_end
+from pigwav.telemetry.logs import log
 
 _PIPE_BYTES: Final = 64 * 1024
 _READ_BYTES: Final = 128 * 1024
 _STDERR_BYTES: Final = 4096
-_MEMORY_BYTES: Final = 1024 * 1024 * 1024
 _LARGEST_ALLOCATION_BYTES: Final = 64 * 1024 * 1024
-_OPEN_FILES: Final = 64
 _FILTER_SAMPLES: Final = 64
 """Twice what the resampler's filter spans, in samples of the lower rate."""
 _RESAMPLED_SAMPLES: Final = 64 * 1024
 """What one frame may become: at 1 Hz, ffmpeg's usual 4096 samples would be an hour."""
+_TRIAL_FORMAT: Final = WavFormat("adpcm_ms", 22_050, 1, 4, block_bytes=512, block_samples=1_012)
+_CANNOT_START: Final = frozenset({NOT_STARTED, 127})
+"""127: the loader misses a library."""
+_SIGNAL_CAUGHT: Final = 255
+"""ffmpeg's status after a signal that it has a handler for. `confine` keeps all of these from it but SIGXCPU."""
+
+
+def uncounted(how: str) -> None:
+    """For whoever does not count how decoders end."""
 
 
 class Decoders:
-    """The ffmpeg to run, and how many more may be started. For one event loop."""
+    """The ffmpeg to run, and how many more may be started. For one event loop. `on_end`: see `decode`."""
 
-    def __init__(self, program: str, *, total: int) -> None:
+    def __init__(self, program: str, *, total: int, on_end: Callable[[str], None] = uncounted) -> None:
         self.program: Final = program
+        self.on_end: Final = on_end
         self.free = total
+
+    def confinement(self) -> Confinement:
+        """What the program is run in. The first time, it is tried out: that takes some 100 ms."""
+        pcm = PcmFormat.of(_TRIAL_FORMAT)
+        argv = decoder_argv(self.program, _TRIAL_FORMAT, pcm, cpu_limit_s=60)
+        return confinement_of(tuple(argv), clean_header(_TRIAL_FORMAT) + bytes(_TRIAL_FORMAT.block_bytes))
+
+    def log_confinement(self) -> None:
+        """What holds a decoder that has been taken over, and what does not."""
+        found = self.confinement()
+        say = log.warning if found.gaps or not found.works else log.info
+        say("decoder_confined", by=list(found.means), not_held=list(found.gaps), works=found.works)
+
+    def argv(self, wav: WavFormat, pcm: PcmFormat, *, cpu_limit_s: int) -> list[str]:
+        """For `decode`, confined."""
+        argv = decoder_argv(self.program, wav, pcm, cpu_limit_s=cpu_limit_s)
+        return self.confinement().argv(argv, cpu_limit_s=cpu_limit_s)
 
     def take(self) -> None:
         """Raises Overloaded: who comes late had better try again than wait with an open upload."""
@@ -139,36 +166,45 @@ def clean_header(wav: WavFormat) -> bytes:
 
 
 async def decode(
-    argv: list[str], header: bytes, data: AsyncGenerator[bytes, None], *, cpu_limit_s: int
+    argv: list[str],
+    header: bytes,
+    data: AsyncGenerator[bytes, None],
+    *,
+    on_end: Callable[[str], None] = uncounted,
 ) -> AsyncGenerator[bytes, None]:
     """PCM in blocks of 128 KiB (the last is shorter) while `data` flows in. `data` is read to its end and closed.
 
-    Raises what `data` raises, UndecodableAudio when ffmpeg gives up, and Overloaded when no process can be had.
-    However this ends, the process is gone when it has ended.
+    Raises what `data` raises, UndecodableAudio when ffmpeg gives up or dies, and Overloaded when no process can be
+    had. However this ends, the process is gone when it has ended, and `on_end` was told once how it did: "ok",
+    "refused", "stopped" (its output was no longer wanted), "not-started", or a signal's name, such as SIGSEGV.
     """
-    process = await _start(argv, cpu_limit_s)
+    process = await _start(argv, on_end)
     stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
     assert stdin is not None and stdout is not None and stderr is not None  # noqa: S101, PT018 - PIPE was asked for
     complaints = asyncio.create_task(_first_bytes(stderr))
     feeding = asyncio.create_task(_feed(stdin, header, data))
     feeding.add_done_callback(lambda fed: _kill(process) if fed.cancelled() or fed.exception() else None)
+    how = "stopped"
     try:
         while block := await _read(stdout):
             yield block
+        status = await process.wait()
         if feeding.done():
-            feeding.result()
-        if await process.wait() != 0:
-            raise UndecodableAudio(_reason(await complaints, process.returncode))
+            feeding.result()  # its failure is why the process ended
+        how, said = _how_it_ended(status, await complaints)
+        if how != "ok":
+            raise _error(how, said)
         await feeding
     finally:
+        on_end(how)
         feeding.cancel()
         _kill(process)
         await to_the_end(_reap(process, feeding, complaints))
 
 
-async def _start(argv: list[str], cpu_limit_s: int) -> Process:
+async def _start(argv: list[str], on_end: Callable[[str], None]) -> Process:
     try:
-        process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             *argv,
             stdin=PIPE,
             stdout=PIPE,
@@ -179,28 +215,8 @@ async def _start(argv: list[str], cpu_limit_s: int) -> Process:
             start_new_session=True,
         )
     except OSError as error:
-        raise Overloaded("No decoder process can be started. Try again soon.") from error
-    _confine(process.pid, cpu_limit_s)
-    return process
-
-
-def _confine(pid: int, cpu_limit_s: int) -> None:
-    """Limits by the kernel, where it lets us set another process's: CPU time, memory, no file written, no core dump."""
-    if sys.platform != "linux":
-        return
-    limits = {
-        resource.RLIMIT_CPU: (
-            cpu_limit_s,
-            cpu_limit_s + 1,
-        ),  # as -timelimit sets it, which must not fail afterwards
-        resource.RLIMIT_AS: (_MEMORY_BYTES, _MEMORY_BYTES),
-        resource.RLIMIT_NOFILE: (_OPEN_FILES, _OPEN_FILES),
-        resource.RLIMIT_FSIZE: (0, 0),
-        resource.RLIMIT_CORE: (0, 0),
-    }
-    with suppress(ProcessLookupError):  # it has ended already
-        for kind, most in limits.items():
-            resource.prlimit(pid, kind, most)
+        on_end("not-started")
+        raise _error("not-started", str(error)) from error
 
 
 async def _feed(stdin: asyncio.StreamWriter, header: bytes, data: AsyncGenerator[bytes, None]) -> None:
@@ -254,11 +270,38 @@ async def _reap(process: Process, *tasks: asyncio.Task[None] | asyncio.Task[byte
     await process.wait()
 
 
-def _reason(complaints: bytes, status: int | None) -> str:
+def _how_it_ended(status: int, complaints: bytes) -> tuple[str, str]:
+    """As `on_end` is told it; and what ffmpeg said."""
+    said = complaints.decode("ascii", "replace").strip()
+    if status < 0:
+        return _signal_name(-status), said
+    if status == _SIGNAL_CAUGHT and not said:
+        return signal.SIGXCPU.name, said
+    if status in _CANNOT_START:
+        return "not-started", said
+    return ("refused" if status else "ok"), said
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most of the real-time signals have none
+        return "SIGRT"
+
+
+def _error(how: str, said: str) -> UndecodableAudio | Overloaded:
+    if how == "not-started":
+        log.error("decoder_not_started", said=said)
+        return Overloaded("No decoder process can be started. Try again soon.")
+    if how == "refused":
+        return UndecodableAudio(_reason(said))
+    log.warning("decoder_killed", signal=how)
+    why = ": it took too much CPU time" if how == signal.SIGXCPU.name else ""
+    return UndecodableAudio(f"The decoder was stopped by {how}{why}.")
+
+
+def _reason(complaints: str) -> str:
     """What ffmpeg said first, without its component names and addresses, and without any path."""
-    if status is not None and status < 0:
-        return f"The decoder was stopped by {signal.Signals(-status).name}."
-    text = complaints.decode("ascii", "replace")
-    said = (re.sub(r"/\S+", "...", re.sub(r"\[[^\]]*\] *", "", line)).strip() for line in text.splitlines())
-    first = next(filter(None, said), "no reason given")
+    plain = re.sub(r"/\S+", "...", re.sub(r"\[[^\]\n]*\] *", "", complaints))
+    first = next(filter(None, map(str.strip, plain.splitlines())), "no reason given")
     return f"The audio could not be decoded: {first[:200].rstrip('.')}."

@@ -30,6 +30,9 @@ _SUBFORMAT_SUFFIX: Final = bytes.fromhex("0000 0000 1000 8000 00aa 0038 9b71")  
 _AMBISONIC_SUFFIX: Final = bytes.fromhex("0000 2107 d311 8644 c8c1 ca00 0000")
 _INTEGER_CODECS: Final = {1: "pcm_u8", 2: "pcm_s16le", 3: "pcm_s24le", 4: "pcm_s32le", 8: "pcm_s64le"}
 _FLOAT_CODECS: Final = {4: "pcm_f32le", 8: "pcm_f64le"}
+_MOST_BLOCK_SAMPLES: Final = 0xFFFF
+"""As the chunk itself counts them, and the one that the decoder gets."""
+
 _GSM_BLOCK_BYTES: Final = 65
 _GSM_BLOCK_SAMPLES: Final = 320
 
@@ -228,7 +231,7 @@ def _adpcm(fields: _Fields, codec: str) -> WavFormat:
     if fields.bits != 4:
         raise _unsupported(fields.tag, f"ADPCM of {fields.bits} bits")
     block_samples = _ADPCM_SAMPLES[codec](fields.block_bytes, fields.channels)
-    if block_samples < 2:
+    if not 2 <= block_samples <= _MOST_BLOCK_SAMPLES:
         raise BlockSizeInvalid(f"The fmt chunk says ADPCM blocks of {fields.block_bytes} bytes.")
     return WavFormat(codec, fields.sample_rate_hz, fields.channels, 4, fields.block_bytes, block_samples)
 

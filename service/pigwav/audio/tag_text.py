@@ -58,7 +58,8 @@ def _printable(text: str, most_chars: int) -> str:
     # NFC takes quadratic time over combining marks, so the text is cut before it, at a length that NFC cannot bring
     # below the limit: no character decomposes into more than four.
     short = text.strip()[: 4 * most_chars]
-    return plain_name(short.replace("\r\n", "\n"))[:most_chars].rstrip()
+    plain = plain_name(short.replace("\r\n", "\n"))
+    return plain if len(plain) <= most_chars else plain_name(plain[:most_chars])
 
 
 def _samples(text: str) -> int | None:

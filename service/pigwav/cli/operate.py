@@ -2,20 +2,25 @@
 
 import json
 import os
+import signal
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from pigwav.cli.findings import Findings, Scrubbed, bytes_per_s
+
 if TYPE_CHECKING:
-    from pigwav.usecases.check_agreement import Agreement
+    from pigwav.usecases.scrub import ReadBack
     from pigwav.wiring import Services
 
-DISAGREE: Final = 1
-COULD_NOT_CHECK: Final = 2
+TELL_EVERY_S: Final = 10
+"""How often a scrub says on a terminal how far it is."""
 
 DataOption = Annotated[
     Path,
@@ -45,46 +50,125 @@ def migrate() -> None:
 
 
 def sweep(data: DataOption = Path("pigwav-data")) -> None:
-    """Remove what failed uploads and deletions left. `pigwav up` and `pigwav serve` do it by themselves."""
+    """Remove what failed uploads and deletions left, and what was kept for PIGWAV_RETENTION_DAYS.
+
+    `pigwav up` and `pigwav serve` do it by themselves.
+    """
     with _services(data) as services:
         swept = services.sweep()
     if not swept.ran:
         typer.echo("Another process is sweeping.")
     else:
-        typer.echo(f"Given up: {swept.given_up} uploads. Removed: {swept.removed} recordings' bytes.")
+        expired = f" Expired: {swept.expired} recordings." if swept.expired else ""
+        typer.echo(
+            f"Given up: {swept.given_up} uploads.{expired} Removed: {swept.removed} recordings' bytes."
+        )
 
 
 def doctor(
     *,
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="Move what no row explains to quarantine/ in the bucket; delete nothing."),
+    ] = False,
+    scrub: Annotated[
+        bool,
+        typer.Option(
+            "--scrub", help="Also read recordings back, the least recently read first, and compare checksums."
+        ),
+    ] = False,
+    scrub_for: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Begin no object after so long; the next --scrub goes on there."
+        ),
+    ] = None,
+    scrub_rate: Annotated[
+        str, typer.Option(metavar="BYTES", help="Read at most so much in a second: K, M, G are decimal.")
+    ] = "50M",
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     data: DataOption = Path("pigwav-data"),
 ) -> None:
-    """Compare the database with the object store.
+    """Compare the database with the object store, beside the running service.
+
+    --scrub ends after the object at hand on Ctrl-C; what is damaged is named and left as it is.
 
     Exit status: 0 they agree, 1 they do not, 2 could not check.
     """
     from pigwav.errors import PigWavError  # noqa: PLC0415
 
+    rate = _scrub_rate(scrub_rate)
+    if scrub_for is not None and not scrub:
+        raise typer.BadParameter("is for --scrub.", param_hint="--scrub-for")
+    findings = Findings()
     try:
         with _services(data) as services:
-            agreement = services.check_agreement()
+            _compare(services, findings, fix=fix)
+            if scrub and not findings.broken_off:
+                _scrub(services.scrub(bytes_per_s=rate, for_s=scrub_for), findings)
     except PigWavError as error:
-        typer.echo(f"pigwav: {error}", err=True)
-        raise typer.Exit(COULD_NOT_CHECK) from error
-    typer.echo(json.dumps(asdict(agreement)) if as_json else _report(agreement))
-    raise typer.Exit(0 if agreement.agreed else DISAGREE)
+        findings.broken_off = str(error)
+    _tell(findings, as_json=as_json)
+    raise typer.Exit(findings.exit_status())
 
 
-def _report(agreement: "Agreement") -> str:
-    findings = (
-        ("a ready recording without its object", agreement.missing),
-        ("an object without its recording", agreement.orphans),
-        ("an upload whose process vanished (pigwav sweep removes it)", agreement.pending),
-        ("an open multipart upload of no live upload", agreement.open_uploads),
-    )
-    lines = [f"{key}: {what}" for what, keys in findings for key in keys]
-    end = "Rows and objects agree" if agreement.agreed else "Rows and objects do not agree"
-    return "\n".join([*lines, f"{end}: {agreement.checked} recordings checked."])
+def _scrub_rate(text: str) -> int:
+    try:
+        return bytes_per_s(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--scrub-rate") from error
+
+
+def _compare(services: "Services", findings: Findings, *, fix: bool) -> None:
+    if not fix:
+        findings.agreement = services.check_agreement()
+        return
+    findings.fixed = fixed = services.quarantine()
+    findings.broken_off = fixed.broken_off
+    if not fixed.broken_off:
+        findings.agreement = fixed.left
+
+
+def _scrub(looked_at: "Iterator[ReadBack]", findings: Findings) -> None:
+    """What was found is kept, however it ends."""
+    findings.scrubbed = scrubbed = Scrubbed()
+    told_at_s = time.monotonic()
+    with _stopping() as stopped:
+        for one in looked_at:
+            scrubbed.add(one)
+            if stopped.is_set():
+                break
+            if sys.stderr.isatty() and time.monotonic() > told_at_s + TELL_EVERY_S:
+                typer.echo(f"{scrubbed}", err=True)
+                told_at_s = time.monotonic()
+
+
+@contextmanager
+def _stopping() -> Iterator[Event]:
+    """Set by the first Ctrl-C (or SIGTERM); the second one ends the program at once."""
+    stopped = Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of a signal handler
+        stopped.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell(findings: Findings, *, as_json: bool) -> None:
+    if findings.fixed and not findings.fixed.ran:
+        typer.echo("pigwav: Another doctor is fixing; this one changed nothing.", err=True)
+    if findings.agreement or findings.fixed:
+        typer.echo(json.dumps(findings.as_json()) if as_json else findings.as_text())
+    if findings.broken_off:
+        typer.echo(f"pigwav: {findings.broken_off}", err=True)
 
 
 @contextmanager

@@ -21,32 +21,24 @@ def serve(
     fd: Annotated[int | None, typer.Option(hidden=True, help="Listening socket, already open.")] = None,
 ) -> None:
     """Serve the API. Needs PIGWAV_DATABASE_URL, PIGWAV_S3_BUCKET and whatever else differs from the defaults."""
-    import uvicorn  # noqa: PLC0415 - the base install has no server
-
-    from pigwav.api.app import create_app  # noqa: PLC0415
+    from pigwav.api.app import create_app  # noqa: PLC0415 - the base install has no server
+    from pigwav.api.server import Server, server_config  # noqa: PLC0415
+    from pigwav.cli.core_dumps import leave_none  # noqa: PLC0415
+    from pigwav.cli.open_files import fitted, raise_limit  # noqa: PLC0415
     from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415
     from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
     from pigwav.wiring import open_services  # noqa: PLC0415
     from pigwav.worker.loop import working  # noqa: PLC0415
 
     _give_memory_back()
+    leave_none()
     settings = read_settings()
     configure_logging(as_json=settings.log_format is LogFormat.JSON, level=settings.log_level)
+    settings = fitted(settings, raise_limit())
     listening = socket.socket(fileno=fd) if fd is not None else _listen(host, port)
     with open_services(settings) as services:
-        server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(services, background=working(services)),
-                loop="uvloop",
-                http="httptools",
-                ws="none",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=max(1, round(settings.http.grace_s)),
-                proxy_headers=False,  # api.proxies does it
-            )
-        )
+        app = create_app(services, background=working(services))
+        server = Server(server_config(app, services), services)
         _stop_quietly()
         with asyncio.Runner(loop_factory=_event_loop) as runner:
             runner.run(server.serve(sockets=[listening]))

@@ -25,10 +25,12 @@ def up(
 
     That is the API and, where neither a database nor an object store is configured, a Postgres and an S3 server.
     """
+    from pigwav.cli.core_dumps import leave_none  # noqa: PLC0415 - Windows has no such limit
     from pigwav.devstack.supervisor import Up  # noqa: PLC0415 - the base install has no server
     from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415
     from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
 
+    leave_none()
     settings = read_settings()
     configure_logging(as_json=settings.log_format is LogFormat.JSON, level=settings.log_level)
     Up(settings, host, port, data, workers, on_ready=_tell_ready, on_stop=_tell_stopping).run()

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx2
 from anyio import to_thread
@@ -75,10 +75,12 @@ class AsyncPigWavClient:
         title: str | None = None,
         filename: str | None = None,
         bitrate_kbps: int | None = None,
+        idempotency_key: str | None = None,
         progress: Progress = unheard,
     ) -> Recording:
         """As `PigWavClient.upload`; `wav` may be an async iterable of bytes, too."""
         source = async_wav_of(wav)
+        key = idempotency_key or str(uuid4())
 
         async def send(_: Tries) -> Recording:
             with ExitStack() as files:
@@ -88,6 +90,7 @@ class AsyncPigWavClient:
                     filename=filename or source.filename,
                     bitrate_kbps=bitrate_kbps,
                     size_bytes=opened.size_bytes,
+                    idempotency_key=key,
                 )
                 return call.answer(await self._send(call, _metered(opened, progress)))
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx2
 
@@ -29,7 +29,7 @@ class PigWavClient:
     """Talks to one service; a context manager; threads may share it. Files are streamed. Every call raises ClientError.
 
     Calls are repeated where that is safe: after no connection and after 429 and 503 always, after a lost answer where
-    the call does the same however often it is made (all but `register`, `upload` and `rotate_token`).
+    the call does the same however often it is made (all but `register` and `rotate_token`).
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class PigWavClient:
         title: str | None = None,
         filename: str | None = None,
         bitrate_kbps: int | None = None,
+        idempotency_key: str | None = None,
         progress: Progress = unheard,
     ) -> Recording:
         """Send a WAV; it plays when this returns.
@@ -87,12 +88,17 @@ class PigWavClient:
         `filename` is the path's or the file's own name, where none is given. The recording's title is `title`, else
         that in the WAV, else the file name without its extension. `bitrate_kbps` is one of MP3's at the recording's
         sample rate; the service has a default. A repeated upload, and so its progress, starts over; what can be read
-        only once is repeated only before its first block.
+        only once is repeated only before its first block. However often it is repeated, one recording is made.
+
+        `idempotency_key` (1 to 255 printable ASCII characters) holds that beyond this call, for a day: another call
+        for the same WAV with the same key, after a crash for example, answers the recording that is there.
 
         Raises CredentialsMissing, NotAuthenticated, BadInput (`code` says what is wrong with the WAV), TryLater,
-        WavChanged; OSError and whatever an iterable raises.
+        WavChanged; NotFound where the recording made under this key has been deleted; ValueError for what is no key;
+        OSError and whatever an iterable raises.
         """
         source = wav_of(wav)
+        key = idempotency_key or str(uuid4())
 
         def send(_: Tries) -> Recording:
             with ExitStack() as files:
@@ -102,6 +108,7 @@ class PigWavClient:
                     filename=filename or source.filename,
                     bitrate_kbps=bitrate_kbps,
                     size_bytes=opened.size_bytes,
+                    idempotency_key=key,
                 )
                 return call.answer(self._send(call, _metered(opened, progress)))
 

@@ -15,7 +15,8 @@ ClientError
     ├── NotFound                404
     ├── NameTaken               409
     ├── BadInput                400, 413, 415, 422: this WAV, or this field, never
-    └── TryLater                429, 503: it is overloaded, or stopping, or lacks a part
+    └── TryLater                429, 503, 507: too often, or it is overloaded, or stopping, or lacks a part or room;
+                                409: an earlier try goes on
 """
 
 
@@ -101,4 +102,7 @@ class BadInput(Refused):
 
 
 class TryLater(Refused):
-    """The service cannot take this now (429, 503); `retry_after_s` is when to try again, where it says so."""
+    """The service cannot take this now (429, 503, 507; 409 while it still receives an earlier try of the same upload).
+
+    `retry_after_s` is when to try again, where it says so.
+    """

@@ -35,7 +35,9 @@ _KINDS: Final[Mapping[int, type[Refused]]] = {
     HTTPStatus.UNPROCESSABLE_ENTITY: BadInput,
     HTTPStatus.TOO_MANY_REQUESTS: TryLater,
     HTTPStatus.SERVICE_UNAVAILABLE: TryLater,
+    HTTPStatus.INSUFFICIENT_STORAGE: TryLater,
 }
+_BY_CODE: Final[Mapping[str, type[Refused]]] = {"upload-in-progress": TryLater}
 _WITHOUT_BODY: Final[Mapping[int, str]] = {HTTPStatus.NOT_FOUND: "There is nothing behind this link."}
 
 
@@ -53,9 +55,8 @@ def refusal(response: httpx2.Response) -> ClientError:
         # An answer to HEAD has no document: its status is all that there is.
         title, detail = _WITHOUT_BODY.get(status, f"{HTTPStatus(status).phrase}."), None
         code = HTTPStatus(status).phrase.lower().replace(" ", "-")
-    return _KINDS.get(status, Refused)(
-        status, code, title, detail=detail, retry_after_s=_retry_after_s(response.headers)
-    )
+    kind = _BY_CODE.get(code) or _KINDS.get(status, Refused)
+    return kind(status, code, title, detail=detail, retry_after_s=_retry_after_s(response.headers))
 
 
 def _retry_after_s(headers: httpx2.Headers) -> int | None:

@@ -36,7 +36,7 @@ class Rereadable(Protocol):
 
 
 def harmless(error: ClientError) -> bool:
-    """For calls that do the same however often they are made: GET, HEAD, PATCH, DELETE."""
+    """For calls that do the same however often they are made: GET, HEAD, PATCH, DELETE, an upload under one key."""
     match error:
         case InvalidAddress():
             return False
@@ -48,13 +48,13 @@ def harmless(error: ClientError) -> bool:
 
 
 def without_effect(error: ClientError) -> bool:
-    """For POST: only where the service certainly kept nothing of the call."""
+    """For any other POST: only where the service certainly kept nothing of the call."""
     return isinstance(error, NotConnected | TryLater)
 
 
 def repeatable_upload(wav: Rereadable) -> Repeatable:
-    """For uploads: as any POST, and only while the whole WAV can be sent once more."""
-    return lambda error: without_effect(error) and wav.repeatable
+    """For uploads: their Idempotency-Key makes them harmless; and only while the whole WAV can be sent once more."""
+    return lambda error: harmless(error) and wav.repeatable
 
 
 class Tries:

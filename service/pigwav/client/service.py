@@ -102,10 +102,17 @@ class Service:
         )
 
     def upload(
-        self, *, title: str | None, filename: str | None, bitrate_kbps: int | None, size_bytes: int | None
+        self,
+        *,
+        title: str | None,
+        filename: str | None,
+        bitrate_kbps: int | None,
+        size_bytes: int | None,
+        idempotency_key: str,
     ) -> Call[Recording]:
-        """The body is the WAV. `size_bytes`: None where only its end tells."""
+        """The body is the WAV. `size_bytes`: None where only its end tells. One key, one recording."""
         length = {} if size_bytes is None else {"Content-Length": str(size_bytes)}
+        key = {"Idempotency-Key": _quoted(idempotency_key)}
         return Call(
             "POST",
             f"{self.base_url}/records",
@@ -117,7 +124,7 @@ class Service:
                 "filename": _sendable(filename),
                 "bitrate": bitrate_kbps,
             },
-            headers=self._credentials() | {"Content-Type": "audio/wav"} | length,
+            headers=self._credentials() | {"Content-Type": "audio/wav"} | length | key,
         )
 
     def me(self) -> Call[User]:
@@ -183,6 +190,13 @@ def _document(read: Callable[[dict[str, Any]], T]) -> Callable[[httpx2.Response]
 
 def _nothing(_response: httpx2.Response) -> None:
     """An answer without content."""
+
+
+def _quoted(key: str) -> str:
+    """A string of RFC 9651. Raises ValueError for what is none, or is longer than the service takes."""
+    if not re.fullmatch(r"[ -~]{1,255}", key):
+        raise ValueError("An idempotency key is 1 to 255 printable ASCII characters.")
+    return '"' + re.sub(r'(["\\])', r"\\\1", key) + '"'
 
 
 def _path(recording_id: UUID | str) -> str:

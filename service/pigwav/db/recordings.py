@@ -51,6 +51,14 @@ class Claim:
     expired: bool
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a user has: recordings that play or are being received, and the bytes of those that play."""
+
+    recordings: int
+    size_bytes: int
+
+
 def add_pending(
     db: Session,
     recording: RecordingId,
@@ -157,6 +165,31 @@ def rename(db: Session, recording: RecordingId, user: UserId, title: str | None)
 def mark_deleted(db: Session, recording: RecordingId, user: UserId) -> bool:
     """The link is dead from the commit on; `sweep` removes the bytes. False when there was no such recording."""
     return _changed(db, *_ready(recording, user), values={"state": RecordingState.DELETED})
+
+
+def kept(db: Session, user: UserId) -> Kept:
+    query = select(func.count(), func.sum(RecordingRow.size_bytes)).where(
+        RecordingRow.user_id == user, RecordingRow.state != RecordingState.DELETED
+    )
+    count, size_bytes = db.execute(query).one()
+    return Kept(count, int(size_bytes or 0))
+
+
+def expire(db: Session, age: timedelta, *, limit: int) -> int:
+    """Mark at most `limit` of the recordings that became ready longer than `age` ago, the oldest first."""
+    old = (
+        select(RecordingRow.id)
+        .where(RecordingRow.state == RecordingState.READY, RecordingRow.ready_at < func.now() - age)
+        .order_by(RecordingRow.ready_at)
+        .limit(limit)
+    )
+    statement = (
+        update(RecordingRow)
+        .where(RecordingRow.id.in_(old), RecordingRow.state == RecordingState.READY)
+        .values(state=RecordingState.DELETED)
+        .returning(RecordingRow.id)
+    )
+    return len(db.execute(statement).all())
 
 
 def give_up_expired(db: Session) -> int:

@@ -13,8 +13,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from pigwav.errors import DatabaseUnavailable, NotConfigured
+from pigwav.db.patience import patient_connection
+from pigwav.errors import DatabaseUnavailable, NotConfigured, StorageFull
 from pigwav.settings import DatabaseSettings
+
+_LONGER_THAN_THE_SERVER: Final = 1.5
+"""A server that can will say itself that it took too long, and that is the better answer."""
+
+_FROZEN_AFTER: Final = 6
+"""In waits: a client that leaves a transaction open so long is frozen, and others wait for the rows that it holds."""
 
 
 def driver_url(url: str) -> URL:
@@ -35,8 +42,6 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        # One statement alone needs no transaction: saves two round trips on the hot read path.
-        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
     def open(cls, settings: DatabaseSettings) -> Self:
@@ -50,9 +55,11 @@ class Database:
             max_overflow=0,
             pool_timeout=settings.timeout_s,
             connect_args={
+                "connection_factory": patient_connection(_LONGER_THAN_THE_SERVER * settings.timeout_s),
                 "connect_timeout": max(2, int(settings.timeout_s)),
                 "application_name": "pigwav",
-                "options": f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms} -c timezone=UTC",
+                "options": f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms}"
+                f" -c idle_in_transaction_session_timeout={_FROZEN_AFTER * timeout_ms} -c timezone=UTC",
                 "tcp_user_timeout": timeout_ms,
             },
             hide_parameters=True,  # parameters hold token hashes and titles; errors are logged
@@ -69,7 +76,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session whose every statement stands alone. Raises DatabaseUnavailable."""
-        with translated(), Session(self._autocommit) as session:
+        with translated(), Session(self._engine) as session, _autocommit(session):
             yield session
 
     @contextmanager
@@ -85,6 +92,23 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+@contextmanager
+def _autocommit(session: Session) -> Iterator[None]:
+    """One statement alone needs no transaction: that saves two round trips on the hot read path.
+
+    Not by SQLAlchemy's isolation level: it is set and reset by statements of their own, and a connection that dies
+    before the second one is lost to the pool for ever.
+    """
+    connection = session.connection().connection.driver_connection
+    assert connection is not None  # noqa: S101 - it has just been taken out of the pool
+    connection.autocommit = True
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.autocommit = False
 
 
 _RESTED_S: Final = 1.0
@@ -116,10 +140,14 @@ _NOT_NOW: Final = ("57P", "08", "53", "55P03", "57014")
 _NOT_FOR_US: Final = ("25006", "42501", "42P01", "3F000")
 """SQLSTATEs of a database that lacks what the operator gives it: read-only, no right, no table, no schema."""
 
+_DISK_FULL: Final = "53100"
+
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """A database that cannot serve in the block is DatabaseUnavailable, with the reason for logs and operators."""
+    """A database that cannot serve in the block is DatabaseUnavailable (where its disk is full: StorageFull), with the
+    reason for logs and operators.
+    """
     try:
         yield
     except PoolTimeoutError as error:
@@ -137,4 +165,5 @@ def _unavailable(error: DBAPIError) -> DatabaseUnavailable:
     """The driver's first line names host, user or table, never a password; the lines behind it may quote values."""
     first = str(error.orig).strip().partition("\n")[0]
     reason = " ".join(first.split()).rstrip(".")
-    return DatabaseUnavailable(f"The database does not serve: {reason}.")
+    kind = StorageFull if getattr(error.orig, "pgcode", None) == _DISK_FULL else DatabaseUnavailable
+    return kind(f"The database does not serve: {reason}.")

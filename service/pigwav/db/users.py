@@ -1,10 +1,10 @@
 """Queries about users."""
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from pigwav.db.models import RecordingRow, UserRow
+from pigwav.db.models import IdempotencyKeyRow, RecordingRow, UserRow
 from pigwav.domain import RecordingState, User, UserId, UserSummary
 
 
@@ -21,10 +21,11 @@ def add(db: Session, name: str, token_sha256: bytes) -> UserId | None:
 
 
 def by_token(db: Session, token_sha256: bytes) -> User | None:
-    row = db.execute(
-        select(UserRow.id, UserRow.name).where(UserRow.token_sha256 == token_sha256)
-    ).one_or_none()
-    return None if row is None else User(UserId(row.id), row.name)
+    """The token's user. One row comes back either way, so that the time does not tell whether there is one."""
+    asked = select(literal(token_sha256).label("sha256")).subquery()
+    query = select(UserRow.id, UserRow.name).select_from(asked)
+    row = db.execute(query.outerjoin(UserRow, UserRow.token_sha256 == asked.c.sha256)).one()
+    return None if row.id is None else User(UserId(row.id), row.name)
 
 
 def summaries(db: Session, *, after: UserId, limit: int) -> list[UserSummary]:
@@ -48,13 +49,13 @@ def replace_token(db: Session, user: UserId, token_sha256: bytes) -> bool:
     return db.execute(statement).scalar_one_or_none() is not None
 
 
-def lock(db: Session, user: UserId, *, to_delete: bool = False) -> bool:
+def lock(db: Session, user: UserId, *, alone: bool = False, to_delete: bool = False) -> bool:
     """Keep the user from vanishing (or, `to_delete`, from gaining recordings) until the transaction ends.
 
-    False when there is no such user.
+    `alone`: nobody else who asks so is at work for this user meanwhile. False when there is no such user.
     """
     query = select(UserRow.id).where(UserRow.id == user)
-    query = query.with_for_update() if to_delete else query.with_for_update(read=True, key_share=True)
+    query = query.with_for_update(read=not (alone or to_delete), key_share=not to_delete)
     return db.execute(query).scalar_one_or_none() is not None
 
 
@@ -63,6 +64,8 @@ def remove(db: Session, user: UserId) -> None:
 
     An upload that is open loses its lease, and sweep waits until that would have run out.
     """
+    # The keys first: an upload that is being acknowledged locks in this order.
+    db.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.user_id == user))
     db.execute(
         update(RecordingRow)
         .where(RecordingRow.user_id == user)

@@ -28,7 +28,7 @@ class Program:
 
     name: str
     argv: Sequence[str]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)  # holds keys
     stop_by: Sequence[tuple[signal.Signals, float]]
     folder: Path | None = None
     log: Path | None = None

@@ -43,6 +43,9 @@ SPARE_CONNECTIONS: Final = 20
 WORKER_RESTARTS: Final = 3
 """Within a minute; each takes a second, and an API that cannot start should say so soon."""
 
+NOBODY_BALANCES: Final = {"PIGWAV_DRAIN_S": "0"}
+"""In front of us: who is asked to stop need not wait until somebody has noticed. The environment may say otherwise."""
+
 METRICS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -76,7 +79,11 @@ class Up:
         with watching(folder, signals) as watch, listen(self.host, self.port) as listening:
             stack = Stack(folder, connections=self._connections())
             stack.start(watch)
-            environment = {**stack.address.environment(), **self._share_metrics(folder.metrics)}
+            environment = {
+                **stack.address.environment(),
+                **self._watch_disk(folder.path),
+                **self._share_metrics(folder.metrics),
+            }
             # The API takes a second to load, in which SeaweedFS gets ready.
             with self._api(watch, signals, listening, environment):
                 stack.wait(watch)
@@ -124,10 +131,14 @@ class Up:
             name="The API" if self.workers == 1 else f"API worker {number + 1}",
             # -P: a file json.py in the folder that one stands in is not ours to run.
             argv=[sys.executable, "-P", "-m", "pigwav", "serve", "--fd", str(listening.fileno())],
-            environment={**os.environ, **environment},
-            stop_by=((signal.SIGTERM, self.settings.http.grace_s + AFTER_GRACE_S), (signal.SIGKILL, 5)),
+            environment={**NOBODY_BALANCES, **os.environ, **environment},
+            stop_by=((signal.SIGTERM, self._stop_within_s()), (signal.SIGKILL, 5)),
             inherits=(listening.fileno(),),
         )
+
+    def _stop_within_s(self) -> float:
+        http = self.settings.http
+        return http.drain_s + http.grace_s + AFTER_GRACE_S
 
     def _share_metrics(self, folder: Path) -> dict[str, str]:
         """What several workers need to answer /metrics as one."""
@@ -139,6 +150,12 @@ class Up:
             folder.mkdir(mode=0o700)
         return {METRICS_VARIABLE: str(folder)}
 
+    def _watch_disk(self, data: Path) -> dict[str, str]:
+        """The disk of database and store, where nobody named others and the folder's name can stand in a list."""
+        if self.settings.disk.folders or os.pathsep in str(data):
+            return {}
+        return {"PIGWAV_DISK_FOLDERS": str(data)}
+
     def _connections(self) -> int:
         return max(100, self.workers * (self.settings.database.pool_size + 2) + SPARE_CONNECTIONS)
 
@@ -146,6 +163,7 @@ class Up:
 def _check(settings: Settings, *, configured: bool) -> None:
     """What every API process would die of is said once. Raises NotConfigured."""
     find_ffmpeg(settings.encoder.ffmpeg)
+    settings.disk.paths()
     if configured:
         Database.open(settings.database).close()
         open_s3(settings.store).close()

@@ -47,10 +47,11 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class OpenUpload:
-    """A multipart upload that was begun and neither completed nor aborted."""
+    """A multipart upload that was begun and neither completed nor aborted. `begun_at`: where the store tells it."""
 
     key: ObjectKey
     upload_id: UploadId
+    begun_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,18 @@ class ObjectStore(Protocol):
 
     def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
         """The open uploads of exactly this key, or of the whole bucket."""
+
+    def parts(self, key: ObjectKey, upload_id: UploadId) -> list[Part]:
+        """What an open upload holds, by number; nothing where there is no such upload.
+
+        Of a part that was put twice it is the later one; within the same second it may be either.
+        """
+
+    def copy(self, source: ObjectKey, target: ObjectKey) -> None:
+        """The whole object once more, of any size, with its headers, by the store itself. The source stays.
+
+        Who removes the source afterwards reads the copy back first. Raises ObjectMissing.
+        """
 
     def delete(self, key: ObjectKey) -> None: ...
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, Final
 
 import boto3
@@ -10,10 +11,13 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from pigwav.errors import NotConfigured, StoreUnavailable
+from pigwav.errors import NotConfigured, StorageFull, StoreUnavailable
 from pigwav.settings import StoreSettings
 
 CONNECT_TIMEOUT_S: Final = 5.0
+
+_FULL: Final = frozenset({"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded"})
+"""MinIO's disk, MinIO's bucket quota, and the quotas of Ceph, versitygw and others."""
 
 
 def open_session(settings: StoreSettings) -> boto3.Session:
@@ -57,13 +61,23 @@ def _config(settings: StoreSettings, attempts: int) -> Config:
 
 @contextmanager
 def door() -> Iterator[None]:
-    """boto3's exceptions become StoreUnavailable; a request that it finds malformed is our own mistake."""
+    """boto3's exceptions become StoreUnavailable, or StorageFull where the store says so; a request that boto3 finds
+    malformed is our own mistake.
+    """
     try:
         yield
     except ParamValidationError:
         raise
     except (ClientError, BotoCoreError) as error:
-        raise StoreUnavailable(first_line(error)) from error
+        raise _kind(error)(first_line(error)) from error
+
+
+def _kind(error: ClientError | BotoCoreError) -> type[StoreUnavailable]:
+    if not isinstance(error, ClientError):
+        return StoreUnavailable
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    full = status == HTTPStatus.INSUFFICIENT_STORAGE or error_code(error) in _FULL
+    return StorageFull if full else StoreUnavailable
 
 
 def error_code(error: ClientError) -> str:

@@ -63,6 +63,8 @@ class Probe:
     """One server, by the service's own store and by boto3 for what the store does not show."""
 
     store: S3Store
+    store_of_small_parts: S3Store
+    """The same, which copies in parts what is longer than one."""
     s3: Any
     bucket: str
     prefix: str
@@ -103,6 +105,11 @@ class Probe:
             _Behaviour("a short part that is not the last is refused", self._short_part, SERVER),
             _Behaviour("open uploads are listed for exactly one key", self._open_uploads, RIGHTS),
             _Behaviour("an upload may be aborted twice and leaves nothing", self._abort_twice, RIGHTS),
+            _Behaviour(
+                "parts of an open upload are listed, and with gaps make an object", self._parts, RIGHTS
+            ),
+            _Behaviour("an object is copied with its headers", self._copy, RIGHTS),
+            _Behaviour("an object is copied in parts with its headers", self._copy_in_parts, SERVER),
             _Behaviour("a listing is in key order, page by page", self._listing, SERVER),
             _Behaviour("a deleted object is gone; deleting it again is harmless", self._delete_twice, RIGHTS),
             _Behaviour("a missing object is told from an unreachable one", self._missing, RIGHTS),
@@ -204,6 +211,25 @@ class Probe:
         _expect(not [*self.store.open_uploads(key)], "it is still open")
         _expect(self.store.stat(key) is None, "there is an object")
 
+    def _parts(self) -> None:
+        key = self.key("s")
+        upload = self.store.begin_multipart(key, _HEADERS)
+        sent = [self.store.put_part(key, upload, n, body) for n, body in ((4, _END), (2, _PART_1))]
+        listed = self.store.parts(key, upload)
+        _expect(listed == sent[::-1], f"the parts listed are {[part.number for part in listed]}")
+        self.store.complete_multipart(key, upload, listed)
+        self._expect_whole("s", _PART_1 + _END)
+
+    def _copy(self) -> None:
+        self.store.copy(self.key("a"), self.key("t"))
+        self._expect_whole("t", _SMALL)
+        self._expect_headers("t")
+
+    def _copy_in_parts(self) -> None:
+        self.store_of_small_parts.copy(self.key("m"), self.key("u"))
+        self._expect_whole("u", _PART_1 + _PART_2 + _END)
+        self._expect_headers("u")
+
     def _listing(self) -> None:
         names = [f"list/{user}/{name}" for user in ("1", "10", "2") for name in "ab"]
         for name in reversed(names):
@@ -248,9 +274,16 @@ def open_probe(settings: StoreSettings) -> Iterator[Probe]:
     """Raises NotConfigured."""
     with (
         closing(open_s3(settings, attempts=1, page_size=3)) as store,
+        closing(open_s3(settings, attempts=1, copy_part_bytes=PART_BYTES)) as store_of_small_parts,
         closing(open_client(open_session(settings), settings, attempts=1)) as client,
     ):
-        yield Probe(store, client, settings.bucket or "", f"pigwav-s3-check/{secrets.token_hex(6)}/")
+        yield Probe(
+            store,
+            store_of_small_parts,
+            client,
+            settings.bucket or "",
+            f"pigwav-s3-check/{secrets.token_hex(6)}/",
+        )
 
 
 def _try(behaviour: _Behaviour) -> Finding:

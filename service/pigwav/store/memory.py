@@ -35,6 +35,7 @@ class _Object:
 class _Upload:
     key: ObjectKey
     headers: ObjectHeaders
+    begun_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     parts: dict[int, bytes] = field(default_factory=dict)
     completed: bool = False
 
@@ -87,11 +88,24 @@ class MemoryStore:
     def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
         with self._lock:
             found = [
-                OpenUpload(upload.key, upload_id)
+                OpenUpload(upload.key, upload_id, upload.begun_at)
                 for upload_id, upload in self._uploads.items()
                 if not upload.completed and key in (None, upload.key)
             ]
         yield from found
+
+    def parts(self, key: ObjectKey, upload_id: UploadId) -> list[Part]:
+        with self._lock:
+            upload = self._uploads.get(upload_id)
+            held = {} if upload is None or upload.key != key else upload.parts
+            return [Part(number, _etag(body)) for number, body in sorted(held.items())]
+
+    def copy(self, source: ObjectKey, target: ObjectKey) -> None:
+        with self._lock:
+            found = self._objects.get(source)
+            if found is None:
+                raise ObjectMissing(f"The object store has no object {source}.")
+            self._store(target, found.body, found.headers)
 
     def delete(self, key: ObjectKey) -> None:
         with self._lock:

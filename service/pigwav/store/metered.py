@@ -37,6 +37,12 @@ class MeteredStore:
     def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
         return self._inner.open_uploads(key)
 
+    def parts(self, key: ObjectKey, upload_id: UploadId) -> list[Part]:
+        return self._metered("parts", lambda: self._inner.parts(key, upload_id))
+
+    def copy(self, source: ObjectKey, target: ObjectKey) -> None:
+        self._metered("copy", lambda: self._inner.copy(source, target))
+
     def delete(self, key: ObjectKey) -> None:
         self._metered("delete", lambda: self._inner.delete(key))
 

@@ -22,18 +22,40 @@ if TYPE_CHECKING:
     from obstore.store import S3Config  # is not there at run time
 
 READ_BLOCK_BYTES: Final = 256 * 1024
+COPY_PART_BYTES: Final = 64 * 1024 * 1024
+"""More is copied in parts, so that no single request outlasts the store's timeout; 10,000 of them are 640 GB."""
+
 LONGEST_READ: Final = timedelta(days=1)
 """A slow listener may take hours; only a store that falls silent (read_timeout) is given up."""
+
+_COPIED_HEADERS: Final = (
+    "ContentType",
+    "ContentDisposition",
+    "CacheControl",
+    "ContentEncoding",
+    "ContentLanguage",
+    "Metadata",
+)
+"""What a copy in parts has to be given; a copy in one request keeps it by itself."""
 
 
 class S3Store:
     """An ObjectStore. Every request is tried up to `attempts` times: all of them may be repeated."""
 
-    def __init__(self, client: Any, bucket: Bucket, name: str, *, page_size: int = 1000) -> None:
+    def __init__(
+        self,
+        client: Any,
+        bucket: Bucket,
+        name: str,
+        *,
+        page_size: int = 1000,
+        copy_part_bytes: int = COPY_PART_BYTES,
+    ) -> None:
         self._s3 = client  # Any: boto3 makes a client's methods at run time
         self._reads = bucket
         self._bucket = name
         self._page_size = page_size
+        self._copy_part_bytes = copy_part_bytes
 
     def put(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
         md5 = hashlib.md5(body, usedforsecurity=False)
@@ -45,11 +67,7 @@ class S3Store:
 
     def begin_multipart(self, key: ObjectKey, headers: ObjectHeaders) -> UploadId:
         with door():
-            answer = self._s3.create_multipart_upload(Bucket=self._bucket, Key=key, **_as_s3(headers))
-        upload_id = UploadId(answer["UploadId"])
-        if answer["ResponseMetadata"]["RetryAttempts"]:
-            self._abort_others(key, upload_id)  # an attempt whose answer got lost began one, too
-        return upload_id
+            return self._begin(key, _as_s3(headers))
 
     def put_part(self, key: ObjectKey, upload_id: UploadId, number: int, body: bytes) -> Part:
         md5 = hashlib.md5(body, usedforsecurity=False)
@@ -88,9 +106,39 @@ class S3Store:
 
     def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
         # MinIO lists open uploads for an exact key, or for no prefix at all; others take the key as a prefix.
-        for entry in self._entries("list_multipart_uploads", "Uploads", prefix=key or ""):
-            if key is None or entry["Key"] == key:
-                yield OpenUpload(ObjectKey(entry["Key"]), UploadId(entry["UploadId"]))
+        with door():
+            for entry in self._entries("list_multipart_uploads", "Uploads", Prefix=key or ""):
+                if key is None or entry["Key"] == key:
+                    upload_id = UploadId(entry["UploadId"])
+                    yield OpenUpload(ObjectKey(entry["Key"]), upload_id, entry.get("Initiated"))
+
+    def parts(self, key: ObjectKey, upload_id: UploadId) -> list[Part]:
+        with door():
+            try:
+                entries = [*self._entries("list_parts", "Parts", Key=key, UploadId=upload_id)]
+            except ClientError as error:
+                if error_code(error) != "NoSuchUpload":
+                    raise
+                return []
+        # SeaweedFS lists a part that was put twice twice, in any order.
+        entries.sort(key=lambda entry: (entry["PartNumber"], entry["LastModified"]))
+        latest = {entry["PartNumber"]: entry["ETag"] for entry in entries}
+        return [Part(number, etag) for number, etag in latest.items()]
+
+    def copy(self, source: ObjectKey, target: ObjectKey) -> None:
+        with door():
+            head = self._head(source)
+            if head is None:
+                raise ObjectMissing
+            try:
+                if head["ContentLength"] <= self._copy_part_bytes:
+                    self._s3.copy_object(Bucket=self._bucket, Key=target, **self._as_source(source, head))
+                else:
+                    self._copy_in_parts(source, target, head)
+            except ClientError as error:
+                if error_code(error) != "NoSuchKey":
+                    raise
+                raise ObjectMissing from error
 
     def delete(self, key: ObjectKey) -> None:
         with door():
@@ -102,8 +150,9 @@ class S3Store:
         return None if head is None else StoredObject(key, head["ContentLength"], head["LastModified"])
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
-        for entry in self._entries("list_objects_v2", "Contents", prefix=prefix):
-            yield StoredObject(ObjectKey(entry["Key"]), entry["Size"], entry["LastModified"])
+        with door():
+            for entry in self._entries("list_objects_v2", "Contents", Prefix=prefix):
+                yield StoredObject(ObjectKey(entry["Key"]), entry["Size"], entry["LastModified"])
 
     def check(self) -> None:
         with door():
@@ -143,21 +192,60 @@ class S3Store:
         head = self._head(key)
         return None if head is None else str(head["ETag"]).strip('"')
 
+    def _begin(self, key: ObjectKey, headers: dict[str, Any]) -> UploadId:
+        answer = self._s3.create_multipart_upload(Bucket=self._bucket, Key=key, **headers)
+        upload_id = UploadId(answer["UploadId"])
+        if answer["ResponseMetadata"]["RetryAttempts"]:
+            self._abort_others(key, upload_id)  # an attempt whose answer got lost began one, too
+        return upload_id
+
     def _abort_others(self, key: ObjectKey, ours: UploadId) -> None:
         for upload in list(self.open_uploads(key)):
             if upload.upload_id != ours:
                 self.abort_multipart(key, upload.upload_id)
 
-    def _entries(self, operation: str, member: str, *, prefix: str) -> Iterator[dict[str, Any]]:
-        pages = self._s3.get_paginator(operation).paginate(
-            Bucket=self._bucket, Prefix=prefix, PaginationConfig={"PageSize": self._page_size}
+    def _copy_in_parts(self, source: ObjectKey, target: ObjectKey, head: dict[str, Any]) -> None:
+        upload_id = self._begin(target, {name: head[name] for name in _COPIED_HEADERS if name in head})
+        try:
+            parts = [
+                self._copy_part(target, upload_id, number, **self._as_source(source, head), **range_)
+                for number, range_ in enumerate(self._ranges(head["ContentLength"]), 1)
+            ]
+            self.complete_multipart(target, upload_id, parts)
+        except (ClientError, BotoCoreError, StoreUnavailable):
+            self.abort_multipart(target, upload_id)
+            raise
+
+    def _ranges(self, size_bytes: int) -> Iterator[dict[str, str]]:
+        for start in range(0, size_bytes, self._copy_part_bytes):
+            stop = min(start + self._copy_part_bytes, size_bytes)
+            yield {"CopySourceRange": f"bytes={start}-{stop - 1}"}
+
+    def _copy_part(self, target: ObjectKey, upload_id: UploadId, number: int, **source: Any) -> Part:
+        answer = self._s3.upload_part_copy(
+            Bucket=self._bucket, Key=target, UploadId=upload_id, PartNumber=number, **source
         )
-        with door():
-            for page in pages:
-                yield from page.get(member, ())
+        return Part(number, answer["CopyPartResult"]["ETag"])
+
+    def _as_source(self, key: ObjectKey, head: dict[str, Any]) -> dict[str, Any]:
+        """Exactly the object that was looked at."""
+        return {"CopySource": {"Bucket": self._bucket, "Key": key}, "CopySourceIfMatch": head["ETag"]}
+
+    def _entries(self, operation: str, member: str, **of: str) -> Iterator[dict[str, Any]]:
+        pages = self._s3.get_paginator(operation).paginate(
+            Bucket=self._bucket, PaginationConfig={"PageSize": self._page_size}, **of
+        )
+        for page in pages:
+            yield from page.get(member, ())
 
 
-def open_s3(settings: StoreSettings, *, attempts: int = 3, page_size: int = 1000) -> S3Store:
+def open_s3(
+    settings: StoreSettings,
+    *,
+    attempts: int = 3,
+    page_size: int = 1000,
+    copy_part_bytes: int = COPY_PART_BYTES,
+) -> S3Store:
     """The bucket of `settings`; nothing is sent yet. Raises NotConfigured.
 
     Without an access key in the settings, both drivers use the first credentials that boto3 finds: its
@@ -171,7 +259,7 @@ def open_s3(settings: StoreSettings, *, attempts: int = 3, page_size: int = 1000
         bucket = _open_bucket(settings, settings.bucket, Boto3CredentialProvider(session), attempts)
     except (BotoCoreError, ObstoreError, ValueError) as error:
         raise NotConfigured(f"The object store cannot be used as configured: {first_line(error)}") from error
-    return S3Store(client, bucket, settings.bucket, page_size=page_size)
+    return S3Store(client, bucket, settings.bucket, page_size=page_size, copy_part_bytes=copy_part_bytes)
 
 
 def _open_bucket(

@@ -11,14 +11,18 @@ Up to PART_BYTES it is one PUT at the end, and nothing is sent before.
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 from pigwav.domain import ObjectKey
-from pigwav.errors import ObjectChanged
+from pigwav.errors import ObjectChanged, StoreUnavailable
 from pigwav.lanes import Lane
 from pigwav.store.base import PART_BYTES, ObjectHeaders, ObjectStore, Part, UploadId
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class StreamingUpload:
         self._parts: list[Part] = []
         self._may_be_begun = False
         self._may_be_stored = False
+        self._given_up: StoreUnavailable | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -87,10 +92,11 @@ class StreamingUpload:
         self._sha256.update(block)
         self._size_bytes += len(block)
         self._filling += block
-        if self._in_flight is not None and self._in_flight.done():
-            await self._landed()
-        while len(self._filling) > PART_BYTES:
-            await self._cut()
+        with self._told():
+            if self._in_flight is not None and self._in_flight.done():
+                await self._landed()
+            while len(self._filling) > PART_BYTES:
+                await self._cut()
 
     async def finish(self, head: bytes) -> StoredBytes:
         """Make the object complete. `head` takes the place of the predicted one and, unless `is_whole`, has its length.
@@ -98,18 +104,20 @@ class StreamingUpload:
         Raises ObjectChanged when the store gives back other bytes than were written.
         """
         predicted = self._predicted or b""
-        if self.is_whole:
-            sha256 = await self._finish_whole(predicted, head)
-        elif len(head) == len(predicted):
-            sha256 = await self._finish_multipart(predicted, head)
-        else:
-            raise ValueError(f"a head of {len(head)} bytes cannot replace {len(predicted)}")
+        with self._told():
+            if self.is_whole:
+                sha256 = await self._finish_whole(predicted, head)
+            elif len(head) == len(predicted):
+                sha256 = await self._finish_multipart(predicted, head)
+            else:
+                raise ValueError(f"a head of {len(head)} bytes cannot replace {len(predicted)}")
         return StoredBytes(self._size_bytes, sha256)
 
     async def abort(self) -> None:
         """Leave no object and no open upload under this key, even where it is unknown what the store did.
 
         May be repeated, also after its own failure or cancellation. A store that was sent nothing is asked nothing.
+        Raises StoreUnavailable, too, where a call was given up that may still take effect, and nobody was told.
         """
         await self._settle()
         self._held = b""
@@ -121,6 +129,9 @@ class StreamingUpload:
         if self._may_be_stored:
             await self._lane(self._store.delete, self._key)
             self._may_be_stored = False
+        if self._given_up is not None:
+            error, self._given_up = self._given_up, None
+            raise error
 
     async def _cut(self) -> None:
         """Take a full part out of `filling`, which has more."""
@@ -164,7 +175,7 @@ class StreamingUpload:
 
     async def _begin(self) -> None:
         self._may_be_begun = True
-        self._upload_id = await self._lane(self._store.begin_multipart, self._key, self._headers)
+        self._upload_id = await self._write(self._store.begin_multipart, self._key, self._headers)
         await self._on_begun(self._upload_id)
         if self._is_predicted:
             self._first_part = await self._put_part(1, self._held)
@@ -173,7 +184,28 @@ class StreamingUpload:
         self._parts.append(await self._put_part(number, body))
 
     async def _put_part(self, number: int, body: bytes) -> Part:
-        return await self._lane(self._store.put_part, self._key, self._upload_id, number, body)
+        return await self._write(self._store.put_part, self._key, self._upload_id, number, body)
+
+    async def _write(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """On the lane. Where it is cancelled, nobody hears how the call ended, so that is noted by the call itself."""
+
+        def noting() -> T:
+            try:
+                return call(*args, **kwargs)
+            except StoreUnavailable as error:
+                self._given_up = error
+                raise
+
+        return await self._lane(noting)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Whoever gets the failure out of the block knows of it."""
+        try:
+            yield
+        except StoreUnavailable:
+            self._given_up = None
+            raise
 
     async def _our_uploads(self) -> list[UploadId]:
         """Where the answer to `begin` got lost: all uploads of the key, which nobody else writes to."""
@@ -185,7 +217,7 @@ class StreamingUpload:
         self._held = _with_head(self._take(len(self._filling)), predicted, head)
         self._size_bytes = len(self._held)
         self._may_be_stored = True
-        await self._lane(self._store.put, self._key, self._held, self._headers)
+        await self._write(self._store.put, self._key, self._held, self._headers)
         sha256 = self._sha256 if head == predicted else await self._lane(hashlib.sha256, self._held)
         self._held = b""
         return sha256.digest()
@@ -200,7 +232,7 @@ class StreamingUpload:
         await self._landed()
         self._held = b""
         self._may_be_stored = True
-        await self._lane(self._store.complete_multipart, self._key, self._upload_id, [first, *self._parts])
+        await self._write(self._store.complete_multipart, self._key, self._upload_id, [first, *self._parts])
         return self._sha256.digest() if head == predicted else await self._read_back(predicted)
 
     async def _read_back(self, predicted: bytes) -> bytes:

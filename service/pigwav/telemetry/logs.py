@@ -9,7 +9,9 @@ log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("pigwav")
 
 
 def configure_logging(*, as_json: bool, level: str) -> None:
-    """Send our events and those of every library through one formatter. `level`: DEBUG, INFO, WARNING or ERROR."""
+    """Send our events and those of every library through one formatter. `level`: DEBUG, INFO, WARNING or ERROR; of
+    libraries it is never less than WARNING.
+    """
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -33,9 +35,11 @@ def configure_logging(*, as_json: bool, level: str) -> None:
             ],
         )
     )
-    logging.basicConfig(handlers=[handler], level=level, force=True)
-    for talkative in ("botocore", "boto3", "urllib3", "alembic", "s3transfer"):
-        logging.getLogger(talkative).setLevel(logging.WARNING)
+    # Below a warning, drivers write of what passes through them: rows, headers, signatures.
+    of_libraries = max(logging.WARNING, logging.getLevelNamesMapping()[level])
+    logging.basicConfig(handlers=[handler], level=of_libraries, force=True)
+    for talks_of_itself in ("pigwav", "uvicorn"):
+        logging.getLogger(talks_of_itself).setLevel(level)
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every malformed body
     logging.getLogger("uvicorn.access").disabled = True  # it would write links; api.middleware logs requests
 
@@ -43,4 +47,6 @@ def configure_logging(*, as_json: bool, level: str) -> None:
 def _renderer(*, as_json: bool) -> structlog.types.Processor:
     if as_json:
         return structlog.processors.JSONRenderer(ensure_ascii=False)
-    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    # The default shows the values of local variables, tokens among them.
+    plain = structlog.dev.plain_traceback
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)

@@ -25,10 +25,25 @@ class Metrics:
             buckets=_SECONDS,
             registry=own,
         )
+        self.connections_ended = Counter(
+            "pigwav_connections_ended_total",
+            "Connections that were ended before they had sent a request, or because nobody took the answer.",
+            ["reason"],
+            registry=own,
+        )
+        self.downloads_open = Gauge(
+            "pigwav_downloads_open", "MP3s being sent.", registry=own, multiprocess_mode="livesum"
+        )
         self.uploads = Counter(
             "pigwav_uploads_total",
             "Uploads by outcome: stored, or the error's code.",
             ["outcome"],
+            registry=own,
+        )
+        self.decoder_ends = Counter(
+            "pigwav_decoder_ends_total",
+            "ffmpeg processes by how they ended: ok, refused, stopped, not-started, or a signal's name.",
+            ["how"],
             registry=own,
         )
         self.uploads_open = Gauge(
@@ -39,6 +54,16 @@ class Metrics:
             "Memory that open uploads hold for MP3 on its way to the store.",
             registry=own,
             multiprocess_mode="livesum",
+        )
+        self.rate_limited = Counter(
+            "pigwav_rate_limited_total", "Requests refused for their rate (429).", ["policy"], registry=own
+        )
+        self.disk_free_bytes = Gauge(
+            "pigwav_disk_free_bytes",
+            "Bytes free on the disk of a watched folder.",
+            ["folder"],
+            registry=own,
+            multiprocess_mode="livemostrecent",
         )
         self.answer_seconds = Histogram(
             "pigwav_upload_answer_seconds",

@@ -13,10 +13,11 @@ from uuid import uuid4
 
 from pigwav.audio.conversion import Conversion, ConversionResult, Converter
 from pigwav.audio.id3 import id3_tag
-from pigwav.db import recordings, users
+from pigwav.db import idempotency_keys, recordings, users
 from pigwav.db.session import Database
 from pigwav.disposition import content_disposition
 from pigwav.domain import (
+    IdempotencyKey,
     LeaseId,
     ObjectKey,
     Recording,
@@ -32,8 +33,10 @@ from pigwav.store.base import ObjectHeaders, ObjectStore, UploadId, metadata_tex
 from pigwav.store.upload import StoredBytes, StreamingUpload
 from pigwav.telemetry.logs import log
 from pigwav.telemetry.metrics import Metrics
+from pigwav.usecases import idempotency
 from pigwav.usecases.leases import Lease, Leases
 from pigwav.usecases.open_uploads import OpenUploads
+from pigwav.usecases.quota import Quota
 from pigwav.usecases.titles import Titles
 
 
@@ -47,6 +50,8 @@ class Intent:
     key: ObjectKey
     lease: LeaseId
     created_at: datetime
+    once: IdempotencyKey | None
+    expected_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class AddRecording:
     leases: Leases
     open_uploads: OpenUploads
     metrics: Metrics
+    quota: Quota = Quota()  # noqa: RUF009 - immutable
 
     async def __call__(
         self,
@@ -66,16 +72,22 @@ class AddRecording:
         *,
         titles: Titles = Titles(),  # noqa: B008 - immutable
         bitrate_kbps: int | None = None,
+        once: IdempotencyKey | None = None,
     ) -> Recording:
         """Convert and store `wav` while it arrives; it must end only when the whole body was received well.
 
-        Raises BadAudio, UnsupportedBitRate, NotAuthenticated (the user is gone), Overloaded, UploadOvertaken,
-        Unavailable, and whatever `wav` and `titles.late` raise.
+        `once`: where an earlier try under this key has made its recording, that is the answer, and nothing is read.
+
+        Raises BadAudio, UnsupportedBitRate, NotAuthenticated (the user is gone), QuotaExceeded, Overloaded,
+        IdempotencyKeyReused, UploadInProgress, RecordingNotFound (made under this key, and deleted since),
+        UploadOvertaken, Unavailable, and whatever `wav` and `titles.late` raise.
         After any of them nothing is left of the upload, here or in the store; where the store or the database does
         not answer, `sweep` makes it so later.
         """
+        if once and (made := await self.lanes.db(self._earlier, user, once)):
+            return made
         async with aclosing(await self.converter.open(wav, bitrate_kbps=bitrate_kbps)) as conversion:
-            intent = self._intent(user, titles.title(conversion.tags))
+            intent = self._intent(user, titles.title(conversion.tags), once, conversion.expected_bytes)
             with self.leases.kept(intent.lease) as lease, self.open_uploads.memory() as hold:
                 return await self._receive(intent, conversion, lease, hold, titles)
 
@@ -91,7 +103,8 @@ class AddRecording:
         tag = id3_tag(titles.shown(conversion.tags))
         unsure = False
         try:
-            await self.lanes.db(self._declare, intent)
+            if made := await self.lanes.db(self._declare, intent):
+                return made
             result = await _pour(tag, conversion, upload, lease, hold)
             last_byte_s = time.perf_counter()
             if upload.is_whole:
@@ -122,14 +135,25 @@ class AddRecording:
             on_begun=note,
         )
 
-    def _intent(self, user: UserId, title: str | None) -> Intent:
+    def _intent(
+        self, user: UserId, title: str | None, once: IdempotencyKey | None, expected_bytes: int | None
+    ) -> Intent:
         recording, now = RecordingId(uuid4()), datetime.now(UTC)
-        return Intent(recording, user, title, object_key(user, recording, now), LeaseId(uuid4()), now)
+        key = object_key(user, recording, now)
+        return Intent(recording, user, title, key, LeaseId(uuid4()), now, once, expected_bytes)
 
-    def _declare(self, intent: Intent) -> None:
+    def _earlier(self, user: UserId, once: IdempotencyKey) -> Recording | None:
         with self.database.begin() as db:
-            if not users.lock(db, intent.user):
+            return idempotency.earlier(db, user, once)
+
+    def _declare(self, intent: Intent) -> Recording | None:
+        """Write the intent; or answer what another try has made meanwhile."""
+        with self.database.begin() as db:
+            if not users.lock(db, intent.user, alone=self.quota.bounded):
                 raise NotAuthenticated
+            if intent.once and (made := idempotency.claim(db, intent.user, intent.once, intent.id)):
+                return made
+            self.quota.check(db, intent.user, more=1, more_bytes=intent.expected_bytes or 0)
             recordings.add_pending(
                 db,
                 intent.id,
@@ -140,6 +164,7 @@ class AddRecording:
                 lease=intent.lease,
                 lease_s=self.leases.lease_s,
             )
+        return None
 
     def _note_upload(self, intent: Intent, upload_id: UploadId) -> None:
         with self.database.begin() as db:
@@ -147,7 +172,13 @@ class AddRecording:
                 raise UploadOvertaken
 
     def _acknowledge(self, intent: Intent, facts: RecordingFacts, title: str | None) -> Recording:
+        """Everything at once. Locks are taken in one order: the user, the key, the recording."""
         with self.database.begin() as db:
+            if self.quota.bounded:
+                users.lock(db, intent.user, alone=True)
+                self.quota.check(db, intent.user, more=0, more_bytes=facts.size_bytes)
+            if intent.once:
+                idempotency_keys.acknowledge(db, intent.user, intent.once, intent.id)
             recording = recordings.mark_ready(db, intent.lease, facts, title=title)
         if recording is None:
             raise UploadOvertaken

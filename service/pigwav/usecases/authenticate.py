@@ -11,7 +11,9 @@ from pigwav.lanes import Lane
 
 
 def token_sha256(token: str) -> bytes:
-    """What is kept of a token. A token holds 122 random bits, so a plain hash is enough."""
+    """What is kept of a token, and compared. A token holds 122 random bits, so a plain hash is enough: how far the
+    index's comparison of two hashes got, which time might tell, says nothing of the token (service/docs/security.md).
+    """
     return sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 

@@ -10,9 +10,11 @@ from pigwav.db import recordings
 from pigwav.db.recordings import Claim
 from pigwav.db.session import Database
 from pigwav.domain import ObjectKey, RecordingState
-from pigwav.store.base import ObjectStore, StoredObject
+from pigwav.store.base import ObjectStore, OpenUpload, StoredObject
 
 PREFIX: Final = "recordings/"
+QUARANTINE: Final = "quarantine/"
+"""Where `Quarantine` puts what no row explains; nothing is ever removed from there."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Agreement:
 
     missing: a ready recording has no object, or one of another size; orphans: an object that no row names;
     pending: an upload whose lease ran out and that `sweep` has not given up yet; open_uploads: multipart uploads
-    that belong to no live upload.
+    that belong to no live upload. quarantined: how many objects lie in the quarantine, which is no disagreement.
     """
 
     checked: int
@@ -29,6 +31,7 @@ class Agreement:
     orphans: list[ObjectKey] = field(default_factory=list)
     pending: list[ObjectKey] = field(default_factory=list)
     open_uploads: list[ObjectKey] = field(default_factory=list)
+    quarantined: int = 0
 
     @property
     def agreed(self) -> bool:
@@ -50,16 +53,35 @@ class CheckAgreement:
             checked += claim is not None and claim.state is RecordingState.READY
             if not _agree(claim, stored):
                 suspects.append(key)
-        found = Agreement(checked)
+        found = Agreement(checked, quarantined=sum(1 for _ in self.store.list(QUARANTINE)))
         # The world went on while both lists were read: what looked wrong is looked at once more.
         for key in suspects:
             self._look_again(key, found)
-        found.open_uploads.extend(self._stray_uploads())
+        found.open_uploads.extend(upload.key for upload in self.stray_uploads())
         return found
+
+    def orphan(self, key: ObjectKey) -> StoredObject | None:
+        """The object under a key that no row names, neither before nor after the object was looked for."""
+        before, stored, after = self.claim_of(key), self.store.stat(key), self.claim_of(key)
+        return stored if before is None and after is None else None
+
+    def claim_of(self, key: ObjectKey) -> Claim | None:
+        with self.database.read() as db:
+            return recordings.claim_of(db, key)
+
+    def stray_uploads(self) -> Iterator[OpenUpload]:
+        """Of no row, or of a recording that is ready. An upload that ended while we went through the list is none."""
+        for upload in self.store.open_uploads():
+            if not upload.key.startswith(PREFIX):
+                continue
+            claim = self.claim_of(upload.key)
+            ours = claim is not None and claim.state is not RecordingState.READY
+            if not ours and upload in self.store.open_uploads(upload.key):
+                yield upload
 
     def _look_again(self, key: ObjectKey, found: Agreement) -> None:
         """Row, object, row: it is wrong only where the row says the same before and after the object was looked for."""
-        before, stored, claim = self._claim_of(key), self.store.stat(key), self._claim_of(key)
+        before, stored, claim = self.claim_of(key), self.store.stat(key), self.claim_of(key)
         if before != claim or _agree(claim, stored):
             return
         if claim is None:
@@ -80,20 +102,6 @@ class CheckAgreement:
                 claim = next((one for one in found if isinstance(one, Claim)), None)
                 stored = next((one for one in found if isinstance(one, StoredObject)), None)
                 yield key, claim, stored
-
-    def _claim_of(self, key: ObjectKey) -> Claim | None:
-        with self.database.read() as db:
-            return recordings.claim_of(db, key)
-
-    def _stray_uploads(self) -> Iterator[ObjectKey]:
-        """An upload that ended while we went through the list is none."""
-        for upload in self.store.open_uploads():
-            if not upload.key.startswith(PREFIX):
-                continue
-            claim = self._claim_of(upload.key)
-            ours = claim is not None and claim.state is not RecordingState.READY
-            if not ours and upload in self.store.open_uploads(upload.key):
-                yield upload.key
 
 
 def _agree(claim: Claim | None, stored: StoredObject | None) -> bool:

@@ -7,6 +7,7 @@ from pigwav.db.session import Database
 from pigwav.errors import DatabaseUnavailable
 from pigwav.lanes import Lanes
 from pigwav.store.base import ObjectStore
+from pigwav.usecases.open_uploads import OpenUploads
 
 
 @dataclass(frozen=True)
@@ -14,9 +15,13 @@ class CheckReady:
     database: Database
     store: ObjectStore
     lanes: Lanes
+    open_uploads: OpenUploads
 
     async def __call__(self) -> None:
-        """Raises DatabaseUnavailable (also for a schema of another release) or StoreUnavailable."""
+        """Raises ShuttingDown, Overloaded, DatabaseUnavailable (also for a schema of another release) or
+        StoreUnavailable.
+        """
+        self.open_uploads.check()
         await self.lanes.db(self._check_schema)
         await self.lanes.store(self.store.check)
 

@@ -17,6 +17,12 @@ class Lease:
     def __init__(self, lease_id: LeaseId) -> None:
         self.id = lease_id
         self.lost = False
+        self._was_held = False
+
+    def found(self, *, held: bool) -> None:
+        """What a renewal found. A lease begins a moment before its row is written: what was never held is not lost."""
+        self.lost = self._was_held and not held
+        self._was_held = self._was_held or held
 
     def check(self) -> None:
         """Raises UploadOvertaken where going on is in vain."""
@@ -53,7 +59,7 @@ class Leases:
             raise
         self._steady_since_s = self._steady_since_s or time.monotonic()
         for lease in live:
-            lease.lost = lease.id not in held
+            lease.found(held=lease.id in held)
 
     @property
     def steady(self) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pigwav.errors import Overloaded
+from pigwav.errors import Overloaded, ShuttingDown
 from pigwav.telemetry.metrics import Metrics
 
 
@@ -14,19 +14,30 @@ class OpenUploads:
     What counts is memory that is held now, not what an upload might come to hold: a thousand phones hold little.
     """
 
-    def __init__(self, *, most: int, most_bytes: int, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        *,
+        most: int,
+        most_bytes: int,
+        metrics: Metrics,
+        is_behind: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`is_behind`: whether the encoder cannot keep up with those that are open."""
+        self._is_behind = is_behind
         self._most = most
         self._most_bytes = most_bytes
         self._metrics = metrics
         self._open = 0
         self._held_bytes = 0
+        self._stopping = False
         self._none_open = asyncio.Event()
         self._none_open.set()
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
-        """A place for one upload, from its first byte to its answer. Raises Overloaded."""
-        if self._open >= self._most or self._held_bytes >= self._most_bytes:
+        """A place for one upload, from its first byte to its answer. Raises Overloaded, ShuttingDown."""
+        self.check()
+        if self._open >= self._most or self._held_bytes >= self._most_bytes or self._is_behind():
             raise Overloaded
         self._count(+1)
         try:
@@ -48,6 +59,15 @@ class OpenUploads:
             yield hold
         finally:
             hold(0)
+
+    def stop(self) -> None:
+        """Take no more. Those that are open go on."""
+        self._stopping = True
+
+    def check(self) -> None:
+        """Raises ShuttingDown after `stop`."""
+        if self._stopping:
+            raise ShuttingDown
 
     async def drained(self) -> None:
         """Return when no upload is open, its clean-up included."""

@@ -1,10 +1,14 @@
-"""What failed uploads and deletions left is removed. Every step may be repeated; live uploads are never touched."""
+"""What failed uploads and deletions left is removed, and what was kept for long enough.
+
+Every step may be repeated; live uploads are never touched.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
-from pigwav.db import recordings
+from pigwav.db import idempotency_keys, recordings
 from pigwav.db.recordings import Remains
 from pigwav.db.session import Database
 from pigwav.errors import StoreUnavailable
@@ -20,10 +24,11 @@ _STORE_IS_AWAY: Final = 5
 
 @dataclass(frozen=True)
 class Swept:
-    """`ran` is False when another process was sweeping."""
+    """`ran` is False when another process was sweeping. `expired`: recordings whose retention has ended."""
 
     ran: bool
     given_up: int = 0
+    expired: int = 0
     removed: int = 0
 
 
@@ -33,11 +38,14 @@ def _never() -> bool:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Blocking: run it on a lane or in a program of its own."""
+    """Blocking: run it on a lane or in a program of its own. `retention` None: recordings are kept for ever."""
 
     database: Database
     store: ObjectStore
     metrics: Metrics
+    retention: timedelta | None = None
+    keys_for: timedelta = timedelta(hours=24)
+    """How long Idempotency-Keys are remembered."""
 
     def __call__(self, *, give_up: bool = True, stopping: Callable[[], bool] = _never) -> Swept:
         """`give_up`: also uploads whose lease ran out. Raises Unavailable, with all that was done so far kept."""
@@ -45,7 +53,26 @@ class Sweep:
             if not mine:
                 return Swept(ran=False)
             given_up = self._give_up_expired() if give_up else 0
-            return Swept(ran=True, given_up=given_up, removed=self._remove_all(stopping))
+            expired = self._expire(stopping)
+            self._forget_keys()
+            return Swept(ran=True, given_up=given_up, expired=expired, removed=self._remove_all(stopping))
+
+    def _expire(self, stopping: Callable[[], bool]) -> int:
+        """In short transactions, however many there are."""
+        expired = 0
+        while self.retention is not None and not stopping():
+            with self.database.begin() as db:
+                count = recordings.expire(db, self.retention, limit=_BATCH)
+            expired += count
+            if count < _BATCH:
+                break
+        if expired:
+            log.info("recordings_expired", count=expired)
+        return expired
+
+    def _forget_keys(self) -> None:
+        with self.database.begin() as db:
+            idempotency_keys.forget_older(db, self.keys_for)
 
     def _remove_all(self, stopping: Callable[[], bool]) -> int:
         """How many could be removed. One that cannot (a legal hold, say) must not keep the others."""

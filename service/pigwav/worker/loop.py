@@ -19,8 +19,8 @@ async def working(services: Services) -> AsyncIterator[None]:
         swept = await services.lanes.store(
             services.sweep, give_up=services.leases.steady, stopping=stopping.is_set
         )
-        if swept.removed or swept.given_up:
-            log.info("swept", removed=swept.removed, given_up=swept.given_up)
+        if swept.removed or swept.given_up or swept.expired:
+            log.info("swept", removed=swept.removed, given_up=swept.given_up, expired=swept.expired)
 
     loops = [
         asyncio.create_task(_for_ever("leases", services.leases.renew, services.leases.lease_s / 4)),

@@ -1,0 +1,42 @@
+"""`/docs`: Swagger UI from files that we serve ourselves. It needs no internet, and may run nothing but these files."""
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import fastapi_offline
+from fastapi import FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+
+from pigwav.api.safe_headers import policy_for
+
+_ASSETS: Final = Path(fastapi_offline.__file__).parent / "static"
+_INLINE_SCRIPT: Final = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
+
+
+def add_docs(app: FastAPI) -> None:
+    """Its page, and the files that the page loads."""
+    app.mount("/docs/assets", StaticFiles(directory=_ASSETS), name="docs-assets")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> HTMLResponse:
+        root = request.scope.get("root_path", "")
+        page = get_swagger_ui_html(
+            title=app.title,
+            openapi_url=f"{root}/openapi.json",
+            swagger_js_url=f"{root}/docs/assets/swagger-ui-bundle.js",
+            swagger_css_url=f"{root}/docs/assets/swagger-ui.css",
+            swagger_favicon_url=f"{root}/docs/assets/favicon.png",
+        )
+        page.headers["Content-Security-Policy"] = policy_for(_script_hashes(bytes(page.body)))
+        return page
+
+
+def _script_hashes(page: bytes) -> list[str]:
+    """Of its inline scripts, as a Content-Security-Policy names them."""
+    digests = [sha256(script).digest() for script in _INLINE_SCRIPT.findall(page)]
+    return [f"sha256-{b64encode(digest).decode('ascii')}" for digest in digests]

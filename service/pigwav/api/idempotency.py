@@ -1,0 +1,38 @@
+"""The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header-07) of an upload."""
+
+import re
+from hashlib import sha256
+from typing import Final
+
+from starlette.datastructures import Headers
+
+from pigwav.domain import IdempotencyKey
+from pigwav.errors import InvalidIdempotencyKey
+
+NAME: Final = "Idempotency-Key"
+_STRING: Final = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"')
+"""A string of RFC 9651 section 3.3.3, which the draft asks for."""
+_BARE: Final = re.compile(r"[!#-+\--:<-\[\]-~]{1,255}")
+"""What many clients send instead: the characters without quotes, none of `"`, `,`, `;` or a backslash."""
+
+
+def idempotency_key(headers: Headers, *, filename: str | None) -> IdempotencyKey | None:
+    """None where the upload has no key. Raises InvalidIdempotencyKey.
+
+    The fingerprint is of what is known before the body: its declared length, and the file's name.
+    """
+    sent = headers.getlist(NAME)
+    if not sent:
+        return None
+    if len(sent) > 1:
+        raise InvalidIdempotencyKey("There is more than one Idempotency-Key.")
+    fingerprint = f"{headers.get('content-length', '')}\n{filename or ''}"
+    return IdempotencyKey(_key(sent[0].strip(" \t")), sha256(fingerprint.encode(errors="replace")).digest())
+
+
+def _key(text: str) -> str:
+    if found := _STRING.fullmatch(text):
+        return re.sub(r"\\(.)", r"\1", found[1])
+    if _BARE.fullmatch(text):
+        return text
+    raise InvalidIdempotencyKey

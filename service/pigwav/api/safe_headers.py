@@ -1,0 +1,72 @@
+"""What every answer tells a browser, whatever is in it: take it for nothing else, run nothing of it, keep none of it.
+
+Over TLS, `Strict-Transport-Security` is the proxy's to add: PigWav does not speak TLS.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_CONTENT_SECURITY_POLICY: Final = "Content-Security-Policy"
+_NOTHING: Final = "default-src 'none'; base-uri 'none'; form-action 'none'"
+
+SAFE: Final[Mapping[str, str]] = {
+    "Cache-Control": "no-store",
+    _CONTENT_SECURITY_POLICY: f"{_NOTHING}; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Of every answer; a route may say otherwise."""
+
+_OF_A_LINK: Final = {
+    **SAFE,
+    # Opened by itself, browsers make a page of it: a player, with a style of its own, that loads the same link.
+    _CONTENT_SECURITY_POLICY: f"{_NOTHING}; media-src 'self'; style-src 'unsafe-inline'",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+"""A recording may be played on anybody's page: `<audio src=link>`. Errors too, and 304, whose fields replace those of
+what the browser has kept.
+"""
+
+_OF_AN_ASSET: Final = {**SAFE, "Cache-Control": "no-cache"}
+"""The same for everybody; asked for again by its ETag."""
+
+
+def policy_for(script_hashes: list[str]) -> str:
+    """The Content-Security-Policy of a page of ours: our files, and the inline scripts of these hashes (CSP 3)."""
+    scripts = " ".join(["'self'", *(f"'{one}'" for one in script_hashes)])
+    return (
+        f"{SAFE[_CONTENT_SECURITY_POLICY]}; script-src {scripts}; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; connect-src 'self'; media-src 'self' blob:"
+    )
+
+
+class SafeHeaders:
+    """Adds them where the answer does not say otherwise."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        safe = _headers_of(scope["path"].removeprefix(scope.get("root_path", "")))
+
+        async def send_safe(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in safe.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_safe)
+
+
+def _headers_of(path: str) -> Mapping[str, str]:
+    if path == "/record" or path.startswith("/record/"):
+        return _OF_A_LINK
+    return _OF_AN_ASSET if path.startswith("/docs/assets/") else SAFE

@@ -1,0 +1,107 @@
+"""uvicorn, as we run it: our bounds on connections, and an end that a balancer can see coming."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from pigwav.api.connections import connection_class
+from pigwav.telemetry.logs import log
+from pigwav.wiring import Services
+
+BACKLOG: Final = 2048
+"""Connections that the kernel holds for us while we are busy."""
+
+
+def server_config(app: FastAPI, services: Services) -> uvicorn.Config:
+    """The listening socket is the caller's to give."""
+    http = services.settings.http
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=connection_class(http, services.metrics),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=http.keep_alive_s,
+        timeout_graceful_shutdown=max(1, round(http.grace_s)),
+        proxy_headers=False,  # api.proxies does it
+    )
+
+
+class Server(uvicorn.Server):
+    """Asked to stop, it first says so: `/readyz` is 503 and no upload is begun, but it still listens for `drain_s`,
+    so that balancers turn away from it and nobody finds a closed door. A second signal skips that.
+    """
+
+    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+        super().__init__(config)
+        self._uploads = services.open_uploads
+        self._drain_s = services.settings.http.drain_s
+        self._drained_at: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._crowds = [Crowds(listening.dup(), self._connection) for listening in sockets or ()]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for crowd in self._crowds:
+            crowd.close()
+        await super().shutdown(sockets)
+
+    def _connection(self) -> asyncio.Protocol:
+        """As uvicorn makes them."""
+        return self.config.http_protocol_class(  # type: ignore[call-arg] # of the class, nothing is declared
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._drained_at is None:
+            self._uploads.stop()
+            self._drained_at = time.monotonic() + self._drain_s
+            if self._drain_s:
+                log.info("draining", seconds=self._drain_s)
+                return
+        super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._drained_at is not None and time.monotonic() >= self._drained_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+class Crowds:
+    """Takes all connections that wait at a listening socket at once. libuv takes one in a turn of its loop
+    (libuv/libuv#3696); with a thousand uploads a turn takes long, and a crowd would wait for half a minute to be heard.
+    """
+
+    def __init__(self, listening: socket.socket, connection: Callable[[], asyncio.Protocol]) -> None:
+        """On the running loop. `listening` is ours to close."""
+        self._listening = listening
+        self._listening.setblocking(False)  # noqa: FBT003 - its name says it
+        self._connection = connection
+        self._arriving: set[asyncio.Task[object]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(listening, self._accept)
+
+    def _accept(self) -> None:
+        for _ in range(BACKLOG):
+            try:
+                accepted, _address = self._listening.accept()
+            except OSError:  # nobody waits any more; or too many files are open, which uvloop reports
+                return
+            accepted.setblocking(False)  # noqa: FBT003
+            arriving = self._loop.create_task(self._loop.connect_accepted_socket(self._connection, accepted))
+            self._arriving.add(arriving)
+            arriving.add_done_callback(self._arriving.discard)
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._listening)
+        self._listening.close()

@@ -1,0 +1,88 @@
+"""Queries about what an upload's Idempotency-Key stands for."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from pigwav.db.models import IdempotencyKeyRow, RecordingRow
+from pigwav.domain import IdempotencyKey, RecordingId, RecordingState, UserId
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What was made of a key so far. `in_flight`: an upload whose lease is live is making the recording."""
+
+    fingerprint: bytes
+    recording: RecordingId
+    acknowledged: bool
+    in_flight: bool
+
+
+def standing(db: Session, user: UserId, key: IdempotencyKey) -> Standing | None:
+    """None: nobody has used the key, or not for as long as keys are remembered."""
+    query = select(
+        IdempotencyKeyRow.fingerprint, IdempotencyKeyRow.recording_id, IdempotencyKeyRow.acknowledged
+    ).where(*_of(user, key))
+    row = db.execute(query).one_or_none()
+    if row is None:
+        return None
+    recording = RecordingId(row.recording_id)
+    return Standing(row.fingerprint, recording, row.acknowledged, _in_flight(db, recording))
+
+
+def claim(db: Session, user: UserId, key: IdempotencyKey, recording: RecordingId) -> Standing | None:
+    """The key stands for `recording` from the commit on, where nobody had used it: then None.
+
+    Else what it stands for; nobody changes that, or that recording's row, until the transaction ends.
+    """
+    statement = insert(IdempotencyKeyRow).values(
+        user_id=user, key=key.key, fingerprint=key.fingerprint, recording_id=recording
+    )
+    mine = statement.on_conflict_do_nothing().returning(IdempotencyKeyRow.recording_id)
+    if db.execute(mine).scalar_one_or_none() is not None:
+        return None
+    db.execute(select(IdempotencyKeyRow.key).where(*_of(user, key)).with_for_update()).one_or_none()
+    return standing(db, user, key)
+
+
+def take_over(
+    db: Session, user: UserId, key: IdempotencyKey, recording: RecordingId, *, from_: RecordingId
+) -> None:
+    """The key stands for `recording` instead of one that came to nothing, and that now cannot come to anything."""
+    db.execute(
+        update(RecordingRow)
+        .where(RecordingRow.id == from_, RecordingRow.state == RecordingState.PENDING)
+        .values(state=RecordingState.DELETED, lease_id=None)
+    )
+    db.execute(
+        update(IdempotencyKeyRow).where(*_of(user, key)).values(recording_id=recording, created_at=func.now())
+    )
+
+
+def acknowledge(db: Session, user: UserId, key: IdempotencyKey, recording: RecordingId) -> None:
+    """To be called before the recording is marked ready: keys are locked before recordings."""
+    db.execute(
+        update(IdempotencyKeyRow)
+        .where(*_of(user, key), IdempotencyKeyRow.recording_id == recording)
+        .values(acknowledged=True)
+    )
+
+
+def forget_older(db: Session, age: timedelta) -> None:
+    db.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.created_at < func.now() - age))
+
+
+def _of(user: UserId, key: IdempotencyKey) -> tuple[ColumnElement[bool], ...]:
+    return IdempotencyKeyRow.user_id == user, IdempotencyKeyRow.key == key.key
+
+
+def _in_flight(db: Session, recording: RecordingId) -> bool:
+    query = (
+        select(RecordingRow.lease_until >= func.now())
+        .where(RecordingRow.id == recording, RecordingRow.state == RecordingState.PENDING)
+        .with_for_update()
+    )
+    return bool(db.execute(query).scalar_one_or_none())

@@ -1,0 +1,145 @@
+"""What no row explains is put aside, and never deleted: an original goes only after its copy has been read back.
+
+Every step may be repeated. A live upload is never touched: its row is there before any of its bytes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
+
+from pigwav.db import recordings
+from pigwav.db.session import Database
+from pigwav.domain import ObjectKey
+from pigwav.errors import ObjectMissing, StoreUnavailable, Unavailable
+from pigwav.store.base import ObjectStore, OpenUpload, StoredObject
+from pigwav.usecases.check_agreement import QUARANTINE, Agreement, CheckAgreement
+from pigwav.usecases.read_back import sha256_of
+
+RUNNER: Final = 0x5069675761765175  # "PigWavQu": the advisory lock of the one quarantine that runs
+STRAY_AFTER: Final = timedelta(hours=24)
+"""A younger upload may be that of an operator who is putting an object back."""
+
+_YOUNG: Final = "begun less than 24 hours ago"
+_TAKEN: Final = "it holds parts, and to complete it would replace the object under this key"
+_FOREIGN: Final = "no recording of this database has its object in this bucket: are they the right ones?"
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """`left`: what disagrees afterwards. `moved`: old key to new. `aborted`: uploads that held no part.
+
+    `kept`: what was not put aside, and why. `given_up`: uploads whose lease had run out; what is left of them is for
+    `sweep`. `broken_off`: why, where the database or the store went away in between; `left` is from before then.
+    `ran` is False when another process was at it.
+    """
+
+    left: Agreement
+    moved: dict[ObjectKey, ObjectKey] = field(default_factory=dict)
+    aborted: list[ObjectKey] = field(default_factory=list)
+    kept: dict[ObjectKey, str] = field(default_factory=dict)
+    given_up: int = 0
+    broken_off: str | None = None
+    ran: bool = True
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """Blocking: run it in a program of its own, beside the service."""
+
+    database: Database
+    store: ObjectStore
+    check: CheckAgreement
+    now: Callable[[], datetime] = _utc_now
+
+    def __call__(self) -> Quarantined:
+        """Raises Unavailable, before anything is changed."""
+        with self.database.only_runner(RUNNER) as mine:
+            found = self.check()
+            if not mine or found.agreed:
+                return Quarantined(found, ran=mine)
+            given_up = self._give_up_expired() if found.pending else 0
+            done = Quarantined(found, given_up=given_up)
+            try:
+                self._put_aside(found, done)
+                return replace(done, left=self.check())
+            except Unavailable as error:
+                return replace(done, broken_off=str(error))
+
+    def _give_up_expired(self) -> int:
+        with self.database.begin() as db:
+            return recordings.give_up_expired(db)
+
+    def _put_aside(self, found: Agreement, done: Quarantined) -> None:
+        if len(found.missing) == found.checked:
+            done.kept.update(dict.fromkeys([*found.orphans, *found.open_uploads], _FOREIGN))
+            return
+        for key in found.orphans:
+            self._try(key, done, partial(self._move, key, done))
+        for upload in self.check.stray_uploads():
+            self._try(upload.key, done, partial(self._close, upload, done))
+
+    def _try(self, key: ObjectKey, done: Quarantined, fix: Callable[[], None]) -> None:
+        """One that cannot be put aside (a legal hold, say) must not keep the others."""
+        try:
+            fix()
+        except StoreUnavailable as error:
+            self.store.check()  # raises where it is the store that is away
+            done.kept[key] = str(error)
+
+    def _move(self, key: ObjectKey, done: Quarantined) -> None:
+        """Nothing where it is no orphan any more; then a copy stays behind at worst."""
+        stored = self.check.orphan(key)
+        if stored is None:
+            return
+        try:
+            copy = self._copy(stored)
+        except ObjectMissing:
+            return
+        if self.check.orphan(key) == stored:
+            self.store.delete(key)
+            done.moved[key] = copy
+
+    def _copy(self, stored: StoredObject) -> ObjectKey:
+        """Where its bytes are now, too: read back. A place that holds other bytes is left as it is."""
+        ours = self._sha256(stored)
+        target = ObjectKey(f"{QUARANTINE}{stored.key}")
+        there = self.store.stat(target)
+        if there is not None and self._sha256(there) != ours:
+            target = ObjectKey(f"{target}.{ours.hex()}")
+            there = self.store.stat(target)
+        if there is None:
+            there = self._copied(stored.key, target)
+        if there is None or self._sha256(there) != ours:
+            raise StoreUnavailable("Its copy in the quarantine has other bytes.")
+        return target
+
+    def _copied(self, source: ObjectKey, target: ObjectKey) -> StoredObject | None:
+        # A copy that was interrupted left them; its source is still there.
+        for upload in [*self.store.open_uploads(target)]:
+            self.store.abort_multipart(target, upload.upload_id)
+        self.store.copy(source, target)
+        return self.store.stat(target)
+
+    def _sha256(self, stored: StoredObject) -> bytes:
+        return sha256_of(self.store, stored.key, stored.size_bytes)
+
+    def _close(self, upload: OpenUpload, done: Quarantined) -> None:
+        """S3 can move no parts: what an upload holds becomes an object, and that is moved."""
+        key, upload_id = upload.key, upload.upload_id
+        parts = self.store.parts(key, upload_id)
+        if upload.begun_at is None or self.now() - upload.begun_at < STRAY_AFTER:
+            done.kept[key] = _YOUNG
+        elif not parts:
+            self.store.abort_multipart(key, upload_id)
+            done.aborted.append(key)
+        elif self.check.claim_of(key) or self.store.stat(key):
+            done.kept[key] = _TAKEN
+        else:
+            self.store.complete_multipart(key, upload_id, parts)
+            self._move(key, done)

@@ -1,0 +1,117 @@
+"""Are the bytes still those that were acknowledged? Every recording is read back, the least recently read one first.
+
+It may be stopped at any time and goes on where it was, so that it can run for ever in pieces.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+
+from pigwav.db import scrubbing
+from pigwav.db.scrubbing import Promise
+from pigwav.db.session import Database
+from pigwav.domain import ObjectKey
+from pigwav.errors import ObjectMissing, StoreUnavailable
+from pigwav.store.base import ObjectStore
+from pigwav.usecases.read_back import sha256_of
+
+Clock = Callable[[], float]
+
+
+class Condition(StrEnum):
+    """damaged: other bytes, another size, or no object. unreadable: the store answers, but does not give the object.
+
+    gone: deleted by its owner meanwhile.
+    """
+
+    GOOD = "good"
+    DAMAGED = "damaged"
+    UNREADABLE = "unreadable"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """One recording that was looked at."""
+
+    key: ObjectKey
+    size_bytes: int
+    condition: Condition
+
+
+class TokenBucket:
+    """`rate_per_s` on average, and at most one second's worth saved up. Pure: it says how long to wait."""
+
+    def __init__(self, rate_per_s: float, clock: Clock) -> None:
+        self._rate_per_s = rate_per_s
+        self._clock = clock
+        self._tokens = 0.0
+        self._counted_at = clock()
+
+    def take(self, tokens: float) -> float:
+        """Seconds to wait from now, until these tokens are earned."""
+        now = self._clock()
+        earned = (now - self._counted_at) * self._rate_per_s
+        self._tokens = min(self._tokens + earned, self._rate_per_s) - tokens
+        self._counted_at = now
+        return max(0.0, -self._tokens / self._rate_per_s)
+
+
+@dataclass(frozen=True)
+class Scrub:
+    """Blocking: run it in a program of its own, beside the service. Changes nothing but `scrubbed_at`."""
+
+    database: Database
+    store: ObjectStore
+    clock: Clock = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    def __call__(self, *, bytes_per_s: float | None = None, for_s: float | None = None) -> Iterator[ReadBack]:
+        """Each ready recording once, or as many as begin within `for_s` seconds. Raises Unavailable."""
+        ends_at = None if for_s is None else self.clock() + for_s
+        pace = self._pace(bytes_per_s)
+        with self.database.read() as db:
+            began_at = scrubbing.now(db)
+        last = None
+        while ends_at is None or self.clock() < ends_at:
+            with self.database.read() as db:
+                last = scrubbing.next_promise(db, before=began_at, after=last)
+            if last is None:
+                return
+            yield ReadBack(last.object_key, last.size_bytes, self._condition(last, pace))
+
+    def _pace(self, bytes_per_s: float | None) -> Callable[[int], Awaitable[None]]:
+        bucket = None if bytes_per_s is None else TokenBucket(bytes_per_s, self.clock)
+
+        async def pace(size_bytes: int) -> None:
+            if bucket and (wait_s := bucket.take(size_bytes)):
+                await self.sleep(wait_s)
+
+        return pace
+
+    def _condition(self, promise: Promise, pace: Callable[[int], Awaitable[None]]) -> Condition:
+        """What looks wrong is looked at twice, object and row."""
+        look = partial(self._look, promise, pace)
+        if look() is Condition.GOOD or (condition := look()) is Condition.GOOD:
+            with self.database.begin() as db:
+                scrubbing.mark_scrubbed(db, promise.id)
+            return Condition.GOOD
+        with self.database.read() as db:
+            return condition if scrubbing.is_ready(db, promise.id) else Condition.GONE
+
+    def _look(self, promise: Promise, pace: Callable[[int], Awaitable[None]]) -> Condition:
+        key, size_bytes = promise.object_key, promise.size_bytes
+        try:
+            stored = self.store.stat(key)
+            if stored is None or stored.size_bytes != size_bytes:
+                return Condition.DAMAGED
+            is_same = sha256_of(self.store, key, size_bytes, pace=pace) == promise.sha256
+        except ObjectMissing:
+            return Condition.DAMAGED
+        except StoreUnavailable:
+            self.store.check()  # raises where it is the store that is away
+            return Condition.UNREADABLE
+        return Condition.GOOD if is_same else Condition.DAMAGED

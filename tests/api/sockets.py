@@ -1,0 +1,67 @@
+"""HTTP by hand, for what no client sends."""
+
+import json
+import socket
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Self
+
+from accounts import Account
+from serving import ServedApi
+
+
+def connect(api: ServedApi) -> "closing[socket.socket]":
+    return closing(socket.create_connection(("127.0.0.1", api.port), timeout=30))
+
+
+def upload_head(account: Account, *lines: str) -> bytes:
+    """Of a raw upload; `lines` say how its body is framed."""
+    text = "\r\n".join(
+        ("Host: localhost", "Content-Type: audio/wav", f"Authorization: Bearer {account.token}", *lines)
+    )
+    return f"POST /records?user={account.id} HTTP/1.1\r\n{text}\r\n\r\n".encode()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The first answer on a connection. Header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    connection: socket.socket
+
+    @classmethod
+    def read(cls, connection: socket.socket, received: bytes = b"") -> Self:
+        """`received`: what has been read already."""
+        while b"\r\n\r\n" not in received:
+            received += _more(connection)
+        start, _, body = received.partition(b"\r\n\r\n")
+        status, *fields = start.decode().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (field.partition(": ") for field in fields)}
+        while len(body) < int(headers["content-length"]):
+            body += _more(connection)
+        return cls(int(status.split()[1]), headers, body, connection)
+
+    def document(self) -> dict[str, Any]:
+        return json.loads(self.body)
+
+    def assert_problem(self, status: int, code: str) -> None:
+        assert (self.status, self.document()["code"]) == (status, code)
+        assert self.headers["content-type"] == "application/problem+json"
+        assert self.headers["x-request-id"]
+        assert ("retry-after" in self.headers) == (status == 503)
+
+    def ends_the_connection(self) -> bool:
+        """Whether it says so, and nothing comes behind it."""
+        try:
+            rest = self.connection.recv(1)
+        except ConnectionResetError:
+            rest = b""
+        return rest == b"" and self.headers["connection"] == "close"
+
+
+def _more(connection: socket.socket) -> bytes:
+    data = connection.recv(65536)
+    assert data, "the connection ended before the answer"
+    return data

@@ -1,0 +1,318 @@
+"""What a connection may do around its requests: heads that never end, bodies in odd frames, answers nobody takes."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain, repeat
+
+import httpx2
+import pytest
+
+from accounts import Account, register
+from api.sockets import Answer, connect, upload_head
+from factories import wav
+from pigwav.settings import Settings
+from pigwav.store.memory import MemoryStore
+from serving import ServedApi, served
+from traces import Traces
+from waiting import wait_until
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+KIB = 1024
+
+
+@pytest.fixture
+def connection(api: ServedApi) -> Iterator[socket.socket]:
+    with connect(api) as opened:
+        yield opened
+
+
+@contextmanager
+def served_with(settings: Settings, **http: object) -> Iterator[ServedApi]:
+    """An API over a store of its own, with other bounds."""
+    changed = settings.model_copy(update={"http": settings.http.model_copy(update=http)})
+    with served(changed, store=MemoryStore()) as running:
+        yield running
+
+
+def sent_until_answered(connection: socket.socket, pieces: Iterator[bytes]) -> Answer:
+    """The answer that comes while `pieces`, which never end, are being sent."""
+    connection.settimeout(0.01)
+    received = b""
+    for piece in pieces:
+        try:
+            connection.sendall(piece)
+        except TimeoutError:
+            pass
+        except OSError:
+            break  # it was answered, and closed in the meantime
+        try:
+            received += connection.recv(65536)
+        except TimeoutError:
+            continue
+        break
+    connection.settimeout(30)
+    return Answer.read(connection, received)
+
+
+def ended(api: ServedApi, reason: str) -> float:
+    value = api.services.metrics.connections_ended.labels(reason)
+    return next(sample.value for sample in value.collect()[0].samples if sample.name.endswith("_total"))
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [b"x-" + b"n" * KIB, b"X: " + b"v" * KIB, b"X-Many: few\r\n" * 100],
+    ids=["one name", "one value", "fields"],
+)
+def test_a_head_that_never_ends_is_refused(connection: socket.socket, endless: bytes) -> None:
+    answer = sent_until_answered(connection, chain([GET, endless], repeat(endless)))
+
+    answer.assert_problem(431, "head-too-large")
+    assert answer.ends_the_connection()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [b"X: " + b"v" * 33 * KIB + b"\r\n", b"X: y\r\n" * 101],
+    ids=["bytes", "fields"],
+)
+def test_a_whole_head_that_is_too_large_is_refused(connection: socket.socket, fields: bytes) -> None:
+    connection.sendall(GET + fields + b"\r\n")
+
+    answer = Answer.read(connection)
+
+    answer.assert_problem(431, "head-too-large")
+    assert answer.ends_the_connection()
+
+
+def test_a_head_within_the_bounds_is_taken(connection: socket.socket) -> None:
+    connection.sendall(GET + b"".join(b"X-%d: %b\r\n" % (n, b"v" * 300) for n in range(98)) + b"\r\n")
+
+    assert Answer.read(connection).status == 200
+
+
+@pytest.mark.parametrize(
+    ("slow", "drip"),
+    [(b"GET /", b"x"), (GET, b"x"), (b"\r\n", b"\r\n")],
+    ids=["a path", "fields", "empty lines"],
+)
+def test_a_head_that_does_not_come_in_time_is_refused_however_it_drips(
+    settings: Settings, slow: bytes, drip: bytes
+) -> None:
+    with served_with(settings, header_timeout_s=0.3) as api, connect(api) as connection:
+        answer = sent_until_answered(connection, chain([slow], repeat(drip)))
+
+        answer.assert_problem(408, "head-too-slow")
+        assert answer.ends_the_connection()
+
+
+def test_so_is_the_head_of_a_later_request(settings: Settings) -> None:
+    with served_with(settings, header_timeout_s=0.3) as api, connect(api) as connection:
+        connection.sendall(GET + b"\r\n")
+        assert Answer.read(connection).status == 200
+        connection.sendall(GET)
+
+        Answer.read(connection).assert_problem(408, "head-too-slow")
+
+
+def test_a_connection_that_says_nothing_is_closed_without_a_word(settings: Settings) -> None:
+    with served_with(settings, header_timeout_s=0.3) as api, connect(api) as connection:
+        assert connection.recv(1) == b""
+        assert ended(api, "silent") == 1
+
+
+def test_a_connection_is_kept_between_requests_for_so_long(settings: Settings) -> None:
+    with served_with(settings, keep_alive_s=1) as api, connect(api) as connection:
+        connection.sendall(GET + b"\r\n")
+        assert Answer.read(connection).status == 200
+
+        assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"nonsense\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",  # TLS, to a port without
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET /\x80 HTTP/1.1\r\n\r\n",
+        b"CONNECT example.org:80 HTTP/1.1\r\n\r\n",
+        b"POST /records HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /records HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_told_so_as_a_problem(connection: socket.socket, nonsense: bytes) -> None:
+    connection.sendall(nonsense)
+
+    answer = Answer.read(connection)
+
+    answer.assert_problem(400, "malformed-http")
+    assert answer.ends_the_connection()
+
+
+def test_nonsense_behind_a_request_does_not_cost_the_request_its_answer(
+    api: ServedApi, account: Account
+) -> None:
+    body = wav(seconds=2)
+    with connect(api) as connection:
+        connection.sendall(upload_head(account, f"Content-Length: {len(body)}") + body + b"\0nonsense")
+
+        answer = Answer.read(connection)
+
+        assert answer.status == 201
+        assert answer.ends_the_connection()
+
+
+CHUNKED = "Transfer-Encoding: chunked"
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [[b"5;x=", b"y" * KIB], [b"5\r\nRIFF0\r\n0\r\nT: ", b"z" * KIB], [b"0\r\n", b"T: z\r\n" * 100]],
+    ids=["a chunk's extension", "a trailer", "trailers"],
+)
+def test_what_surrounds_a_body_is_bounded(api: ServedApi, account: Account, endless: list[bytes]) -> None:
+    first, rest = endless
+    with connect(api) as connection:
+        pieces = chain([upload_head(account, CHUNKED) + first], repeat(rest))
+        answer = sent_until_answered(connection, pieces)
+
+        answer.assert_problem(431, "head-too-large")
+        assert answer.ends_the_connection()
+
+
+def test_small_chunks_are_as_good_as_large_ones(api: ServedApi, account: Account) -> None:
+    body = wav(seconds=2)
+    chunks = b"".join(b"28;of=x\r\n%b\r\n" % body[at : at + 40] for at in range(0, len(body) - 40, 40))
+    with connect(api) as connection:
+        connection.sendall(upload_head(account, CHUNKED) + chunks + b"0\r\n\r\n")
+
+        assert Answer.read(connection).status == 201
+
+
+def test_a_trailer_is_no_header(api: ServedApi, account: Account) -> None:
+    start = upload_head(account, CHUNKED).replace(b"Authorization", b"X-Nothing")
+    with connect(api) as connection:
+        trailer = f"Authorization: Bearer {account.token}\r\n".encode()
+        connection.sendall(start + b"4\r\nRIFF\r\n0\r\n" + trailer + b"\r\n")
+
+        Answer.read(connection).assert_problem(401, "not-authenticated")
+
+
+def test_a_body_whose_frames_break_is_told_so_and_leaves_nothing(api: ServedApi, account: Account) -> None:
+    body, traces = wav(seconds=2), Traces(api.services)
+    with connect(api) as connection:
+        connection.sendall(upload_head(account, CHUNKED) + b"%x\r\n%b\r\n" % (len(body), body))
+        wait_until(lambda: traces.of(account.id) != [])
+        connection.sendall(b"nonsense")
+
+        Answer.read(connection).assert_problem(400, "malformed-http")
+    wait_until(lambda: traces.of(account.id) == [])
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+@pytest.mark.parametrize("framing", ["Content-Length", "chunked"])
+def test_an_offer_to_upgrade_is_passed_over_and_its_body_is_no_request(
+    api: ServedApi, account: Account, framing: str, pieces: int
+) -> None:
+    body = wav(seconds=0.5)
+    offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk"
+    if framing == "chunked":
+        request = upload_head(account, f"{offer}\r\n{CHUNKED}") + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    else:
+        request = upload_head(account, f"{offer}\r\nContent-Length: {len(body)}") + body
+    with connect(api) as connection:
+        step = -(-len(request) // pieces)
+        for start in range(0, len(request), step):
+            connection.sendall(request[start : start + step])
+        connection.sendall(GET + b"\r\n")
+
+        answer = Answer.read(connection)
+
+        assert answer.status == 201
+        assert answer.ends_the_connection()
+
+
+def test_a_phone_that_is_refused_in_the_middle_hears_it_at_once_and_can_end_its_body(
+    api: ServedApi, account: Account
+) -> None:
+    """The rest of a body is read away for up to ten seconds; the answer does not wait for it."""
+    body = wav(seconds=5)
+    stranger = Account(account.http, account.id, "no such token")
+    with connect(api) as phone:
+        phone.settimeout(5)
+        phone.sendall(upload_head(stranger, f"Content-Length: {len(body)}") + body[:10_000])
+        answer = Answer.read(phone)
+        phone.sendall(body[10_000:])
+
+        answer.assert_problem(401, "not-authenticated")
+        assert answer.ends_the_connection()
+
+
+def test_an_offer_to_upgrade_without_a_body_is_passed_over(connection: socket.socket) -> None:
+    connection.sendall(GET + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+
+    answer = Answer.read(connection)
+
+    assert answer.status == 200
+    assert answer.ends_the_connection()
+
+
+def test_more_connections_than_the_bound_are_told_to_come_again(settings: Settings) -> None:
+    with served_with(settings, max_connections=1) as api:
+        with connect(api) as first, connect(api) as second:
+            first.sendall(GET + b"\r\n")
+            assert Answer.read(first).status == 200
+
+            Answer.read(second).assert_problem(503, "overloaded")
+        wait_until(lambda: answers(api))
+
+
+def answers(api: ServedApi) -> bool:
+    return httpx2.get(f"{api.url}/healthz", headers={"Connection": "close"}).status_code == 200
+
+
+@contextmanager
+def listening(api: ServedApi, link: str) -> Iterator[socket.socket]:
+    """Somebody who has heard the answer's head, and takes no more."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.settimeout(30)
+        listener.connect(("127.0.0.1", api.port))
+        listener.sendall(f"GET {link} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert listener.recv(12) == b"HTTP/1.1 200"
+        yield listener
+
+
+@pytest.fixture(scope="module")
+def long_recording(settings: Settings) -> Callable[[ServedApi], str]:
+    """The path of a recording that no socket's buffer swallows."""
+    body = wav(seconds=220, rate=32_000, channels=1, content="silence")
+
+    def record(api: ServedApi) -> str:
+        with httpx2.Client(base_url=api.url, timeout=60) as http:
+            return register(http).upload_raw(body, bitrate=320).json()["url"].removeprefix(api.url)
+
+    return record
+
+
+def test_a_listener_who_takes_nothing_for_too_long_is_cut_off(
+    settings: Settings, long_recording: Callable[[ServedApi], str]
+) -> None:
+    with served_with(settings, listener_idle_s=0.4) as api, listening(api, long_recording(api)):
+        wait_until(lambda: ended(api, "listener-idle") == 1)
+        wait_until(lambda: "pigwav_downloads_open 0.0" in httpx2.get(f"{api.url}/metrics").text)
+
+
+def test_beyond_the_bound_another_download_is_refused_for_a_while(
+    settings: Settings, long_recording: Callable[[ServedApi], str]
+) -> None:
+    with served_with(settings, max_open_downloads=1) as api:
+        path = long_recording(api)
+        with listening(api, path):
+            refused = httpx2.get(api.url + path)
+            assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+            assert "retry-after" in refused.headers
+            assert httpx2.head(api.url + path).status_code == 200
+        wait_until(lambda: httpx2.get(api.url + path).status_code == 200)

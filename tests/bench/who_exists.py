@@ -1,0 +1,263 @@
+"""Does the time of a refusal tell who exists? Refusals that must look alike are asked for in turn, and compared.
+
+python tests/bench/who_exists.py [SAMPLES]     # of every case, 2000 where none is said
+
+Every case is compared with the first one of its group, by the rank-sum test of Mann and Whitney. "again" is the first
+case a second time, which shows what chance does; "played" is a link that plays, which must be told apart.
+"""
+
+import gc
+import json
+import random
+import socket
+import sys
+import time
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import erfc, sqrt
+from pathlib import Path
+from statistics import median
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from bench.harness import RunningPigWav, music, running_pigwav
+
+SURE: Final = 0.001
+"""A difference that chance makes less often than this can be told apart."""
+
+UNLIKE: Final = frozenset({"date", "x-request-id"})
+"""Headers that differ between any two answers."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request, byte for byte; drawn anew for every sample, so that nothing is remembered of the last."""
+
+    name: str
+    method: str
+    path: str
+    token: str | None = None
+    body: bytes = b""
+    kind: str = "application/json"
+
+    def request(self) -> bytes:
+        lines = [
+            f"{self.method} {self.path.replace('<new>', str(uuid4()))} HTTP/1.1",
+            "Host: 127.0.0.1",
+            f"Content-Type: {self.kind}",
+            f"Content-Length: {len(self.body)}",
+        ]
+        header = (
+            "Authorization" if self.token else "X-Authorizatio"
+        )  # as long: a shorter request takes less time
+        lines.append(f"{header}: {(self.token or 'Bearer <new>').replace('<new>', str(uuid4()))}")
+        return "\r\n".join([*lines, "", ""]).encode() + self.body
+
+
+@dataclass(frozen=True)
+class Person:
+    """`recording` plays, `deleted` did."""
+
+    id: int
+    token: str
+    recording: str
+    deleted: str
+
+
+class Wire:
+    """One connection, kept open."""
+
+    def __init__(self, url: str) -> None:
+        address = urlsplit(url)
+        self._socket = socket.create_connection((address.hostname, address.port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(self, request: bytes, *, without_body: bool) -> tuple[float, bytes, bytes]:
+        """Seconds from the request's first byte to the answer's last; head and body of the answer."""
+        began_s = time.perf_counter()
+        self._socket.sendall(request)
+        answer = self._socket.recv(65536)
+        while b"\r\n\r\n" not in answer:
+            answer += self._socket.recv(65536)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        missing = 0 if without_body else int(_headers(head).get("content-length", "0"))
+        while len(body) < missing:
+            body += self._socket.recv(65536)
+        return time.perf_counter() - began_s, head, body
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _headers(head: bytes) -> dict[str, str]:
+    lines = head.decode("latin-1").split("\r\n")[1:]
+    return {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def groups(me: Person, other: Person) -> Iterator[list[Case]]:
+    """What must look alike, each group with its plain case first. `other` is the one whom nobody may find out about."""
+    nobody = 10**9
+    unknown, mine = "Bearer <new>", f"Bearer {me.token}"
+    yield [
+        Case("wrong token", "GET", "/users/me", unknown),
+        Case("malformed token", "GET", "/users/me", f"Bearer {'nonsense':-<36}"),
+        Case("no token", "GET", "/users/me"),
+        Case("another scheme", "GET", "/users/me", "Basic <new>"),
+    ]
+    yield [
+        Case("wrong token, user exists", "POST", f"/records?user={other.id}", unknown, b"RIFF", "audio/wav"),
+        Case("wrong token, no such user", "POST", f"/records?user={nobody}", unknown, b"RIFF", "audio/wav"),
+        Case("no token, user exists", "POST", f"/records?user={other.id}", None, b"RIFF", "audio/wav"),
+        Case("no token, no such user", "POST", f"/records?user={nobody}", None, b"RIFF", "audio/wav"),
+        Case(
+            "malformed token",
+            "POST",
+            f"/records?user={other.id}",
+            f"Bearer {'nonsense':-<36}",
+            b"RIFF",
+            "audio/wav",
+        ),
+        Case("my token, their user id", "POST", f"/records?user={other.id}", mine, b"RIFF", "audio/wav"),
+    ]
+    yield [
+        Case("my token, their user id", "POST", f"/records?user={other.id}", mine, b"RIFF", "audio/wav"),
+        Case("my token, no such user", "POST", f"/records?user={nobody}", mine, b"RIFF", "audio/wav"),
+        Case("my token, no user id", "POST", "/records?user=", mine, b"RIFF", "audio/wav"),
+    ]
+    for method in ("GET", "HEAD"):
+        yield [
+            Case("no such recording", method, f"/record?id=<new>&user={other.id}"),
+            Case("no such recording, no such user", method, f"/record?id=<new>&user={nobody}"),
+            Case("another user's", method, f"/record?id={other.recording}&user={me.id}"),
+            Case("of no such user", method, f"/record?id={other.recording}&user={nobody}"),
+            Case("deleted", method, f"/record?id={other.deleted}&user={other.id}"),
+        ]
+    yield [
+        Case("no such recording", "GET", f"/record/<new>.mp3?user={other.id}"),
+        Case("another user's", "GET", f"/record/{other.recording}.mp3?user={me.id}"),
+        Case("deleted", "GET", f"/record/{other.deleted}.mp3?user={other.id}"),
+    ]
+    for method, body in (("GET", b""), ("PATCH", b'{"title": "x"}'), ("DELETE", b"")):
+        yield [
+            Case("no such recording", method, "/records/<new>", mine, body),
+            Case("another user's", method, f"/records/{other.recording}", mine, body),
+            Case("another user's, deleted", method, f"/records/{other.deleted}", mine, body),
+            Case("mine, deleted", method, f"/records/{me.deleted}", mine, body),
+        ]
+
+
+def measure(url: str, cases: Sequence[Case], samples: int) -> dict[str, array]:
+    """Seconds of every case; in every round each is asked once, in a new order. Refusals that differ end it."""
+    wire = Wire(url)
+    again = Case("again", cases[0].method, cases[0].path, cases[0].token, cases[0].body, cases[0].kind)
+    order = [*cases, again]
+    seconds = {case.name: array("d") for case in order}
+    alike: set[tuple[object, ...]] = set()
+    for number in range(samples + samples // 10):
+        random.shuffle(order)
+        for case in order:
+            took_s, head, body = wire.ask(case.request(), without_body=case.method == "HEAD")
+            if number >= samples // 10:  # the first ones warm up
+                seconds[case.name].append(took_s)
+            alike.add(without_chance(head, body))
+    wire.close()
+    if len(alike) != 1:
+        sys.exit(f"these answers differ: {alike}")
+    return seconds
+
+
+def without_chance(head: bytes, body: bytes) -> tuple[object, ...]:
+    headers = sorted(pair for pair in _headers(head).items() if pair[0] not in UNLIKE)
+    return (head.split(b"\r\n", 1)[0], *headers, body)
+
+
+def rank_sum(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float]:
+    """Mann and Whitney: the chance that one of `ours` takes longer than one of `theirs` (0.5: nothing to tell), and
+    how often chance alone makes it that far from a half.
+    """
+    n, m = len(ours), len(theirs)
+    ranks = np.empty(n + m)
+    ranks[np.argsort(np.concatenate([ours, theirs]), kind="stable")] = np.arange(1, n + m + 1)
+    longer = (ranks[:n].sum() - n * (n + 1) / 2) / (n * m)
+    z = (longer - 0.5) / sqrt((n + m + 1) / (12 * n * m))
+    return float(longer), erfc(abs(z) / sqrt(2))
+
+
+def report(cases: Sequence[Case], seconds: dict[str, array]) -> int:
+    """Print a line for every case; the number of those that can be told apart from the first."""
+    plain, *others = seconds
+    usual_us = median(seconds[plain]) * 1e6
+    print(f"{cases[0].method} {cases[0].path.partition('?')[0]}: {plain}, {usual_us:.0f} us")
+    told = 0
+    for name in others:
+        longer, by_chance = rank_sum(seconds[name], seconds[plain])
+        difference_us = median(seconds[name]) * 1e6 - usual_us
+        apart = by_chance < SURE
+        told += apart and name != "again"
+        verdict = "CAN BE TOLD APART" if apart else "cannot be told apart"
+        print(
+            f"  {name:34} {difference_us:+8.1f} us, slower in {longer:6.1%} of pairs, p = {by_chance:.3f}: {verdict} "
+            f"at {len(seconds[name])} samples",
+            flush=True,
+        )
+    return told
+
+
+def check_that_it_measures(url: str, other: Person, samples: int) -> None:
+    """A link that plays takes longer than one that does not: where that cannot be seen, nothing can."""
+    wire = Wire(url)
+    cases = [
+        Case("refused", "HEAD", f"/record?id=<new>&user={other.id}"),
+        Case("played", "HEAD", f"/record?id={other.recording}&user={other.id}"),
+    ]
+    seconds = {case.name: array("d") for case in cases}
+    for _ in range(samples):
+        for case in random.sample(cases, len(cases)):
+            seconds[case.name].append(wire.ask(case.request(), without_body=True)[0])
+    wire.close()
+    if not report(cases, seconds):
+        sys.exit("This machine is too busy to measure anything.")
+
+
+@contextmanager
+def no_pauses() -> Iterator[None]:
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def person(pigwav: RunningPigWav, name: str) -> Person:
+    connection = pigwav.connect()
+    connection.request("POST", "/users", json.dumps({"name": name}), {"Content-Type": "application/json"})
+    user = json.loads(connection.getresponse().read())
+    theirs = RunningPigWav(pigwav.url, pigwav.process, user["id"], user["token"])
+    kept, deleted = (theirs.upload(music(0.2)).recording["id"] for _ in range(2))
+    connection.request("DELETE", f"/records/{deleted}", headers={"Authorization": f"Bearer {user['token']}"})
+    assert connection.getresponse().status == 204
+    connection.close()
+    return Person(user["id"], user["token"], kept, deleted)
+
+
+def main(samples: int = 2000) -> None:
+    # Swept rows are gone; here the deleted one has to be there still, which is the harder case.
+    with running_pigwav(PIGWAV_SWEEP_EVERY_S="86400") as pigwav, no_pauses():
+        me, other = person(pigwav, "me"), person(pigwav, "other")
+        for n in range(100):
+            person(pigwav, f"somebody {n}")
+        check_that_it_measures(pigwav.url, other, samples)
+        told = 0
+        for cases in groups(me, other):
+            told += report(cases, measure(pigwav.url, cases, samples))
+    print(f"{told} cases can be told apart" if told else "nothing tells who exists")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

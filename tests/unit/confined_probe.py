@@ -1,0 +1,65 @@
+"""Gives up what a decoder gives up, tries what it must not be able to, and prints what came of each as JSON.
+
+    python confined_probe.py FOLDER_OF_CONFINE MEANS FILE TCP_PORT
+
+At last it becomes a shell that says so, where it can.
+"""
+
+import fcntl
+import json
+import mmap
+import os
+import resource
+import socket
+import sys
+from pathlib import Path
+
+
+def main(folder: str, means: str, file: str, port: str) -> None:
+    sys.path.append(folder)
+    import confine
+
+    server = os.getppid()
+    attempts = {
+        "read a file": lambda: os.open(file, os.O_RDONLY),
+        "list a folder": lambda: list(Path("/").iterdir()),
+        "write to a file": lambda: os.open(file, os.O_WRONLY),
+        "make a file": lambda: os.open(f"{file}.new", os.O_CREAT | os.O_WRONLY),
+        "cut a file": lambda: os.truncate(file, 0),
+        "change a file's mode": lambda: Path(file).chmod(0o600),
+        "remove a file": lambda: Path(f"{file}.old").unlink(),
+        "make a file in memory": lambda: os.memfd_create("program"),
+        "open a TCP connection": lambda: socket.create_connection(("127.0.0.1", int(port))),
+        "listen on TCP": lambda: socket.create_server(("127.0.0.1", 0)),
+        "send a datagram": lambda: socket.socket(type=socket.SOCK_DGRAM).sendto(b"", ("127.0.0.1", 9)),
+        "make a Unix socket": socket.socketpair,
+        "signal the server": lambda: os.kill(server, 0),
+        "have the server signalled": lambda: fcntl.fcntl(0, fcntl.F_SETOWN, server),
+        "change the server's limits": lambda: resource.prlimit(
+            server, resource.RLIMIT_CORE, resource.prlimit(server, resource.RLIMIT_CORE)
+        ),
+        "fork": fork,
+        "take a GiB of memory": lambda: mmap.mmap(-1, 1 << 30),
+    }
+    confine.take(means.split(","), 60, [], parent=server)
+    found = {what: outcome(attempt) for what, attempt in attempts.items()}
+    sys.stdout.write(f"{json.dumps(found)}\n")
+    sys.stdout.flush()
+    outcome(lambda: os.execv("/bin/sh", ["sh", "-c", "echo executed"]))
+
+
+def fork() -> None:
+    if os.fork() == 0:
+        os._exit(0)
+
+
+def outcome(attempt) -> str:
+    try:
+        attempt()
+    except OSError:
+        return "refused"
+    return "done"
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,201 @@
+"""Whether there is room for another recording: what is seen of disks here, and heard of others."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from needs import miss
+from pigwav.errors import StorageFull, UploadBroken
+from pigwav.telemetry.metrics import Metrics
+from pigwav.usecases.room import HOLD_S, Room
+
+
+@dataclass
+class Clock:
+    now_s: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def room(*folders: Path, clock: Clock | None = None, metrics: Metrics | None = None, keep: int = 0) -> Room:
+    return Room(folders, min_free_bytes=keep, metrics=metrics or Metrics(), now_s=clock or Clock())
+
+
+def upload(room: Room, error: Exception | None = None) -> None:
+    with room.for_one_more():
+        if error:
+            raise error
+
+
+def refused(room: Room) -> bool:
+    try:
+        upload(room)
+    except StorageFull:
+        return True
+    return False
+
+
+def all_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).total + 1
+
+
+def test_a_disk_with_less_free_than_is_kept_takes_no_upload(tmp_path: Path) -> None:
+    assert not refused(room(tmp_path, keep=1))
+    with pytest.raises(StorageFull, match=r"bytes free; PIGWAV_MIN_FREE_BYTES keeps"):
+        upload(room(tmp_path, keep=all_bytes(tmp_path)))
+
+
+def test_nothing_is_refused_where_nothing_is_watched_or_nothing_kept(tmp_path: Path) -> None:
+    assert not refused(room(keep=10**18))
+    assert not refused(room(tmp_path, keep=0))
+
+
+def test_a_disk_that_cannot_be_asked_any_more_refuses_nothing_and_the_others_still_count(
+    tmp_path: Path,
+) -> None:
+    gone = tmp_path / "gone"
+
+    assert not refused(room(gone, keep=all_bytes(tmp_path)))
+    assert refused(room(gone, tmp_path, keep=all_bytes(tmp_path)))
+
+
+def test_the_metrics_say_how_much_is_free(tmp_path: Path) -> None:
+    metrics = Metrics()
+    room(tmp_path, metrics=metrics).look()
+
+    line = next(
+        line
+        for line in metrics.exposition().decode().splitlines()
+        if line.startswith("pigwav_disk_free_bytes{")
+    )
+    assert f'folder="{tmp_path}"' in line
+    assert 0 < float(line.split()[-1]) < all_bytes(tmp_path)
+
+
+@dataclass
+class Part:
+    """A database or a store that may be full."""
+
+    full: bool = True
+    asked: int = 0
+
+    def __call__(self) -> None:
+        self.asked += 1
+        if self.full:
+            raise StorageFull
+
+
+def through(room: Room, part: Callable[[], None]) -> bool:
+    """Whether the upload was stored."""
+    try:
+        with room.for_one_more():
+            part()
+    except StorageFull:
+        return False
+    return True
+
+
+def test_a_part_that_is_full_is_left_alone_then_asked_once_at_a_time_until_it_takes_something() -> None:
+    clock, part = Clock(), Part()
+    heard = room(clock=clock)
+    for _ in range(5):
+        assert not through(heard, part)
+    assert part.asked == 1
+
+    clock.now_s += HOLD_S
+    for _ in range(5):
+        assert not through(heard, part)
+    assert part.asked == 2
+
+    part.full = False
+    clock.now_s += HOLD_S - 0.1
+    assert not through(heard, part)
+    clock.now_s += 0.1
+    assert all(through(heard, part) for _ in range(5))
+    assert part.asked == 7
+
+
+def test_while_one_upload_tries_the_others_wait_but_not_for_ever() -> None:
+    clock = Clock()
+    heard = room(clock=clock)
+    assert not through(heard, Part())
+    clock.now_s += HOLD_S
+    with heard.for_one_more():  # a slow phone
+        assert refused(heard)
+        clock.now_s += HOLD_S
+        assert not refused(heard)
+        assert not refused(heard)
+
+
+def test_an_upload_that_was_under_way_tells_by_ending_well_that_there_is_room_again() -> None:
+    heard = room()
+    with heard.for_one_more():
+        assert not through(heard, Part())
+        assert refused(heard)
+
+    assert not refused(heard)
+
+
+def test_an_upload_that_fails_of_its_own_tells_nothing_of_the_disks() -> None:
+    clock = Clock()
+    heard = room(clock=clock)
+    with pytest.raises(UploadBroken):
+        upload(heard, UploadBroken())
+    assert not refused(heard)
+
+    assert not through(heard, Part())
+    clock.now_s += HOLD_S
+    with pytest.raises(UploadBroken):
+        upload(heard, UploadBroken())
+    assert refused(heard)
+
+
+SMALL_DISK = """
+import sys
+from pathlib import Path
+from pigwav.errors import StorageFull
+from pigwav.telemetry.metrics import Metrics
+from pigwav.usecases.room import LOOK_EVERY_S, Room
+disk, now_s = Path(sys.argv[1]), 0.0
+room = Room([disk], min_free_bytes=1024**2, metrics=Metrics(), now_s=lambda: now_s)
+def refused():
+    try:
+        with room.for_one_more():
+            return False
+    except StorageFull:
+        return True
+seen = [refused()]
+(disk / "large").write_bytes(bytes(3 * 1024**2 + 4096))
+seen += [refused()]  # looked a moment ago
+now_s += LOOK_EVERY_S
+seen += [refused()]
+(disk / "large").unlink()
+now_s += LOOK_EVERY_S
+seen += [refused()]
+print(seen)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
+def test_a_real_small_disk_fills_and_empties(tmp_path: Path) -> None:
+    """4 MiB of tmpfs in a namespace of our own: no root is needed where the kernel lets one make it."""
+    mount = f"mount -t tmpfs -o size=4m none {tmp_path}"
+    namespace = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*namespace, mount], capture_output=True, check=False).returncode
+    ):
+        miss("namespaces", "this kernel makes no user namespace with a file system of its own")
+    script = f'{mount} && exec "$0" -c "$1" {tmp_path}'
+
+    run = subprocess.run(
+        [*namespace, script, sys.executable, SMALL_DISK], capture_output=True, text=True, check=False
+    )
+
+    assert run.stdout == "[False, False, True, False]\n", run.stderr
