@@ -1,0 +1,135 @@
+"""What an answer must be, whatever was asked."""
+
+import json
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from corpus import played_samples
+from fuzz.wire import Answer, Request, sent
+from pigwav.audio.mp3 import FrameHeader
+
+PROBLEM: Final = "application/problem+json"
+REFUSALS_OF_A_WAV: Final = frozenset((415, 422))
+_ID3_HEADER_BYTES: Final = 10
+
+
+def outcome_of(answer: Answer) -> str:
+    """In a word, to count: the status and, of a problem, its code."""
+    if answer.late:
+        return "none in time"
+    if answer.status == 0:
+        return "none"
+    code = json.loads(answer.body).get("code", "") if answer.content_type == PROBLEM and answer.body else ""
+    return f"{answer.status} {code}".strip()
+
+
+def complaint_about_refusal(answer: Answer) -> str:
+    """Empty where a refusal is a whole problem document."""
+    if answer.content_type != PROBLEM:
+        return f"{answer.status} is {answer.content_type or 'nothing'}"
+    document = json.loads(answer.body)
+    if document.get("status") != answer.status or not document.get("code") or not document.get("title"):
+        return f"{answer.status} is no whole problem: {document}"
+    return "" if document["type"] == f"urn:pigwav:problem:{document['code']}" else f"type {document['type']}"
+
+
+def complaint_about_wav(answer: Answer) -> str:
+    """Of an upload that is right but for the WAV."""
+    if answer.status == 201:
+        return ""
+    if answer.status not in REFUSALS_OF_A_WAV:
+        return f"{outcome_of(answer)} is no answer to a WAV"
+    return complaint_about_refusal(answer)
+
+
+def complaint_about_link(url: str, recording: Mapping[str, Any], *, decode: bool) -> str:
+    """Of a recording that was acknowledged: it plays, with the bytes that were promised."""
+    link = urlsplit(recording["url"])
+    target = f"{link.path}?{link.query}".encode()
+    head, whole = (sent(url, Request(method, target)) for method in ("HEAD", "GET"))
+    if (head.status, whole.status) != (200, 200):
+        return f"HEAD {head.status}, GET {whole.status}"
+    lengths = {int(head.headers["content-length"]), len(whole.body), recording["bytes"]}
+    if len(lengths) > 1 or sha256(whole.body).hexdigest() != recording["sha256"]:
+        return f"other bytes than promised: {lengths}"
+    if not _is_mp3(whole.body):
+        return "no MP3 from its first frame to its last"
+    return _complaint_about_sound(whole.body, recording) if decode else ""
+
+
+def _is_mp3(mp3: bytes) -> bool:
+    """Frame after frame to the end, as a player walks."""
+    at = 0
+    if mp3.startswith(b"ID3"):
+        size = int.from_bytes(bytes(byte for byte in mp3[6:10]), "big")
+        at = _ID3_HEADER_BYTES + sum((size >> 8 * n & 0x7F) << 7 * n for n in range(4))
+    frames = 0
+    while at + 4 <= len(mp3) and (header := FrameHeader.parse(mp3[at : at + 4])):
+        at, frames = at + header.size_bytes, frames + 1
+    return at == len(mp3) and frames > 1
+
+
+def _complaint_about_sound(mp3: bytes, recording: Mapping[str, Any]) -> str:
+    samples = played_samples(mp3, recording["channels"])
+    due_ms = recording["duration_ms"]
+    played_ms = samples * 1000 / recording["sample_rate_hz"]
+    return "" if samples and abs(played_ms - due_ms) <= 1 else f"plays {played_ms:.0f} ms, not {due_ms}"
+
+
+class Contract:
+    """What the OpenAPI document says may be answered."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._operations = [
+            (path, _pattern(path), {m.upper(): {*map(int, of["responses"])} for m, of in operations.items()})
+            for path, operations in document["paths"].items()
+        ]
+
+    def operation(self, request: Request) -> str:
+        """Method and path, to count by."""
+        found = [path for path, pattern, _ in self._operations if pattern.fullmatch(request.path)]
+        return f"{request.method} {found[0] if found else '(elsewhere)'}"
+
+    def complaint(self, request: Request, answer: Answer) -> str:
+        """Empty where the answer is one that this request may get."""
+        if answer.late or answer.status >= 500:
+            return outcome_of(answer)
+        if answer.status == 0:
+            return "" if request.leaves else "no answer"
+        if is_no_http(answer):
+            return "" if request.raw or request.leaves or not _is_plain(request) else "taken for no HTTP"
+        declared = self._declared(request)
+        if declared is not None and answer.status not in declared:
+            return f"{outcome_of(answer)} is not in the OpenAPI document"
+        if "\n" in "".join(answer.headers.values()) or "x-injected" in answer.headers:
+            return "a header was injected"
+        return complaint_about_refusal(answer) if answer.status >= 400 and request.method != "HEAD" else ""
+
+    def _declared(self, request: Request) -> set[int] | None:
+        """None where the request itself may be read otherwise than it was meant: anything but a 5xx will do."""
+        if request.raw is not None or not _is_plain(request):
+            return None
+        for _, pattern, methods in self._operations:
+            if pattern.fullmatch(request.path):
+                return methods.get(request.method, {405})
+        return None
+
+
+def is_no_http(answer: Answer) -> bool:
+    """What the HTTP parser answers by itself, before there is a request."""
+    return answer.status == 400 and (
+        not answer.content_type.startswith(PROBLEM) or b"malformed-http" in answer.body
+    )
+
+
+def _is_plain(request: Request) -> bool:
+    """Whether nothing in it may lead the HTTP parser to another request than was meant."""
+    names = {name.lower() for name, _ in request.headers}
+    return request.target.isascii() and not names & {b"transfer-encoding", b"host", b"upgrade", b"expect"}
+
+
+def _pattern(path: str) -> "re.Pattern[str]":
+    return re.compile(re.sub(r"\\\{[a-z_]+\\\}", "[^/]+", re.escape(path)))

@@ -1,0 +1,224 @@
+"""Ways to damage a WAV: seeded, so that the same number makes the same file again."""
+
+import struct
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from random import Random
+from typing import Final, TypeAlias
+
+from factories import bext_chunk, chunk, ds64_chunk, info_chunk
+
+MOST_BYTES: Final = 24 * 1024
+"""Of a mutated WAV: it is how often that finds bugs, not how long."""
+
+Mutator: TypeAlias = Callable[[bytes, Random, Sequence[bytes]], bytes]
+"""Takes a WAV and others to take pieces from."""
+
+_SIZES: Final = (
+    *(0, 1, 2, 3, 7, 8, 12, 40, 0xFF, 0x100, 0xFFFF, 0x10000, 64 * 1024 * 1024, 0x7FFFEFFF, 0x7FFFF000),
+    *(0x7FFFFFFF, 0x80000000, 0xFFFEFFFF, 0xFFFF0000, 0xFFFFFFDB, 0xFFFFFFF7, 0xFFFFFFF8, 0xFFFFFFFF),
+)
+_BIG_SIZES: Final = (*_SIZES, 1 << 32, (1 << 40) + 1, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
+_WORDS: Final = (0, 1, 2, 3, 4, 6, 7, 8, 12, 16, 17, 20, 24, 32, 33, 40, 64, 65, 80, 255, 256, 0x7FFF, 0xFFFF)
+_TAGS: Final = (1, 2, 3, 6, 7, 0x11, 0x31, 0x50, 0x55, 0xFFFE, 0)
+_RATES_HZ: Final = (0, 1, 2, 7, 999, 8_000, 11_025, 22_050, 44_100, 48_000, 96_000, 768_000, 768_001, 1 << 31)
+_NAMES: Final = (
+    *(
+        b"data",
+        b"fmt ",
+        b"fact",
+        b"LIST",
+        b"id3 ",
+        b"ID3 ",
+        b"bext",
+        b"ds64",
+        b"JUNK",
+        b"RIFF",
+        b"WAVE",
+        b"wavl",
+    ),
+    *(b"\0\0\0\0", b"\xff\xff\xff\xff", b"DATA", b"PAD ", b"slnt"),
+)
+
+
+def mutated(wavs: Sequence[bytes], random: Random) -> bytes:
+    """One of `wavs`, damaged one to four times. The same for the same seed of `random`."""
+    wav = random.choice(wavs)[:MOST_BYTES]
+    for _ in range(random.choice((1, 1, 2, 2, 3, 4))):
+        wav = mutated_once(wav, random, wavs)
+    return wav
+
+
+def mutated_once(wav: bytes, random: Random, wavs: Sequence[bytes]) -> bytes:
+    return random.choice(MUTATORS)(wav, random, wavs)[:MOST_BYTES]
+
+
+def chunk_offsets(wav: bytes) -> list[int]:
+    """Where the chunks of a WAV begin, by what their heads say; some are behind its end."""
+    offsets, at = [], 12
+    while at + 8 <= len(wav) and len(offsets) < 200:
+        offsets.append(at)
+        size = int.from_bytes(wav[at + 4 : at + 8], "little")
+        at += 8 + size + size % 2
+    return offsets
+
+
+def _patched(wav: bytes, at: int, piece: bytes) -> bytes:
+    return wav[:at] + piece + wav[at + len(piece) :]
+
+
+def _place(wav: bytes, random: Random) -> int:
+    """Mostly in the header, where most is decided."""
+    most = len(wav) if random.random() < 0.3 else min(len(wav), 128)
+    return random.randrange(most) if most else 0
+
+
+def flip_bits(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    damaged = bytearray(wav)
+    for _ in range(random.choice((1, 1, 2, 8, 64)) if wav else 0):
+        damaged[_place(wav, random)] ^= 1 << random.randrange(8)
+    return bytes(damaged)
+
+
+def random_bytes(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    at, size = _place(wav, random), random.choice((1, 2, 4, 16, 200))
+    return wav[:at] + random.randbytes(size) + wav[at + random.choice((0, size)) :]
+
+
+def cut_short(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    return wav[: _place(wav, random)]
+
+
+def cut_out(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    at = _place(wav, random)
+    return wav[:at] + wav[at + random.choice((1, 2, 3, 4, 8, 100)) :]
+
+
+def lie_about_riff(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    magic = random.choice((b"RIFF", b"RIFF", b"RF64", b"BW64", wav[:4]))
+    return _patched(wav, 0, magic + struct.pack("<I", random.choice(_SIZES)))
+
+
+def lie_about_a_chunk(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    offsets = chunk_offsets(wav)
+    if not offsets:
+        return wav
+    at = random.choice(offsets) + 4
+    true = int.from_bytes(wav[at : at + 4], "little")
+    size = random.choice((*_SIZES, true + 1, max(0, true - 1), true * 2, len(wav)))
+    return _patched(wav, at, struct.pack("<I", size & 0xFFFFFFFF))
+
+
+def lie_in_ds64(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    """RF64 whose sizes may be anything, in front of a data chunk that points to them or not."""
+    sizes = struct.pack(
+        "<QQQI", *(random.choice(_BIG_SIZES) for _ in range(3)), random.choice((0, 1, 0xFFFFFFFF))
+    )
+    wav = _patched(wav, 0, random.choice((b"RF64", b"BW64")))
+    if (data := wav.find(b"data")) > 0 and random.random() < 0.8:
+        wav = _patched(wav, data + 4, b"\xff\xff\xff\xff")
+    return wav[:12] + chunk(b"ds64", sizes[: random.choice((28, 28, 24, 12))]) + wav[12:]
+
+
+def lie_in_fact(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    return _inserted(wav, chunk(b"fact", struct.pack("<I", random.choice(_SIZES))), random)
+
+
+def _inserted(wav: bytes, piece: bytes, random: Random) -> bytes:
+    """Between two chunks, mostly."""
+    at = random.choice([*chunk_offsets(wav), len(wav)]) if random.random() < 0.9 else _place(wav, random)
+    return wav[:at] + piece + wav[at:]
+
+
+def many_chunks(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    """Of no size, or of zeros, or one that points at itself where sums have 32 bits."""
+    loop = random.choice(_NAMES) + struct.pack("<I", 0xFFFFFFFF - 7)
+    few = random.randrange(1, 400)
+    piece = random.choice((chunk(random.choice(_NAMES), b"") * few, bytes(few), loop, loop * 20))
+    return _inserted(wav, piece, random)
+
+
+def nest(wav: bytes, random: Random, wavs: Sequence[bytes]) -> bytes:
+    """Lists in lists, a WAV in a chunk."""
+    inner = random.choice((wav[12:400], random.choice(wavs)[:400]))
+    for _ in range(random.choice((1, 2, 60))):
+        inner = chunk(
+            random.choice((b"LIST", b"RIFF")), random.choice((b"INFO", b"wavl", b"adtl", b"")) + inner
+        )
+    return _inserted(wav, inner, random)
+
+
+def reorder(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    """Chunks in another order, some of them twice, some gone."""
+    chunks = [wav[start:end] for start, end in pairwise([*chunk_offsets(wav), len(wav)])]
+    return wav[:12] + b"".join(
+        random.choices(chunks, k=random.randrange(1, len(chunks) + 3)) if chunks else []
+    )
+
+
+def swap_fmt_fields(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    """Fields of `fmt ` changed or in each other's places."""
+    at = wav.find(b"fmt ") + 8
+    if at < 8 or len(wav) < at + 16:
+        return wav
+    fields = [*struct.unpack_from("<HHIIHH", wav, at)]
+    match random.randrange(4):
+        case 0:
+            fields[0] = random.choice(_TAGS)
+        case 1:
+            fields[2] = random.choice(_RATES_HZ)
+        case 2:
+            fields[random.choice((1, 4, 5))] = random.choice(_WORDS)
+        case 3:
+            one, other = random.sample(range(6), 2)
+            fields[one], fields[other] = fields[other], fields[one]
+    words = [field & (0xFFFFFFFF if i in (2, 3) else 0xFFFF) for i, field in enumerate(fields)]
+    return _patched(wav, at, struct.pack("<HHIIHH", *words))
+
+
+def splice(wav: bytes, random: Random, wavs: Sequence[bytes]) -> bytes:
+    """The beginning of one and the end of another."""
+    other = random.choice(wavs)[:MOST_BYTES]
+    return wav[: _place(wav, random)] + other[_place(other, random) :]
+
+
+def random_tags(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    """Texts that nobody can read, in chunks that carry tags."""
+    noise = random.randbytes(random.choice((0, 3, 30, 900)))
+    frame = random.choice((b"TIT2", b"COMM", b"TXXX", b"TDRC", b"APIC")) + struct.pack(
+        ">IH", len(noise) + 1, 0
+    )
+    id3 = b"ID3" + bytes((random.choice((2, 3, 4)), 0, random.choice((0, 0x40, 0x80)))) + b"\0\0\x0f\x7f"
+    said = random.choice(
+        (
+            chunk(b"LIST", b"INFOINAM" + struct.pack("<I", random.choice(_SIZES)) + noise),
+            info_chunk(encoding="utf-8", INAM="a\u202eb\u0301" * 90 + "\U0001f408", ICMT="\u200d" * 2_000),
+            chunk(b"id3 ", id3 + frame + bytes((random.randrange(4),)) + noise),
+            bext_chunk(
+                description="ы" * 256, originator="\x7f\x01", date="0000-00-00", time_reference=1 << 63
+            ),
+            chunk(b"bext", noise),
+            ds64_chunk(random.choice(_SIZES)),
+        )
+    )
+    return _inserted(wav, said, random)
+
+
+def nothing(wav: bytes, _: Random, __: Sequence[bytes]) -> bytes:
+    """Some must come through whole."""
+    return wav
+
+
+MUTATORS: Final[tuple[Mutator, ...]] = (
+    *(
+        flip_bits,
+        random_bytes,
+        cut_short,
+        cut_out,
+        lie_about_riff,
+        lie_about_a_chunk,
+        lie_in_ds64,
+        lie_in_fact,
+    ),
+    *(many_chunks, nest, reorder, swap_fmt_fields, splice, random_tags, nothing),
+)

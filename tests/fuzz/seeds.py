@@ -1,0 +1,42 @@
+"""The WAVs that fuzzing starts from: odd ones, every coding, and those of other projects where they are there."""
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import chain
+from typing import Final
+
+from codings import CODINGS, sample
+from corpus import CORPUS, rows
+from odd_wavs import odd_wavs
+
+MOST_BYTES: Final = 16 * 1024
+
+
+@cache
+def wavs() -> tuple[bytes, ...]:
+    """The same ones in the same order at every call on the same machine. The long ones are cut."""
+    return tuple(dict.fromkeys(wav[:MOST_BYTES] for wav in chain(_odd(), _codings(), _others())))
+
+
+def small_wavs(most_bytes: int = 4_096) -> Iterator[bytes]:
+    return (wav for wav in wavs() if len(wav) <= most_bytes)
+
+
+def _odd() -> Iterator[bytes]:
+    return (odd.body for kind in odd_wavs().values() for odd in kind)
+
+
+def _codings() -> Iterator[bytes]:
+    """Stereo at MP3's rate, and what only a decoder can take: other rates, more channels."""
+    for coding in CODINGS:
+        yield sample(coding, 400, 2, 44_100).wav
+        yield sample(coding, 400, 1, 8_000).wav
+    for rate_hz, channels in ((11_111, 1), (96_000, 2), (44_100, 6)):
+        yield sample("16-bit", 300, channels, rate_hz).wav
+
+
+def _others() -> Iterator[bytes]:
+    for row in rows():
+        path = CORPUS / row.file
+        with path.open("rb") as file:
+            yield file.read(MOST_BYTES)
