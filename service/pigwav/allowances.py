@@ -43,7 +43,7 @@ def _rate(text: str) -> Rate:
 
 
 @dataclass(frozen=True)
-class Quota:
+class RateQuota:
     """Where somebody stands with one rate: `remaining` now, in `more_in_s` seconds one more (0: all are there)."""
 
     limit: int
@@ -53,14 +53,14 @@ class Quota:
 
 
 @dataclass(frozen=True)
-class Standing:
+class RateStanding:
     """Where somebody stands with all rates of an allowance, after asking."""
 
     granted: bool
-    quotas: tuple[Quota, ...]
+    quotas: tuple[RateQuota, ...]
 
     @property
-    def used_up(self) -> Quota:
+    def used_up(self) -> RateQuota:
         """Of a refusal: the rate that has to be waited for longest."""
         return max((quota for quota in self.quotas if not quota.remaining), key=lambda quota: quota.more_in_s)
 
@@ -83,13 +83,13 @@ class Allowance:
         self._now_ms = now_ms
         self._states: OrderedDict[Hashable, tuple[float, ...]] = OrderedDict()
 
-    def take(self, key: Hashable) -> Standing:
+    def take(self, key: Hashable) -> RateStanding:
         """One of what `key` has left, under every rate or, where one of them is used up, under none."""
         now_ms = self._now_ms()
         before = self._states.get(key) or _BUCKET.initial(self._rates)
         state, decision = _BUCKET.step(self._rates, before, now_ms, 1)
         self._remember(key, state)
-        return Standing(
+        return RateStanding(
             decision.allowed,
             tuple(_quota(rate, tat, now_ms) for rate, tat in zip(self._rates, state, strict=True)),
         )
@@ -105,10 +105,10 @@ class Allowance:
             self._states.popitem(last=False)
 
 
-def _quota(rate: Rate, tat: float, now_ms: int) -> Quota:
+def _quota(rate: Rate, tat: float, now_ms: int) -> RateQuota:
     """`tat`: the theoretical arrival time, which is all that the algorithm remembers."""
     remaining = rate.limit - _BUCKET.consumed([rate], (tat,), now_ms)
     one_more = _BUCKET.step([rate], (tat,), now_ms, remaining + 1)[1]
-    return Quota(
+    return RateQuota(
         rate.limit, rate.interval // 1000, remaining, math.ceil((one_more.retry_after_ms or 0) / 1000)
     )

@@ -1,9 +1,11 @@
 """What a connection may do around its requests: heads that never end, bodies in odd frames, answers nobody takes."""
 
+import select
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, repeat
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from accounts import Account, register
 from api.sockets import Answer, connect, upload_head
 from factories import wav
+from pigwav.api.connections import MOST_PIPELINED
 from pigwav.settings import Settings
 from pigwav.store.memory import MemoryStore
 from serving import ServedApi, served
@@ -232,6 +235,80 @@ def test_an_offer_to_upgrade_is_passed_over_and_its_body_is_no_request(
 
         assert answer.status == 201
         assert answer.ends_the_connection()
+
+
+def test_a_request_behind_an_offer_to_upgrade_adds_nothing_to_its_body(connection: socket.socket) -> None:
+    body = b'{"name": ""}'
+    head = (
+        b"POST /users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+        % len(body)
+    )
+    offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+    connection.sendall(head + offer + b"\r\n" + body + head + b"\r\n" + body)
+
+    answer = Answer.read(connection)
+
+    answer.assert_problem(422, "invalid-field")
+    assert answer.ends_the_connection()
+
+
+def test_an_offer_to_upgrade_with_a_framing_that_nobody_knows_is_told_so(connection: socket.socket) -> None:
+    offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: gzip\r\n"
+    connection.sendall(b"POST /records HTTP/1.1\r\nHost: x\r\n" + offer + b"\r\n")
+
+    answer = Answer.read(connection)
+
+    answer.assert_problem(400, "malformed-http")
+    assert answer.ends_the_connection()
+
+
+def test_of_a_packet_full_of_requests_some_are_answered_and_the_rest_is_dropped(
+    api: ServedApi, connection: socket.socket
+) -> None:
+    before = ended(api, "overloaded")
+    connection.sendall((GET + b"\r\n") * 4000)
+
+    received = b""
+    with suppress(ConnectionResetError):
+        while block := connection.recv(65536):
+            received += block
+
+    assert 1 <= received.count(b"HTTP/1.1 200") <= MOST_PIPELINED + 1
+    assert ended(api, "overloaded") == before + 1
+
+
+def test_who_drips_forms_without_a_token_takes_no_place_from_those_who_have_one(settings: Settings) -> None:
+    limits = settings.limits.model_copy(update={"max_open_uploads": 1})
+    with (
+        served(settings.model_copy(update={"limits": limits})) as api,
+        httpx2.Client(base_url=api.url, timeout=30) as http,
+        connect(api) as dripping,
+    ):
+        account = register(http, f"owner of a place {uuid4()}")
+        form = b"POST /records HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        dripping.sendall(form + b"Content-Length: 9999\r\n\r\n--b\r\nContent-Disposition: form-data; name=")
+        for _ in range(3):
+            http.get("/healthz")  # what came before these has been begun
+
+        assert account.upload_raw(wav(seconds=0.1)).status_code == 201
+
+
+def test_what_strangers_hold_together_is_bounded(settings: Settings) -> None:
+    """A form whose file stands before its fields is held until its sender is known: at most 1 MiB, and 1 MiB in all."""
+    limits = settings.limits.model_copy(update={"max_buffered_bytes": 16 * 2**20})
+    part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + bytes(900_000)
+    head = b"POST /records HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    with (
+        served(settings.model_copy(update={"limits": limits})) as api,
+        connect(api) as one,
+        connect(api) as other,
+    ):
+        one.sendall(head + b"Content-Length: 9999999\r\n\r\n" + part)
+        other.sendall(head + b"Content-Length: 9999999\r\n\r\n" + part)
+
+        readable, _, _ = select.select([one, other], [], [], 30)
+        assert len(readable) == 1
+        Answer.read(readable[0]).assert_problem(503, "overloaded")
 
 
 def test_a_phone_that_is_refused_in_the_middle_hears_it_at_once_and_can_end_its_body(

@@ -36,7 +36,7 @@ def api(
 
 
 def policies(answer: httpx2.Response) -> dict[str, tuple[int, int]]:
-    """Quota and window (s) by name."""
+    """RateQuota and window (s) by name."""
     return _items(answer, "RateLimit-Policy", "q", "w")
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from client.both import CREDENTIALS, ID, REGISTERED, UPLOADED, OpenClient, recording_json, talking
 from fakes.stub_service import Received, Reply, one_after_the_other, problem
+from pigwav.api.problems import RETRY_OF_AN_OPEN_UPLOAD_AFTER_S
 from pigwav.client import (
     BadInput,
     ClientError,
@@ -31,6 +32,7 @@ from pigwav.client.retries import (
     harmless,
     without_effect,
 )
+from pigwav.settings import UploadLimits
 
 BUSY = problem(503, "overloaded", "Full.", headers={"Retry-After": "0"})
 CUT_OFF = replace(Reply.json(200, recording_json()), hangs_up_after_bytes=10)
@@ -73,6 +75,17 @@ def test_service_is_left_alone_for_as_long_as_it_asks() -> None:
     assert Tries(2, harmless).wait_s(busy(MOST_RETRY_AFTER_S)) >= MOST_RETRY_AFTER_S
     with pytest.raises(TryLater):
         Tries(2, harmless).wait_s(busy(MOST_RETRY_AFTER_S + 1))
+
+
+def test_an_upload_is_tried_until_the_lease_of_a_process_that_died_has_run_out() -> None:
+    tries = Tries(5, harmless)
+    going_on = TryLater(
+        409, "upload-in-progress", "Wait.", detail=None, retry_after_s=RETRY_OF_AN_OPEN_UPLOAD_AFTER_S
+    )
+
+    waits_s = [tries.wait_s(Unreachable()), *(tries.wait_s(going_on) for _ in range(3))]
+
+    assert sum(waits_s) > UploadLimits().lease_s
 
 
 @pytest.mark.parametrize(

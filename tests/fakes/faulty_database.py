@@ -27,5 +27,9 @@ class FaultyDatabase:
         if self._to_go == 0:
             raise DatabaseUnavailable
 
+    @property
+    def has_failed(self) -> bool:
+        return self._to_go <= 0
+
     def read(self) -> AbstractContextManager[Session]:
         return self._inner.read()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pigwav.allowances import MOST_KEYS, Allowance, Quota, read_rates
+from pigwav.allowances import MOST_KEYS, Allowance, RateQuota, read_rates
 
 
 @dataclass
@@ -68,7 +68,7 @@ def test_all_of_it_at_once_and_then_as_it_comes_back() -> None:
     three = allowance("3/minute", clock)
 
     assert [three.take("x").granted for _ in range(5)] == [True, True, True, False, False]
-    assert three.take("x").quotas == (Quota(limit=3, window_s=60, remaining=0, more_in_s=20),)
+    assert three.take("x").quotas == (RateQuota(limit=3, window_s=60, remaining=0, more_in_s=20),)
     clock.now_ms += 19_999
     assert not three.take("x").granted
     clock.now_ms += 1
@@ -95,7 +95,7 @@ def test_a_refusal_costs_nothing_under_any_rate_and_names_the_one_to_wait_for_lo
     assert both.take("x").granted
     refused = both.take("x")
     assert [(quota.remaining, quota.more_in_s) for quota in refused.quotas] == [(0, 1), (0, 20)]
-    assert refused.used_up == Quota(limit=3, window_s=60, remaining=0, more_in_s=20)
+    assert refused.used_up == RateQuota(limit=3, window_s=60, remaining=0, more_in_s=20)
 
 
 RATES = st.sampled_from(

@@ -92,7 +92,6 @@ def test_programs_are_told_the_same_with_nothing_where_nothing_was_asked() -> No
         "moved": {A: B},
         "aborted": [],
         "kept": {},
-        "given_up": 0,
         "broken_off": None,
         "ran": True,
     }

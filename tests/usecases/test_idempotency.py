@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 import pytest
+from sqlalchemy.orm import Session
 
 from factories import wav
 from fakes.faulty_database import FaultyDatabase
@@ -209,13 +210,38 @@ def test_an_upload_whose_key_was_taken_over_does_not_come_back_to_life(
     assert len(Traces(services).of_store(user)) == 1
 
 
+def test_an_upload_that_sweep_gave_up_leaves_its_key_free_when_it_wakes_up(
+    services: Services, store: FaultyStore
+) -> None:
+    """A process that froze for longer than its lease, and nobody else has tried meanwhile."""
+    gate = Gate()
+    store.after["put"] = OnCall(1, gate)
+
+    async def run() -> UserId:
+        user = await new_user(services)
+        frozen = asyncio.create_task(upload(services, user, key()))
+        await asyncio.to_thread(gate.reached.wait)
+        let_leases_expire(services)
+        await asyncio.to_thread(services.sweep)
+        gate.open()
+        with pytest.raises(UploadOvertaken):
+            await frozen
+        await upload(services, user, key())
+        return user
+
+    user = asyncio.run(run())
+    services.sweep()
+    assert Traces(services).of(user) == ["ready"]
+    assert len(Traces(services).of_store(user)) == 1
+
+
 def test_when_the_answer_to_the_last_commit_is_lost_a_second_try_gets_it(services: Services) -> None:
     """The database died between its commit and its answer, and could not be asked afterwards."""
 
     async def run() -> UserId:
         user = await new_user(services)
-        # transactions: the look at the key, the intent, the acknowledgement
-        dying = DyingDatabase(services.add_recording.database, fails_at=3, answer_lost=True)
+        # transactions: the intent, the acknowledgement
+        dying = DyingDatabase(services.add_recording.database, fails_at=2, answer_lost=True)
         with pytest.raises(DatabaseUnavailable):
             await replace(services.add_recording, database=dying)(user, blocks(BODY), once=key())
         assert (await upload(services, user, key())).facts.duration_ms == 500
@@ -229,8 +255,10 @@ def test_when_the_answer_to_the_last_commit_is_lost_a_second_try_gets_it(service
 class DyingDatabase(FaultyDatabase):
     """One that cannot be read either, once it has failed."""
 
-    def read(self):
-        raise DatabaseUnavailable
+    def read(self) -> AbstractContextManager[Session]:
+        if self.has_failed:
+            raise DatabaseUnavailable
+        return super().read()
 
 
 def test_a_recording_that_was_deleted_is_not_made_again_under_its_key(services: Services) -> None:

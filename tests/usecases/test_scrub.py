@@ -16,7 +16,7 @@ from pigwav.domain import ObjectKey, Recording
 from pigwav.errors import StoreUnavailable
 from pigwav.settings import DatabaseSettings, Settings
 from pigwav.store.base import ObjectHeaders, ObjectStore
-from pigwav.usecases.scrub import Condition, TokenBucket
+from pigwav.usecases.scrub import Condition, Pace
 from pigwav.wiring import Services, open_services
 from uploading import add, fails
 
@@ -252,26 +252,26 @@ class TestPace:
 
     def test_the_bucket_makes_wait_for_what_was_not_earned_yet(self) -> None:
         clock = Clock()
-        bucket = TokenBucket(100, clock)
-        assert bucket.take(50) == pytest.approx(0.5)
+        pace = Pace(100, clock)
+        assert pace.take(50) == pytest.approx(0.5)
         clock.now_s += 0.5
-        assert bucket.take(50) == pytest.approx(0.5)
+        assert pace.take(50) == pytest.approx(0.5)
         clock.now_s += 0.2
-        assert bucket.take(0) == pytest.approx(0.3)
+        assert pace.take(0) == pytest.approx(0.3)
 
     def test_time_that_was_not_used_counts_for_a_second_at_most(self) -> None:
         clock = Clock()
-        bucket = TokenBucket(100, clock)
+        pace = Pace(100, clock)
         clock.now_s += 3600
-        assert bucket.take(100) == 0
-        assert bucket.take(1) == pytest.approx(0.01)
+        assert pace.take(100) == 0
+        assert pace.take(1) == pytest.approx(0.01)
 
     def test_over_any_time_the_rate_is_kept(self) -> None:
         clock = Clock()
-        bucket = TokenBucket(1000, clock)
+        pace = Pace(1000, clock)
         for size_bytes in (1, 999, 5000, 0, 70, 930):
             clock.now_s += 0.001  # the store needs time, too
-            clock.now_s += bucket.take(size_bytes)
+            clock.now_s += pace.take(size_bytes)
         assert clock.now_s - 1000 == pytest.approx(7.0, abs=0.01)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import Final, TypeVar
 
 from fastapi.exceptions import RequestValidationError
@@ -43,12 +43,16 @@ async def body_blocks(receive: Receive, limits: UploadLimits) -> AsyncGenerator[
 
 
 async def small_body(receive: Receive, limits: UploadLimits, *, most_bytes: int = 64 * 1024) -> bytes:
-    """A whole body of a light request. Raises as `body_blocks` does."""
+    """A whole body of a light request, which has `idle_timeout_s` in all. Raises as `body_blocks` does."""
     held = bytearray()
-    async for block in body_blocks(receive, limits):
-        held += block
-        if len(held) > most_bytes:
-            raise UploadTooLarge(f"This request takes at most {most_bytes} bytes.")
+    try:
+        async with asyncio.timeout(limits.idle_timeout_s), aclosing(body_blocks(receive, limits)) as blocks:
+            async for block in blocks:
+                held += block
+                if len(held) > most_bytes:
+                    raise UploadTooLarge(f"This request takes at most {most_bytes} bytes.")
+    except TimeoutError:
+        raise UploadIdle(f"It did not come within {limits.idle_timeout_s:g} seconds.") from None
     return bytes(held)
 
 

@@ -24,6 +24,9 @@ from pigwav.telemetry.metrics import Metrics
 MOST_FIELDS: Final = 100
 """Of a request's head. Nobody sends that many, and looking one up takes time for each of them."""
 
+MOST_PIPELINED: Final = 16
+"""Requests that wait for the one before them. One packet could hold ten thousand."""
+
 LINGER_S: Final = 2.0
 """Closing while bytes come in resets the connection, and the refusal is lost: they are read away for so long."""
 
@@ -106,9 +109,13 @@ class Connection(HttpToolsProtocol):
         size_bytes = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size_bytes > self.bounds.max_header_bytes or len(self.headers) > MOST_FIELDS:
             raise self._too_large()
+        if len(self.pipeline) >= MOST_PIPELINED:
+            raise Overloaded
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        if self._is_deaf:
+            return  # of a request behind one that offered to upgrade
         self._overhead_bytes = max(0, self._overhead_bytes - len(body) - _CHUNK_FRAME_BYTES)
         super().on_body(body)
 
@@ -201,7 +208,7 @@ class Connection(HttpToolsProtocol):
         self.parser = HttpRequestParser(
             SimpleNamespace(on_body=self.on_body, on_message_complete=self._end_of_upgrade)
         )
-        self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % head)
+        self.data_received(b"POST / HTTP/1.1\r\n%b\r\n" % head)
         self.data_received(rest)
 
     def _end_of_upgrade(self) -> None:

@@ -14,6 +14,9 @@ _MAX_FIELD_BYTES: Final = 4 * 1024
 _UTF8_CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
+def _unheard(held_bytes: int) -> None: ...
+
+
 class UploadForm:
     """One form with one file. `await until_file()`, then read `fields` and `filename`, then stream `file()`.
 
@@ -33,7 +36,9 @@ class UploadForm:
         known: Collection[str] = ("user_id", "token", "title", "bitrate"),
         required: Collection[str] = ("user_id", "token"),
         held_bytes: int = HELD_BYTES,
+        on_held: Callable[[int], None] = _unheard,
     ) -> None:
+        """`on_held` is told how many bytes are held, whenever there are more; what it raises ends the upload."""
         self.fields: dict[str, str] = {}
         self.late_fields: dict[str, str] = {}
         self.filename: str | None = None
@@ -44,6 +49,7 @@ class UploadForm:
         self._known = frozenset(known)
         self._required = frozenset(required)
         self._held_limit_bytes = held_bytes
+        self._on_held = on_held
         self._held = bytearray()
         self._file: _FilePieces | None = None
         self._streams = False
@@ -58,6 +64,7 @@ class UploadForm:
             self._held += block
             if not self._streams and len(self._held) > self._held_limit_bytes:
                 raise CredentialsFirst
+            self._on_held(len(self._held))
         if self._file is None:
             raise FileMissing
 

@@ -61,6 +61,8 @@ def _declared_headers(status: int) -> dict[str, Any]:
     text = {"schema": {"type": "string"}}
     if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": text | {"description": "Bearer"}}
+    if status == HTTPStatus.CONFLICT:
+        return {"Retry-After": text | {"description": "Seconds, of `upload-in-progress`."}}
     if status in RETRY_AFTER_S:
         return {"Retry-After": text | {"description": f"{RETRY_AFTER_S[status]} (seconds)"}}
     if status == HTTPStatus.TOO_MANY_REQUESTS:

@@ -52,8 +52,8 @@ RETRY_AFTER_S: Final[Mapping[int, int]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: 5,
     HTTPStatus.INSUFFICIENT_STORAGE: 10,
 }
-RETRY_OF_AN_OPEN_UPLOAD_AFTER_S: Final = 10
-"""A client that asks four times outlasts the idle timeout, in which a connection that died unheard is given up."""
+RETRY_OF_AN_OPEN_UPLOAD_AFTER_S: Final = 20
+"""A client that comes four times outlasts the lease of an upload whose process died, by default a minute."""
 INTERNAL_ERROR: Final = ("internal-error", "Something went wrong on the server.")
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pigwav.allowances import Allowance, Quota, Standing, read_rates
+from pigwav.allowances import Allowance, RateQuota, RateStanding, read_rates
 from pigwav.api.problems import answer_for
 from pigwav.domain import User
 from pigwav.errors import RateLimited
@@ -39,7 +39,7 @@ class RequestRates:
         self._allowances = allowances
         self._metrics = metrics
         self._address = address
-        self._standings: dict[Policy, Standing] = {}
+        self._standings: dict[Policy, RateStanding] = {}
 
     def request(self) -> None:
         """Whoever sends it: a wrong token counts for the address that tries it."""
@@ -147,7 +147,7 @@ def _allowances(settings: RateSettings) -> Iterator[tuple[Policy, Allowance]]:
             yield policy, Allowance(rates)
 
 
-def _name(policy: Policy, quota: Quota, standing: Standing) -> str:
+def _name(policy: Policy, quota: RateQuota, standing: RateStanding) -> str:
     """Each rate of a policy that has several is a policy to those who read the fields."""
     return policy if len(standing.quotas) == 1 else f"{policy}-{quota.window_s}s"
 

@@ -52,6 +52,7 @@ class Server(uvicorn.Server):
         self._crowds = [Crowds(listening.dup(), self._connection) for listening in sockets or ()]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._uploads.stop()
         for crowd in self._crowds:
             crowd.close()
         await super().shutdown(sockets)
@@ -77,8 +78,12 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
+AT_ONCE: Final = 64
+"""Connections taken before the first of them is counted, and sent away if it is one too many."""
+
+
 class Crowds:
-    """Takes all connections that wait at a listening socket at once. libuv takes one in a turn of its loop
+    """Takes many of the connections that wait at a listening socket at once. libuv takes one in a turn of its loop
     (libuv/libuv#3696); with a thousand uploads a turn takes long, and a crowd would wait for half a minute to be heard.
     """
 
@@ -92,7 +97,7 @@ class Crowds:
         self._loop.add_reader(listening, self._accept)
 
     def _accept(self) -> None:
-        for _ in range(BACKLOG):
+        for _ in range(AT_ONCE):
             try:
                 accepted, _address = self._listening.accept()
             except OSError:  # nobody waits any more; or too many files are open, which uvloop reports

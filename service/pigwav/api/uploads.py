@@ -1,7 +1,7 @@
 """`POST /records`: a WAV as a form or as a raw body, converted while it arrives."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,6 +29,7 @@ from pigwav.errors import (
     ShuttingDown,
     Unavailable,
     UnsupportedMediaType,
+    UploadIdle,
     UploadInProgress,
     UploadOvertaken,
 )
@@ -39,6 +40,9 @@ router = APIRouter(tags=["recordings"])
 
 RAW_TYPES: Final = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", "application/octet-stream")
 FORM_TYPE: Final = "multipart/form-data"
+
+FIELDS_WITHIN_S: Final = 60.0
+"""From the first byte of a form until its sender is known."""
 
 _BINARY: Final[dict[str, Any]] = {"type": "string", "format": "binary"}
 _FORM_SCHEMA: Final[dict[str, Any]] = {
@@ -129,13 +133,15 @@ async def upload(
         async with aclosing(body_blocks(request.receive, services.settings.limits)) as blocks:
             incoming = await _incoming(request, services, token, blocks)
             rates.upload_of(incoming.user)
-            recording = await services.add_recording(
-                incoming.user.id,
-                incoming.wav,
-                titles=incoming.titles,
-                bitrate_kbps=incoming.bitrate_kbps,
-                once=idempotency.idempotency_key(request.headers, filename=incoming.filename),
-            )
+            once = idempotency.idempotency_key(request.headers, filename=incoming.filename)
+            with services.open_uploads.one_more():
+                recording = await services.add_recording(
+                    incoming.user.id,
+                    incoming.wav,
+                    titles=incoming.titles,
+                    bitrate_kbps=incoming.bitrate_kbps,
+                    once=once,
+                )
     url = link(request, recording)
     response.headers["Location"] = url
     return RecordingOut.of(recording, url)
@@ -143,10 +149,11 @@ async def upload(
 
 @contextmanager
 def _counted(services: Services) -> Iterator[None]:
-    """A place among the open uploads, and its outcome in the metrics."""
+    """Refused before its first byte where there is no room; and its outcome in the metrics."""
     outcome = "internal-error"
     try:
-        with services.room.for_one_more(), services.open_uploads.one_more(), _cut_off_told():
+        services.open_uploads.check_room()
+        with services.room.for_one_more(), _cut_off_told():
             yield
         outcome = "stored"
     except PigWavError as error:
@@ -188,11 +195,12 @@ async def _incoming(
 
 
 async def _from_form(services: Services, content_type: str, blocks: AsyncGenerator[bytes]) -> Incoming:
-    form = UploadForm(content_type, blocks)
-    await form.until_file()
-    user = await services.authenticate(
-        form.fields.get("token", ""), claimed_user=form.fields.get("user_id", "")
-    )
+    with services.open_uploads.stranger() as hold:
+        form = UploadForm(content_type, blocks, on_held=hold)
+        await _in_time(form.until_file())
+        user = await services.authenticate(
+            form.fields.get("token", ""), claimed_user=form.fields.get("user_id", "")
+        )
     return Incoming(
         user,
         _refusing_late(form),
@@ -204,6 +212,15 @@ async def _from_form(services: Services, content_type: str, blocks: AsyncGenerat
         bitrate_kbps=_bitrate(form.fields.get("bitrate")),
         filename=form.filename,
     )
+
+
+async def _in_time(fields: Awaitable[None]) -> None:
+    """Who drips a form's fields is no sender yet, and not waited for as long as one."""
+    try:
+        async with asyncio.timeout(FIELDS_WITHIN_S):
+            await fields
+    except TimeoutError:
+        raise UploadIdle(f"The form's user_id and token did not come within {FIELDS_WITHIN_S:g} s.") from None
 
 
 async def _from_raw(
@@ -232,7 +249,7 @@ async def _refusing_late(form: UploadForm) -> AsyncGenerator[bytes]:
 def _title_of_file(filename: str | None) -> str | None:
     """The file's name without its extension, cut where it is longer than a title may be."""
     stem, dot, suffix = base_name(filename or "")[: 4 * MAX_TITLE_CHARS].rpartition(".")
-    return plain_name(stem if dot else suffix)[:MAX_TITLE_CHARS].rstrip() or None
+    return plain_name(plain_name(stem if dot else suffix)[:MAX_TITLE_CHARS]) or None
 
 
 def _bitrate(text: str | None) -> int | None:

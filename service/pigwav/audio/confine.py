@@ -30,6 +30,7 @@ _SIG_BLOCK = 0 if sys.platform == "linux" else 1
 
 _MEMORY_BYTES = 1 << 30
 _OPEN_FILES = 64
+_MOST_INHERITED = 1 << 16  # none, if all goes well; and "unlimited" is no number
 
 # linux/prctl.h, linux/capability.h, linux/sched.h
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 1, 15, 22, 38, 47
@@ -105,7 +106,7 @@ def _keep_to_pipes() -> None:
     """No descriptor but the three, and no word from outside: who stops the whole service by a signal to each of its
     processes, as systemd does, lets open uploads end. Only SIGKILL, from our server, is meant for the decoder.
     """
-    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    os.closerange(3, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _MOST_INHERITED))
     blocked = ctypes.create_string_buffer(_SIGSET_BYTES)
     for number in (_SIGHUP, _SIGINT, _SIGQUIT, _SIGTERM):
         _call("sigaddset", blocked, number)

@@ -115,8 +115,6 @@ def _fixed(fixed: "Quarantined") -> list[str]:
     lines = [f"{printable(old)}: moved to {printable(new)}" for old, new in fixed.moved.items()]
     lines += _each(("an open multipart upload without any part, aborted", fixed.aborted))
     lines += [f"{printable(key)}: left as it is: {why}" for key, why in fixed.kept.items()]
-    if fixed.given_up:
-        lines.append(f"Given up: {fixed.given_up} uploads whose process vanished.")
     return lines
 
 

@@ -21,8 +21,8 @@ class Standing:
     in_flight: bool
 
 
-def standing(db: Session, user: UserId, key: IdempotencyKey) -> Standing | None:
-    """None: nobody has used the key, or not for as long as keys are remembered."""
+def standing(db: Session, user: UserId, key: IdempotencyKey, *, lock: bool = False) -> Standing | None:
+    """None: nobody has used the key, or not for as long as keys are remembered. `lock`: the recording's row, too."""
     query = select(
         IdempotencyKeyRow.fingerprint, IdempotencyKeyRow.recording_id, IdempotencyKeyRow.acknowledged
     ).where(*_of(user, key))
@@ -30,7 +30,7 @@ def standing(db: Session, user: UserId, key: IdempotencyKey) -> Standing | None:
     if row is None:
         return None
     recording = RecordingId(row.recording_id)
-    return Standing(row.fingerprint, recording, row.acknowledged, _in_flight(db, recording))
+    return Standing(row.fingerprint, recording, row.acknowledged, _in_flight(db, recording, lock=lock))
 
 
 def claim(db: Session, user: UserId, key: IdempotencyKey, recording: RecordingId) -> Standing | None:
@@ -45,7 +45,7 @@ def claim(db: Session, user: UserId, key: IdempotencyKey, recording: RecordingId
     if db.execute(mine).scalar_one_or_none() is not None:
         return None
     db.execute(select(IdempotencyKeyRow.key).where(*_of(user, key)).with_for_update()).one_or_none()
-    return standing(db, user, key)
+    return standing(db, user, key, lock=True)
 
 
 def take_over(
@@ -72,17 +72,22 @@ def acknowledge(db: Session, user: UserId, key: IdempotencyKey, recording: Recor
 
 
 def forget_older(db: Session, age: timedelta) -> None:
-    db.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.created_at < func.now() - age))
+    """But for those of uploads that are still open."""
+    pending = select(RecordingRow.id).where(RecordingRow.state == RecordingState.PENDING)
+    db.execute(
+        delete(IdempotencyKeyRow).where(
+            IdempotencyKeyRow.created_at < func.now() - age, IdempotencyKeyRow.recording_id.not_in(pending)
+        )
+    )
 
 
 def _of(user: UserId, key: IdempotencyKey) -> tuple[ColumnElement[bool], ...]:
     return IdempotencyKeyRow.user_id == user, IdempotencyKeyRow.key == key.key
 
 
-def _in_flight(db: Session, recording: RecordingId) -> bool:
-    query = (
-        select(RecordingRow.lease_until >= func.now())
-        .where(RecordingRow.id == recording, RecordingRow.state == RecordingState.PENDING)
-        .with_for_update()
+def _in_flight(db: Session, recording: RecordingId, *, lock: bool) -> bool:
+    query = select(RecordingRow.lease_until >= func.now()).where(
+        RecordingRow.id == recording, RecordingRow.state == RecordingState.PENDING
     )
+    query = query.with_for_update() if lock else query
     return bool(db.execute(query).scalar_one_or_none())

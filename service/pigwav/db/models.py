@@ -111,9 +111,7 @@ class RecordingRow(Row):
     source_channels: Mapped[int | None]
     source_bits: Mapped[int | None]
     tags: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))  # null: the WAV has none
-    scrubbed_at: Mapped[
-        datetime | None
-    ]  # when the object was last read back and found to be what it should be
+    scrubbed_at: Mapped[datetime | None]  # the object was read back then, and found as it should be
 
     __table_args__ = (
         UniqueConstraint("object_key"),

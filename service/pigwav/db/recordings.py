@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, delete, func, or_, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
 from pigwav.db.models import FACTS, RecordingRow
@@ -169,7 +169,9 @@ def mark_deleted(db: Session, recording: RecordingId, user: UserId) -> bool:
 
 def kept(db: Session, user: UserId) -> Kept:
     query = select(func.count(), func.sum(RecordingRow.size_bytes)).where(
-        RecordingRow.user_id == user, RecordingRow.state != RecordingState.DELETED
+        RecordingRow.user_id
+        == user,  # in the words of the partial indexes, which `<> 'deleted'` would not use
+        or_(RecordingRow.state == RecordingState.READY, RecordingRow.state == RecordingState.PENDING),
     )
     count, size_bytes = db.execute(query).one()
     return Kept(count, int(size_bytes or 0))
@@ -182,6 +184,7 @@ def expire(db: Session, age: timedelta, *, limit: int) -> int:
         .where(RecordingRow.state == RecordingState.READY, RecordingRow.ready_at < func.now() - age)
         .order_by(RecordingRow.ready_at)
         .limit(limit)
+        .with_for_update(skip_locked=True)  # who is at one of them now need not wait for us, nor we for them
     )
     statement = (
         update(RecordingRow)
@@ -217,6 +220,8 @@ def remains(db: Session, *, limit: int, after: RecordingId | None = None) -> lis
 
 def claims(db: Session) -> Iterator[Claim]:
     """What every row claims, in the order in which S3 lists keys; streamed, a thousand rows at a time."""
+    # The reader may be busy with the store for longer than a transaction may idle. This one locks no row.
+    db.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
     query = _claims().order_by(RecordingRow.object_key).execution_options(yield_per=1000)
     return map(_claim, db.execute(query))
 

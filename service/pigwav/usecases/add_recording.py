@@ -143,7 +143,7 @@ class AddRecording:
         return Intent(recording, user, title, key, LeaseId(uuid4()), now, once, expected_bytes)
 
     def _earlier(self, user: UserId, once: IdempotencyKey) -> Recording | None:
-        with self.database.begin() as db:
+        with self.database.read() as db:
             return idempotency.earlier(db, user, once)
 
     def _declare(self, intent: Intent) -> Recording | None:
@@ -180,8 +180,8 @@ class AddRecording:
             if intent.once:
                 idempotency_keys.acknowledge(db, intent.user, intent.once, intent.id)
             recording = recordings.mark_ready(db, intent.lease, facts, title=title)
-        if recording is None:
-            raise UploadOvertaken
+            if recording is None:
+                raise UploadOvertaken  # which also takes back what was said of the key
         return recording
 
     async def _settle(

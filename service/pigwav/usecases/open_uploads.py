@@ -3,9 +3,13 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from pigwav.errors import Overloaded, ShuttingDown
 from pigwav.telemetry.metrics import Metrics
+
+STRANGERS_SHARE: Final = 1 / 16
+"""Of the bytes that all uploads may hold: for those whose sender is not known yet."""
 
 
 class OpenUploads:
@@ -29,21 +33,45 @@ class OpenUploads:
         self._metrics = metrics
         self._open = 0
         self._held_bytes = 0
+        self._strangers_bytes = 0
         self._stopping = False
         self._none_open = asyncio.Event()
         self._none_open.set()
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
-        """A place for one upload, from its first byte to its answer. Raises Overloaded, ShuttingDown."""
-        self.check()
-        if self._open >= self._most or self._held_bytes >= self._most_bytes or self._is_behind():
-            raise Overloaded
+        """A place for an upload whose sender is known, to its answer. Raises Overloaded, ShuttingDown."""
+        self.check_room()
         self._count(+1)
         try:
             yield
         finally:
             self._count(-1)
+
+    def check_room(self) -> None:
+        """Whether there is a place now: to be asked before the first byte. Raises Overloaded, ShuttingDown."""
+        self.check()
+        if self._open >= self._most or self._held_bytes >= self._most_bytes or self._is_behind():
+            raise Overloaded
+
+    @contextmanager
+    def stranger(self) -> Iterator[Callable[[int], None]]:
+        """Of an upload whose sender is not known yet: it has no place, so that nobody without a token can take them
+        all. Call it with the bytes that it holds now; raises Overloaded where all such hold too many.
+        """
+        held_bytes = 0
+
+        def hold(now_bytes: int) -> None:
+            nonlocal held_bytes
+            self._strangers_bytes += now_bytes - held_bytes
+            held_bytes = now_bytes
+            if self._strangers_bytes > self._most_bytes * STRANGERS_SHARE:
+                raise Overloaded
+
+        try:
+            yield hold
+        finally:
+            self._strangers_bytes -= held_bytes
 
     @contextmanager
     def memory(self) -> Iterator[Callable[[int], None]]:

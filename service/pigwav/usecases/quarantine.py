@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
-from pigwav.db import recordings
 from pigwav.db.session import Database
 from pigwav.domain import ObjectKey
 from pigwav.errors import ObjectMissing, StoreUnavailable, Unavailable
@@ -30,16 +29,14 @@ _FOREIGN: Final = "no recording of this database has its object in this bucket: 
 class Quarantined:
     """`left`: what disagrees afterwards. `moved`: old key to new. `aborted`: uploads that held no part.
 
-    `kept`: what was not put aside, and why. `given_up`: uploads whose lease had run out; what is left of them is for
-    `sweep`. `broken_off`: why, where the database or the store went away in between; `left` is from before then.
-    `ran` is False when another process was at it.
+    `kept`: what was not put aside, and why. `broken_off`: why, where the database or the store went away in between;
+    `left` is from before then. `ran` is False when another process was at it.
     """
 
     left: Agreement
     moved: dict[ObjectKey, ObjectKey] = field(default_factory=dict)
     aborted: list[ObjectKey] = field(default_factory=list)
     kept: dict[ObjectKey, str] = field(default_factory=dict)
-    given_up: int = 0
     broken_off: str | None = None
     ran: bool = True
 
@@ -63,17 +60,12 @@ class Quarantine:
             found = self.check()
             if not mine or found.agreed:
                 return Quarantined(found, ran=mine)
-            given_up = self._give_up_expired() if found.pending else 0
-            done = Quarantined(found, given_up=given_up)
+            done = Quarantined(found)
             try:
                 self._put_aside(found, done)
                 return replace(done, left=self.check())
             except Unavailable as error:
                 return replace(done, broken_off=str(error))
-
-    def _give_up_expired(self) -> int:
-        with self.database.begin() as db:
-            return recordings.give_up_expired(db)
 
     def _put_aside(self, found: Agreement, done: Quarantined) -> None:
         if len(found.missing) == found.checked:

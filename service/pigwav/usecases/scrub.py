@@ -42,7 +42,7 @@ class ReadBack:
     condition: Condition
 
 
-class TokenBucket:
+class Pace:
     """`rate_per_s` on average, and at most one second's worth saved up. Pure: it says how long to wait."""
 
     def __init__(self, rate_per_s: float, clock: Clock) -> None:
@@ -84,10 +84,10 @@ class Scrub:
             yield ReadBack(last.object_key, last.size_bytes, self._condition(last, pace))
 
     def _pace(self, bytes_per_s: float | None) -> Callable[[int], Awaitable[None]]:
-        bucket = None if bytes_per_s is None else TokenBucket(bytes_per_s, self.clock)
+        kept = None if bytes_per_s is None else Pace(bytes_per_s, self.clock)
 
         async def pace(size_bytes: int) -> None:
-            if bucket and (wait_s := bucket.take(size_bytes)):
+            if kept and (wait_s := kept.take(size_bytes)):
                 await self.sleep(wait_s)
 
         return pace
