@@ -1,0 +1,117 @@
+"""Trouble on the lines between the API and its parts, and with the store's answers."""
+
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from faults.s3_faults import ANSWER_LOST, DISK_FULL, FAULTS, WRONG_CHECKSUM, Fault
+from faults.senders import Sender, delete, make_upload, send
+from faults.tcp_proxy import Kind, TcpProxy, Trouble
+from faults.world import World
+from waiting import wait_until
+
+COMES_BACK_WITHIN_S: Final = 30.0
+MIB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class LineCase:
+    """`line`: store or database."""
+
+    line: str
+    trouble: Trouble
+    upload: str
+
+    @property
+    def name(self) -> str:
+        trouble = self.trouble
+        where = f"after {trouble.after_bytes} bytes on {trouble.connections}"
+        return f"{self.upload} upload, {self.line} line: {trouble.kind} {where}"
+
+    def run(self, world: World) -> None:
+        """An upload in trouble, a deletion in what is left of it, and then without any, by the same API."""
+        sender = world.sender()
+        recording = recorded(world, f"{self.name}, before", sender)
+        line = line_of(world, self.line)
+        line.make(self.trouble)
+        sending = world.beside(send, sender, make_upload(self.upload, self.name))
+        if self.trouble.kind is Kind.BLACK_HOLE and self.trouble.connections > 1:
+            wait_until(lambda: line.struck > 0 or sending.done(), within_s=60)
+        attempt = world.note(self.name, sending.result())
+        if attempt.status == 201 and not line.struck and self.trouble.kind is not Kind.REFUSE:
+            world.complaints.append(f"{self.name}: nothing was struck, so nothing is shown")
+        if recording:
+            world.note(self.name, delete(sender, recording))
+        world.heal()
+        comes_back(world, self.name)
+
+
+def line_of(world: World, name: str) -> TcpProxy:
+    return world.store_line if name == "store" else world.database_line
+
+
+def comes_back(world: World, case: str) -> None:
+    """The API that lived through it serves again, by itself."""
+    recorded(world, f"{case}, afterwards", world.sender())
+
+
+def recorded(world: World, case: str, sender: Sender) -> str | None:
+    """The id of a recording that is made while all is well, be it at the second try on a machine that is busy."""
+    give_up = time.monotonic() + COMES_BACK_WITHIN_S
+    for number in itertools.count():
+        attempt = world.note(case, send(sender, make_upload("short", f"{case}, {number}")))
+        if attempt.answer and attempt.status == 201:
+            return str(attempt.answer.document["id"])
+        if time.monotonic() > give_up:
+            world.complaints.append(f"{case}: the API serves nobody, last {attempt}")
+            break
+        time.sleep(0.05)
+    return None
+
+
+def line_cases() -> Iterator[LineCase]:
+    for kind in Kind:
+        for connections in (1,) if kind is Kind.REFUSE else (1, 6):
+            for after_bytes in (0, 300, 1500):
+                yield LineCase("database", Trouble(kind, after_bytes, connections), "short")
+            for after_bytes in (0, 400):
+                yield LineCase("store", Trouble(kind, after_bytes, connections), "short")
+            for after_bytes in (MIB, 7 * MIB, 10 * MIB):
+                yield LineCase("store", Trouble(kind, after_bytes, connections), "long")
+
+
+@dataclass(frozen=True)
+class StoreCase:
+    """The n-th call of an operation goes wrong, `times` times."""
+
+    fault: Fault
+    operation: str
+    times: int
+    upload: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.upload} upload, store's {self.operation}: {self.fault.name}, {self.times} times"
+
+    def run(self, world: World) -> None:
+        world.s3.plan(self.fault, self.operation, times=self.times)
+        attempt = world.note(self.name, send(world.sender(), make_upload(self.upload, self.name)))
+        if attempt.status == 201 and not world.s3.struck:
+            world.complaints.append(f"{self.name}: nothing was struck, so nothing is shown")
+        world.heal()
+        comes_back(world, self.name)
+
+
+_OF_LONG: Final = ("begin_multipart", "put_part", "complete_multipart")
+
+
+def store_cases() -> Iterator[StoreCase]:
+    for fault, times in itertools.product(FAULTS, (1, 9)):
+        for upload, operation in [("short", "put"), *(("long", operation) for operation in _OF_LONG)]:
+            if fault is not WRONG_CHECKSUM or operation in ("put", "put_part"):
+                yield StoreCase(fault, operation, times, upload)
+    for fault in (DISK_FULL, ANSWER_LOST):
+        yield StoreCase(fault, "read", 9, "mispredicted")
+        yield StoreCase(fault, "stat", 9, "mispredicted")

@@ -1,0 +1,72 @@
+"""Worlds for breaking. PIGWAV_FAULTS=all makes the few cases of an ordinary run all cases."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from faults.own_stack import OwnStack, own_stack
+from faults.world import World, open_world
+from minio_server import MinioServer
+from pigwav.devstack import StackAddress
+from pigwav.settings import StoreSettings
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(900))  # a test here is a whole row of the matrix
+
+
+@pytest.fixture(scope="session")
+def whole_world(
+    stack: StackAddress, s3_settings: StoreSettings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """Over the session's parts."""
+    with open_world(tmp_path_factory.mktemp("world"), stack.database_url, s3_settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def world(whole_world: World) -> Iterator[World]:
+    yield from _emptied(whole_world)
+
+
+@pytest.fixture(scope="session")
+def whole_minio_world(
+    stack: StackAddress, minio: MinioServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    with open_world(folder, stack.database_url, minio.provisioned()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def minio_world(whole_minio_world: World) -> Iterator[World]:
+    """The store is a real MinIO."""
+    yield from _emptied(whole_minio_world)
+
+
+@pytest.fixture(scope="session")
+def mortal_stack(embedded: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
+    with own_stack(tmp_path_factory.mktemp("mortal") / "data") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def whole_mortal_world(mortal_stack: OwnStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    with open_world(folder, mortal_stack.address.database_url, mortal_stack.store) as opened:
+        yield opened
+
+
+@pytest.fixture
+def mortal_world(whole_mortal_world: World) -> Iterator[World]:
+    """Over parts that may be killed."""
+    yield from _emptied(whole_mortal_world)
+
+
+def _emptied(world: World) -> Iterator[World]:
+    yield world
+    world.heal()
+    assert world.empty() == []

@@ -1,0 +1,96 @@
+"""An embedded stack whose parts a test may kill and start again."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from pigwav.db.migrate import upgrade
+from pigwav.devstack.address import StackAddress
+from pigwav.devstack.folder import DataFolder
+from pigwav.devstack.part import Part
+from pigwav.devstack.postgres import Postgres
+from pigwav.devstack.restarts import Restarts
+from pigwav.devstack.seaweed import BUCKET, SeaweedFS
+from pigwav.devstack.stack import watching
+from pigwav.devstack.waiting import Sleeper
+from pigwav.devstack.watch import Watch
+from pigwav.errors import StoreUnavailable
+from pigwav.settings import StoreSettings
+from pigwav.store.s3 import open_s3
+
+POSTGRES: Final = "Postgres"
+THE_STORE: Final = "the S3 server"
+
+_READY_WITHIN_S: Final = 60.0
+
+
+class OwnStack:
+    """To be used from the main thread: the parts die with the thread that started them."""
+
+    def __init__(self, watch: Watch, postgres: Postgres, seaweed: SeaweedFS) -> None:
+        self._watch = watch
+        self._parts: dict[str, Part] = {POSTGRES: postgres.part, THE_STORE: seaweed.part}
+        self._postgres = postgres
+        self.address = StackAddress(
+            postgres.url, seaweed.endpoint, BUCKET, seaweed.access_key, seaweed.secret_key
+        )
+
+    @property
+    def store(self) -> StoreSettings:
+        address = self.address
+        return StoreSettings(
+            endpoint=address.s3_endpoint,
+            region="us-east-1",
+            bucket=address.s3_bucket,
+            access_key=address.s3_access_key,
+            secret_key=address.s3_secret_key,
+        )
+
+    def kill(self, name: str) -> None:
+        """As `kill -9` does, and wait for its death."""
+        part = self._parts[name]
+        assert part.pid
+        os.kill(part.pid, signal.SIGKILL)
+        while part.is_running:
+            Sleeper().wait(0.01)
+
+    def restart(self, name: str) -> None:
+        """Until it serves again."""
+        is_ready = self._postgres.is_ready if name == POSTGRES else self._store_answers
+        self._watch.until(
+            lambda: self._parts[name].is_running and is_ready(), what=name, within_s=_READY_WITHIN_S
+        )
+
+    def _store_answers(self) -> bool:
+        store = open_s3(self.store.model_copy(update={"timeout_s": 2}), attempts=1)
+        try:
+            store.check()
+            [*store.list("recordings/0")]
+        except StoreUnavailable:
+            return False
+        finally:
+            store.close()
+        return True
+
+
+@contextmanager
+def own_stack(data: Path) -> Iterator[OwnStack]:
+    folder = DataFolder(data)
+    with watching(folder, Sleeper()) as watch:
+        postgres, seaweed = Postgres(folder, connections=100), SeaweedFS(folder)
+        watch.start(seaweed.part, restarts=_at_once())
+        postgres.initialise(watch)
+        watch.start(postgres.part, restarts=_at_once())
+        watch.until(postgres.is_ready, what="Postgres", within_s=_READY_WITHIN_S)
+        postgres.make_database()
+        upgrade(postgres.url)
+        watch.until(seaweed.is_ready, what="the S3 server", within_s=_READY_WITHIN_S)
+        yield OwnStack(watch, postgres, seaweed)
+
+
+def _at_once() -> Restarts:
+    """However often it was killed."""
+    return Restarts(at_most=1_000_000, within_s=0.001)

@@ -1,0 +1,270 @@
+"""Random combinations: several uploads and deletions at once, and one fault at a random place.
+
+    python tests/faults/random_faults.py [--runs 50] [--seed 1] [--only NUMBER] [--keep FOLDER]
+
+Prints what was done, how it ended and what was found; exit status 1 where anything was found. `--only` repeats one
+run of a seed. The dice decide what is done and where it breaks; how the threads of a run interleave is chance.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from signal import SIGKILL, SIGSTOP
+from typing import Final
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from faults import bad_senders
+from faults.between import comes_back, recorded
+from faults.judgement import judge, outcomes
+from faults.matrix import sweep_past_the_lease
+from faults.own_stack import POSTGRES, THE_STORE, OwnStack, own_stack
+from faults.s3_faults import FAULTS
+from faults.senders import (
+    Attempt,
+    Sender,
+    Upload,
+    delete,
+    delete_user,
+    is_worth_a_try,
+    make_upload,
+    once,
+    send,
+    send_impatiently,
+    try_again,
+)
+from faults.tcp_proxy import Kind, Trouble
+from faults.world import MAX_UPLOAD_BYTES, World, open_world
+
+WEIGHTS: Final = {"short": 5, "form": 3, "decoded": 3, "streamed": 3, "long": 2, "mispredicted": 1}
+STEPS: Final = 30
+"""More than the steps of any one upload: several count together."""
+IMPATIENT_AFTER_S: Final = 4.0
+OPERATIONS: Final = (
+    "put",
+    "begin_multipart",
+    "put_part",
+    "complete_multipart",
+    "abort_multipart",
+    "delete",
+    "read",
+)
+
+
+@dataclass
+class Run:
+    """One run: its dice, what goes on, and what it is called."""
+
+    world: World
+    dice: random.Random
+    name: str
+    stack: OwnStack | None
+    going_on: "list[Future[list[Attempt]]]" = field(default_factory=list)
+    killed: str = ""
+
+    def begin(self, call: Callable[..., list[Attempt]], *arguments: object) -> None:
+        self.going_on.append(self.world.beside(call, *arguments))
+
+
+Fault = Callable[[Run], Callable[[], None]]
+"""Prepares it; the answer is what to do while the requests go on."""
+
+
+def _nothing(run: Run) -> Callable[[], None]:
+    return lambda: None
+
+
+def _kill(run: Run) -> Callable[[], None]:
+    run.world.api.arm(run.dice.randint(1, STEPS), SIGKILL)
+    return lambda: None
+
+
+def _freeze(run: Run) -> Callable[[], None]:
+    api = run.world.api
+    api.arm(run.dice.randint(1, STEPS), SIGSTOP)
+
+    def meanwhile() -> None:
+        if api.wait_until_frozen(*run.going_on):
+            sweep_past_the_lease(run.world)
+            api.wake()
+
+    return meanwhile
+
+
+def _restart(run: Run) -> Callable[[], None]:
+    """A part is killed while the API stands still at a step; it is there again before or after the API goes on."""
+    api, stack = run.world.api, run.stack
+    assert stack is not None
+    name, is_quick = run.dice.choice([POSTGRES, THE_STORE]), run.dice.random() < 0.5
+    api.arm(run.dice.randint(1, STEPS), SIGSTOP)
+
+    def meanwhile() -> None:
+        api.wait_until_frozen(*run.going_on)
+        stack.kill(name)
+        run.killed = name
+        if is_quick:
+            stack.restart(name)
+        if api.is_frozen:
+            api.wake()
+        if not is_quick:
+            time.sleep(0.2)  # the API meets nobody
+            stack.restart(name)
+        run.world.reconnect()
+
+    return meanwhile
+
+
+def _store_line(run: Run) -> Callable[[], None]:
+    run.world.store_line.make(_trouble(run.dice, run.dice.choice([3000, 300_000, 12_000_000])))
+    return lambda: None
+
+
+def _database_line(run: Run) -> Callable[[], None]:
+    run.world.database_line.make(_trouble(run.dice, 8000))
+    return lambda: None
+
+
+def _trouble(dice: random.Random, most_bytes: int) -> Trouble:
+    return Trouble(dice.choice([*Kind]), dice.randrange(most_bytes), dice.choice([1, 1, 2, 4]))
+
+
+def _store_answers(run: Run) -> Callable[[], None]:
+    fault, operation = run.dice.choice(FAULTS), run.dice.choice(OPERATIONS)
+    run.world.s3.plan(fault, operation, nth=run.dice.randint(1, 4), times=run.dice.choice([1, 2, 6]))
+    return lambda: None
+
+
+def _bad_client(run: Run) -> Callable[[], None]:
+    sender, dice = run.world.sender(), run.dice
+    upload = make_upload(dice.choice(["short", "decoded", "long"]), f"{run.name}, bad client")
+    kind = dice.choice(["leaves", "trickles", "too much", "too little", "never ends", "headers"])
+    stage = dice.choice(bad_senders.LEAVING)
+
+    def behave() -> list[Attempt]:
+        match kind:
+            case "leaves":
+                return [bad_senders.leaves(sender, upload, stage)]
+            case "trickles":
+                return [bad_senders.trickles(sender, upload, dice)]
+            case "too much":
+                return [bad_senders.says_too_much(sender, upload)]
+            case "too little":
+                return [bad_senders.says_too_little(sender, upload)]
+            case "never ends":
+                return [bad_senders.never_ends(sender, upload, most_bytes=2 * MAX_UPLOAD_BYTES)]
+        return [bad_senders.never_ends_its_head(sender, upload)]
+
+    run.begin(behave)
+    return lambda: None
+
+
+FAULTS_AT_RANDOM: Final[dict[str, Fault]] = {
+    "nothing": _nothing,
+    "kill": _kill,
+    "freeze": _freeze,
+    "store line": _store_line,
+    "database line": _database_line,
+    "store's answers": _store_answers,
+    "bad client": _bad_client,
+    "restart": _restart,
+}
+
+
+def run_once(
+    world: World, seed: int, number: int, stack: OwnStack | None
+) -> tuple[str, Counter[str], list[str]]:
+    """The kind of fault, how the requests ended, and what was found."""
+    dice = random.Random(f"{seed}/{number}")
+    kind = dice.choice([name for name in FAULTS_AT_RANDOM if stack or name != "restart"])
+    run = Run(world, dice, f"run {number} of seed {seed} ({kind})", stack)
+    senders = [world.sender() for _ in range(dice.randint(1, 2))]
+    owners = [dice.choice(senders) for _ in range(dice.randint(0, 2))]
+    deletions = [(owner, recorded(world, f"{run.name}, before", owner)) for owner in owners]
+    meanwhile = FAULTS_AT_RANDOM[kind](run)
+    for number, upload in enumerate(dice.choices([*WEIGHTS], [*WEIGHTS.values()], k=dice.randint(1, 4))):
+        made = make_upload(upload, f"{run.name}, {number}")
+        run.begin(
+            _deliver, world.replica.port, dice.choice(senders), once(made) if dice.random() < 0.5 else made
+        )
+    for owner, recording in deletions:
+        if recording:
+            run.begin(_delete, owner, recording)
+    if dice.random() < 0.1:
+        run.begin(lambda: [delete_user(senders[0])])
+    meanwhile()
+    for future in run.going_on:
+        for attempt in future.result():
+            world.note(run.name, attempt)
+    world.heal()
+    ended = outcomes(world)
+    comes_back(world, run.name)
+    if run.killed == THE_STORE:
+        world.store_was_killed()
+    found = judge(world)
+    found += [f"{run.name}: {left}" for left in world.empty()]
+    return kind, ended, found
+
+
+def _delete(sender: Sender, recording: str) -> list[Attempt]:
+    return [delete(sender, recording)]
+
+
+def _deliver(elsewhere: int, sender: Sender, upload: Upload) -> list[Attempt]:
+    """One try; with a key, tries until it is there, the later ones at the replica."""
+    if not upload.once:
+        return [send(sender, upload)]
+    first = send_impatiently(sender, upload, patience_s=IMPATIENT_AFTER_S)
+    if not is_worth_a_try(first):
+        return [first]
+    return [first, *try_again(replace(sender, port=elsewhere), upload)]
+
+
+def main() -> int:
+    options = _options()
+    kinds: Counter[str] = Counter()
+    ended: Counter[str] = Counter()
+    findings: list[str] = []
+    began = time.monotonic()
+    with ExitStack() as opened:
+        folder = options.keep or Path(
+            opened.enter_context(tempfile.TemporaryDirectory(prefix="pigwav-faults-"))
+        )
+        stack = opened.enter_context(own_stack(folder / "data"))
+        world = opened.enter_context(open_world(folder, stack.address.database_url, stack.store))
+        for number in [options.only] if options.only is not None else range(options.runs):
+            kind, outcome, found = run_once(world, options.seed, number, stack)
+            kinds[kind] += 1
+            ended += outcome
+            findings += found
+            for finding in found:
+                print(
+                    f"FOUND: {finding}\n  again: {sys.argv[0]} --seed {options.seed} --only {number}",
+                    flush=True,
+                )
+    late = len(world.landed_late)
+    print(f"{kinds.total()} runs of seed {options.seed} in {time.monotonic() - began:.0f} s")
+    print("faults:  ", ", ".join(f"{name} {count}" for name, count in kinds.most_common()))
+    print("requests:", ", ".join(f"{name} {count}" for name, count in ended.most_common()))
+    print("landed late in a killed S3 server:", late)
+    print("findings:", len(findings))
+    return 1 if findings else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Breaks PigWav at random.")
+    parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", type=int, help="the one run of this number")
+    parser.add_argument("--keep", type=Path, help="an empty folder to work in; data and logs stay there")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,254 @@
+"""What clients send, how well or badly they do it, and what they were told."""
+
+import hashlib
+import http.client
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from factories import STREAMED, info_chunk, wav
+
+BLOCK_BYTES: Final = 64 * 1024
+ANSWER_WITHIN_S: Final = 60.0
+_BOUNDARY: Final = "a-boundary-of-the-tests"
+
+
+@dataclass(frozen=True)
+class Sender:
+    """A registered user at one API."""
+
+    port: int
+    user: int
+    token: str
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A WAV that is like no other, and how it is put into a request.
+
+    `parts`: how many pieces its MP3 is stored in (1: one PUT). `once`: its Idempotency-Key.
+    """
+
+    kind: str
+    wav: bytes = field(repr=False)
+    parts: int = 1
+    form: bool = False
+    chunked: bool = False
+    once: str = ""
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.wav).hexdigest()
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """{} where the body is none."""
+        with suppress(ValueError):
+            return json.loads(self.body)
+        return {}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One request of a user, from the client's side.
+
+    `answer`: None where the connection ended without one. `deletes`: a recording's id, or all that the user has.
+    `stayed`: the client waited until there was an answer, or the server hung up.
+    """
+
+    what: str
+    user: int
+    answer: Answer | None
+    upload: Upload | None = None
+    deletes: str | None = None
+    stayed: bool = True
+
+    @property
+    def status(self) -> int | None:
+        return None if self.answer is None else self.answer.status
+
+
+EVERYTHING: Final = "everything"
+HUNG: Final = Answer(0, {}, b"")
+"""What a client thinks that waited in vain."""
+
+LONG_S: Final = 264
+"""At 320 kb/s: two parts of 5 MiB and some more."""
+
+
+def _short(title: bytes) -> Upload:
+    return Upload("short", wav(seconds=2, rate=8000, channels=1, before=title))
+
+
+def _form(title: bytes) -> Upload:
+    return Upload("form", wav(seconds=3, rate=16_000, channels=2, before=title), form=True)
+
+
+def _decoded(title: bytes) -> Upload:
+    """Of a rate that MP3 does not have: ffmpeg makes it one."""
+    return Upload("decoded", wav(seconds=3, rate=10_000, channels=1, before=title))
+
+
+def _long(title: bytes) -> Upload:
+    return Upload("long", _long_wav(title), parts=3)
+
+
+def _mispredicted(title: bytes) -> Upload:
+    """Its header promises a minute more than comes, so its first frame is only known at the end."""
+    return Upload("mispredicted", _long_wav(title, promised_s=60), parts=3)
+
+
+def _streamed(title: bytes) -> Upload:
+    body = wav(seconds=3, rate=8000, channels=1, before=title, data_size=STREAMED)
+    return Upload("streamed", body, chunked=True)
+
+
+def _long_wav(title: bytes, *, promised_s: int = 0) -> bytes:
+    samples = LONG_S * 32_000
+    size = 2 * (samples + promised_s * 32_000)
+    return wav(samples=samples, rate=32_000, channels=1, content="silence", before=title, data_size=size)
+
+
+KINDS: Final[dict[str, Callable[[bytes], Upload]]] = {
+    "short": _short,
+    "form": _form,
+    "decoded": _decoded,
+    "streamed": _streamed,
+    "long": _long,
+    "mispredicted": _mispredicted,
+}
+
+
+def make_upload(kind: str, title: str) -> Upload:
+    """`title` tells it from all others."""
+    return KINDS[kind](info_chunk(INAM=title))
+
+
+def once(upload: Upload) -> Upload:
+    """With a key, so that it may be tried again."""
+    return replace(upload, once=upload.sha256[:32])
+
+
+def upload_head(sender: Sender, upload: Upload, *, length: int | None = None, close: bool = True) -> bytes:
+    """`length`: what Content-Length says (default: the truth)."""
+    lines = [f"POST /records?user={sender.user}&bitrate={_bitrate(upload)} HTTP/1.1", "Host: localhost"]
+    if close:
+        lines.append("Connection: close")
+    if upload.once:
+        lines.append(f'Idempotency-Key: "{upload.once}"')
+    if upload.form:
+        lines.append(f"Content-Type: multipart/form-data; boundary={_BOUNDARY}")
+    else:
+        lines += ["Content-Type: audio/wav", f"Authorization: Bearer {sender.token}"]
+    if upload.chunked:
+        lines.append("Transfer-Encoding: chunked")
+    else:
+        said = len(upload_body(sender, upload)) if length is None else length
+        lines.append(f"Content-Length: {said}")
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def upload_body(sender: Sender, upload: Upload) -> bytes:
+    """As it goes over the wire."""
+    if upload.chunked:
+        blocks = [upload.wav[at : at + 5000] for at in range(0, len(upload.wav), 5000)]
+        return b"".join(b"%x\r\n%s\r\n" % (len(block), block) for block in [*blocks, b""])
+    if not upload.form:
+        return upload.wav
+    fields = {"user_id": str(sender.user), "token": sender.token, "bitrate": str(_bitrate(upload))}
+    text = "".join(
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    opening = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+    return f"{text}{opening}".encode() + upload.wav + f"\r\n--{_BOUNDARY}--\r\n".encode()
+
+
+def _bitrate(upload: Upload) -> int:
+    return 320 if upload.parts > 1 else 64
+
+
+def send(sender: Sender, upload: Upload) -> Attempt:
+    """As a client should."""
+    request = upload_head(sender, upload) + upload_body(sender, upload)
+    return Attempt(f"{upload.kind} upload", sender.user, exchange(sender.port, request), upload)
+
+
+def send_impatiently(sender: Sender, upload: Upload, *, patience_s: float) -> Attempt:
+    """As a client that gives up where the answer takes too long."""
+    request = upload_head(sender, upload) + upload_body(sender, upload)
+    answer = exchange(sender.port, request, patience_s=patience_s)
+    if answer is HUNG:
+        return Attempt(f"impatient {upload.kind} upload", sender.user, None, upload, stayed=False)
+    return Attempt(f"{upload.kind} upload", sender.user, answer, upload)
+
+
+def try_again(sender: Sender, upload: Upload) -> Iterator[Attempt]:
+    """As a client with a key does, who knows nothing of the earlier try's end."""
+    give_up = time.monotonic() + ANSWER_WITHIN_S
+    while True:
+        attempt = send(sender, upload)
+        yield attempt
+        if not is_worth_a_try(attempt) or time.monotonic() > give_up:
+            return
+        time.sleep(0.1)
+
+
+def is_worth_a_try(attempt: Attempt) -> bool:
+    return attempt.answer is None or "retry-after" in attempt.answer.headers
+
+
+def delete(sender: Sender, recording: str) -> Attempt:
+    answer = call(sender.port, "DELETE", f"/records/{recording}", token=sender.token)
+    return Attempt("delete", sender.user, answer, deletes=recording)
+
+
+def delete_user(sender: Sender) -> Attempt:
+    answer = call(sender.port, "DELETE", "/users/me", token=sender.token)
+    return Attempt("delete of a user", sender.user, answer, deletes=EVERYTHING)
+
+
+def call(port: int, method: str, path: str, *, token: str = "") -> Answer | None:
+    """A request without a body."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    return exchange(port, f"{head}Authorization: Bearer {token}\r\n\r\n".encode())
+
+
+def exchange(port: int, request: bytes, *, patience_s: float = ANSWER_WITHIN_S) -> Answer | None:
+    """None where the connection ended, or could not be had, without an answer; HUNG where nothing came of it."""
+    try:
+        with connected(port, patience_s) as connection:
+            with suppress(ConnectionError):  # what was said before may still be read
+                connection.sendall(request)
+            return answered(connection)
+    except ConnectionError:
+        return None
+    except TimeoutError:
+        return HUNG
+
+
+def connected(port: int, patience_s: float = ANSWER_WITHIN_S) -> "closing[socket.socket]":
+    return closing(socket.create_connection(("127.0.0.1", port), timeout=patience_s))
+
+
+def answered(connection: socket.socket) -> Answer | None:
+    """Read the answer to a request that was sent."""
+    try:
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+    except (ConnectionError, http.client.HTTPException):
+        return None
+    except TimeoutError:
+        return HUNG

@@ -1,0 +1,109 @@
+"""Every step by which an upload, a deletion or a sweep touches the database and the store, counted and named.
+
+A step is before and after a call to the store, and before a transaction, before its commit and after it.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from threading import Lock
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from fakes.faulty_store import FaultyStore
+from pigwav.db.session import Database
+from pigwav.settings import DatabaseSettings
+from pigwav.store.base import ObjectStore
+
+_BOTH_SIDES: Final = (
+    "put",
+    "begin_multipart",
+    "put_part",
+    "complete_multipart",
+    "abort_multipart",
+    "open_uploads",
+    "delete",
+    "stat",
+)
+_BY_THE_CLOCK: Final = frozenset({"Leases._renew"})
+"""Transactions of the background: at which step of an upload they come is chance, so they are not counted."""
+
+
+class Steps:
+    """Counts from the last `arm`; at one of them, does something. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._names: list[str] = []
+        self._at = 0
+        self._action: Callable[[str], None] = _go_on
+
+    @property
+    def names(self) -> list[str]:
+        """So far, in their order."""
+        with self._lock:
+            return list(self._names)
+
+    def arm(self, at: int = 0, action: Callable[[str], None] | None = None) -> None:
+        """Begin to count anew, and call `action` with the name of step `at` (the first is 1) when it comes."""
+        with self._lock:
+            self._names.clear()
+            self._at, self._action = at, action or _go_on
+
+    def take(self, name: str) -> None:
+        with self._lock:
+            self._names.append(name)
+            is_it = len(self._names) == self._at
+        if is_it:
+            self._action(name)
+
+
+def stepped_store(inner: ObjectStore, steps: Steps) -> FaultyStore:
+    return FaultyStore(
+        inner,
+        before={name: partial(steps.take, f"before {name}") for name in (*_BOTH_SIDES, "read")},
+        after={name: partial(steps.take, f"after {name}") for name in _BOTH_SIDES},
+    )
+
+
+class SteppedDatabase(Database):
+    """Names a transaction after the method that asks for it."""
+
+    steps: Steps
+
+    @classmethod
+    def over(cls, settings: DatabaseSettings, steps: Steps) -> "SteppedDatabase":
+        database = cls.open(settings)
+        database.steps = steps
+        return database
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        name = _caller()
+        if name in _BY_THE_CLOCK:
+            with super().begin() as db:
+                yield db
+            return
+        self.steps.take(f"before {name}")
+        with super().begin() as db:
+            yield db
+            self.steps.take(f"before the commit of {name}")
+        self.steps.take(f"after {name}")
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        name = _caller()
+        self.steps.take(f"before {name}")
+        with super().read() as db:
+            yield db
+        self.steps.take(f"after {name}")
+
+
+def _caller() -> str:
+    """Who wrote `with database.begin()`: this function, the generator, contextlib and then they."""
+    return sys._getframe(3).f_code.co_qualname  # noqa: SLF001 - it is documented
+
+
+def _go_on(_name: str) -> None: ...
