@@ -21,7 +21,7 @@ from typing import Any, Final, ParamSpec, Self, TypeVar
 
 from pigwav.errors import Overloaded
 
-ENCODER_NICE: Final = 10
+ENCODER_NICE: Final = 5
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -85,8 +85,8 @@ class Lane:
 
 
 def _give_way() -> None:
-    """A processor that encodes more than it can leaves the event loop a share of it: then who comes is not even refused
-    (tests/bench/load.py: three times as fast). Only on Linux does a nice value belong to a thread.
+    """Where there is more to encode than can be, the event loop still gets its share, and who comes is at least refused
+    soon (tests/bench/load.py: three times as fast). Only on Linux does a nice value belong to a thread.
     """
     if sys.platform == "linux":
         with suppress(OSError):  # forbidden in a sandbox: we do without

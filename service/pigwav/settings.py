@@ -312,7 +312,7 @@ class Settings(_Section):
         10,
         gt=0,
         description="Seconds that a request waits for its turn at the database or the object store (503); where blocks "
-        "wait half as long for the encoder, no further upload is taken.",
+        "wait longer for the encoder, no further upload is taken.",
     )
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)

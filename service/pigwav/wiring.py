@@ -114,7 +114,7 @@ def _services(
         most=limits.max_open_uploads,
         most_bytes=limits.max_buffered_bytes,
         metrics=metrics,
-        is_behind=lambda: lanes.cpu.longest_wait_s() > settings.lane_wait_s / 2,
+        is_behind=lambda: lanes.cpu.longest_wait_s() > settings.lane_wait_s,
     )
     converter = open_converter(
         lanes.cpu, settings.encoder, limits, on_decoder_end=lambda how: metrics.decoder_ends.labels(how).inc()

@@ -69,7 +69,7 @@ def test_while_the_encoder_is_behind_no_further_upload_is_taken_and_small_reques
 ) -> None:
     with narrow(settings) as (api, account):
         with full(api.services.lanes.cpu):
-            wait_until(lambda: api.services.lanes.cpu.longest_wait_s() > 0.1)
+            wait_until(lambda: api.services.lanes.cpu.longest_wait_s() > 0.2)
             assert_problem(account.upload_raw(wav(seconds=1)), 503, "overloaded")
             assert account.http.get("/users/me", headers=account.bearer).status_code == 200
         assert account.upload_raw(wav(seconds=1)).status_code == 201
