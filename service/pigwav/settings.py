@@ -147,6 +147,9 @@ class UploadLimits(_Section):
     max_upload_bytes: int = Field(4 * 1024 * MIB, gt=0, description="Largest WAV, in bytes.")
     max_duration_s: int = Field(12 * 3600, gt=0, description="Longest audio, in seconds.")
     max_open_uploads: int = Field(1000, gt=0, description="Uploads open at a time, per process.")
+    max_open_uploads_per_user: int | None = Field(
+        None, gt=0, description="Of these, uploads of one user (429); empty: any number."
+    )
     max_buffered_bytes: int = Field(
         1024 * MIB,
         ge=16 * MIB,

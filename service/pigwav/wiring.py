@@ -113,6 +113,7 @@ def _services(
     open_uploads = OpenUploads(
         most=limits.max_open_uploads,
         most_bytes=limits.max_buffered_bytes,
+        most_of_one=limits.max_open_uploads_per_user,
         metrics=metrics,
         is_behind=lambda: lanes.cpu.longest_wait_s() > settings.lane_wait_s,
     )

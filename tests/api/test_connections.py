@@ -12,10 +12,12 @@ import pytest
 
 from accounts import Account, register
 from api.sockets import Answer, connect, upload_head
+from e2e.open_upload import open_upload
 from factories import wav
 from pigwav.api.connections import MOST_PIPELINED
 from pigwav.settings import Settings
 from pigwav.store.memory import MemoryStore
+from problem_assertions import assert_problem
 from serving import ServedApi, served
 from traces import Traces
 from waiting import wait_until
@@ -291,6 +293,22 @@ def test_who_drips_forms_without_a_token_takes_no_place_from_those_who_have_one(
             http.get("/healthz")  # what came before these has been begun
 
         assert account.upload_raw(wav(seconds=0.1)).status_code == 201
+
+
+def test_one_user_cannot_take_all_places(settings: Settings) -> None:
+    limits = settings.limits.model_copy(update={"max_open_uploads_per_user": 1})
+    with (
+        served(settings.model_copy(update={"limits": limits})) as api,
+        httpx2.Client(base_url=api.url, timeout=30) as http,
+    ):
+        greedy, other = (register(http, f"{name} {uuid4()}") for name in ("greedy", "other"))
+        with open_upload(greedy, wav(seconds=1)) as first:
+            wait_until(lambda: Traces(api.services).of(greedy.id) == ["pending"])
+
+            assert_problem(greedy.upload_raw(wav(seconds=0.1)), 429, "rate-limited")
+            assert other.upload_raw(wav(seconds=0.1)).status_code == 201
+            assert first.finish()[0] == 201
+        assert greedy.upload_raw(wav(seconds=0.1)).status_code == 201
 
 
 def test_what_strangers_hold_together_is_bounded(settings: Settings) -> None:

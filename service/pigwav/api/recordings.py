@@ -18,13 +18,14 @@ from pigwav.errors import (
     InvalidField,
     InvalidRequest,
     NotAuthenticated,
+    Overloaded,
     RecordingNotFound,
 )
 
 router = APIRouter(tags=["recordings"], prefix="/records")
 
 _OF_ONE: Final = problems(
-    NotAuthenticated, RecordingNotFound, InvalidRequest, InvalidField, DatabaseUnavailable
+    NotAuthenticated, RecordingNotFound, InvalidRequest, InvalidField, DatabaseUnavailable, Overloaded
 )
 _TITLE_BODY: Final[dict[str, Any]] = {
     "requestBody": {
@@ -36,7 +37,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-@router.get("", responses=problems(NotAuthenticated, InvalidRequest, InvalidField, DatabaseUnavailable))
+@router.get(
+    "", responses=problems(NotAuthenticated, InvalidRequest, InvalidField, DatabaseUnavailable, Overloaded)
+)
 async def list_recordings(
     request: Request,
     caller: CallerDep,

@@ -134,7 +134,7 @@ async def upload(
             incoming = await _incoming(request, services, token, blocks)
             rates.upload_of(incoming.user)
             once = idempotency.idempotency_key(request.headers, filename=incoming.filename)
-            with services.open_uploads.one_more():
+            with services.open_uploads.one_more(incoming.user.id):
                 recording = await services.add_recording(
                     incoming.user.id,
                     incoming.wav,

@@ -17,6 +17,7 @@ from pigwav.errors import (
     MalformedMultipart,
     NameTaken,
     NotAuthenticated,
+    Overloaded,
     RegistrationClosed,
     UnsupportedMediaType,
 )
@@ -50,6 +51,7 @@ _USER_BODY: Final[dict[str, Any]] = {
         UnsupportedMediaType,
         *BODY_ERRORS,
         DatabaseUnavailable,
+        Overloaded,
     ),
 )
 async def register(request: Request, response: Response, services: ServicesDep, rates: RatesDep) -> UserOut:
@@ -62,19 +64,21 @@ async def register(request: Request, response: Response, services: ServicesDep, 
     return UserOut.of(await services.register_user(wanted.name))
 
 
-@router.get("/users/me", responses=problems(NotAuthenticated, DatabaseUnavailable))
+@router.get("/users/me", responses=problems(NotAuthenticated, DatabaseUnavailable, Overloaded))
 async def show_me(caller: CallerDep) -> MeOut:
     """Whose token this is."""
     return MeOut(id=caller.id, name=caller.name)
 
 
-@router.delete("/users/me", status_code=204, responses=problems(NotAuthenticated, DatabaseUnavailable))
+@router.delete(
+    "/users/me", status_code=204, responses=problems(NotAuthenticated, DatabaseUnavailable, Overloaded)
+)
 async def delete_me(caller: CallerDep, services: ServicesDep) -> None:
     """Delete the caller: the token, the recordings and their links are dead at once."""
     await services.delete_user(caller.id)
 
 
-@router.post("/users/me/token", responses=problems(NotAuthenticated, DatabaseUnavailable))
+@router.post("/users/me/token", responses=problems(NotAuthenticated, DatabaseUnavailable, Overloaded))
 async def rotate_token(response: Response, caller: CallerDep, services: ServicesDep) -> TokenOut:
     """Replace the caller's token; the old one is dead at once."""
     response.headers["Cache-Control"] = "no-store"

@@ -1,13 +1,16 @@
 """How many uploads are open, and how much memory they hold: asked before another one is taken."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from pigwav.errors import Overloaded, ShuttingDown
+from pigwav.domain import UserId
+from pigwav.errors import Overloaded, RateLimited, ShuttingDown
 from pigwav.telemetry.metrics import Metrics
 
+_ONE_MORE_AFTER_S: Final = 5
 STRANGERS_SHARE: Final = 1 / 16
 """Of the bytes that all uploads may hold: for those whose sender is not known yet."""
 
@@ -24,12 +27,15 @@ class OpenUploads:
         most: int,
         most_bytes: int,
         metrics: Metrics,
+        most_of_one: int | None = None,
         is_behind: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`is_behind`: whether the encoder cannot keep up with those that are open."""
+        """`most_of_one`: of one user. `is_behind`: whether the encoder cannot keep up with those that are open."""
         self._is_behind = is_behind
         self._most = most
         self._most_bytes = most_bytes
+        self._most_of_one = most_of_one
+        self._open_of: Counter[UserId] = Counter()
         self._metrics = metrics
         self._open = 0
         self._held_bytes = 0
@@ -39,14 +45,19 @@ class OpenUploads:
         self._none_open.set()
 
     @contextmanager
-    def one_more(self) -> Iterator[None]:
-        """A place for an upload whose sender is known, to its answer. Raises Overloaded, ShuttingDown."""
+    def one_more(self, user: UserId) -> Iterator[None]:
+        """A place for an upload of `user`, to its answer. Raises Overloaded, RateLimited, ShuttingDown."""
         self.check_room()
-        self._count(+1)
+        if self._most_of_one is not None and self._open_of[user] >= self._most_of_one:
+            raise RateLimited(
+                f"A user may have {self._most_of_one} uploads open at a time.",
+                retry_after_s=_ONE_MORE_AFTER_S,
+            )
+        self._count(user, +1)
         try:
             yield
         finally:
-            self._count(-1)
+            self._count(user, -1)
 
     def check_room(self) -> None:
         """Whether there is a place now: to be asked before the first byte. Raises Overloaded, ShuttingDown."""
@@ -101,7 +112,10 @@ class OpenUploads:
         """Return when no upload is open, its clean-up included."""
         await self._none_open.wait()
 
-    def _count(self, change: int) -> None:
+    def _count(self, user: UserId, change: int) -> None:
+        self._open_of[user] += change
+        if not self._open_of[user]:
+            del self._open_of[user]
         self._open += change
         self._metrics.uploads_open.inc(change)
         if self._open:
