@@ -299,10 +299,10 @@ class Settings(_Section):
         60, gt=0, description="Seconds between two sweeps of what failed uploads and deletions left."
     )
     retention_days: float | None = Field(
-        None, gt=0, description="Days after which `sweep` removes a recording; empty: never."
+        None, gt=0, le=36_500, description="Days after which `sweep` removes a recording; empty: never."
     )
     idempotency_key_hours: float = Field(
-        24, gt=0, description="Hours for which an upload's Idempotency-Key is remembered."
+        24, gt=0, le=876_000, description="Hours for which an upload's Idempotency-Key is remembered."
     )
     log_format: LogFormat = Field(LogFormat.JSON, description="json or console.")
     log_level: LogLevel = Field(LogLevel.INFO, description="DEBUG, INFO, WARNING or ERROR.")

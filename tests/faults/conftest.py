@@ -1,5 +1,6 @@
 """Worlds for breaking. PIGWAV_FAULTS=all makes the few cases of an ordinary run all cases."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,11 @@ from minio_server import MinioServer
 from pigwav.devstack import StackAddress
 from pigwav.settings import StoreSettings
 
+_TALLY = pytest.StashKey[defaultdict[str, Counter[str]]]()
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    config.stash[_TALLY] = defaultdict(Counter)
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.timeout(900))  # a test here is a whole row of the matrix
@@ -28,8 +32,8 @@ def whole_world(
 
 
 @pytest.fixture
-def world(whole_world: World) -> Iterator[World]:
-    yield from _emptied(whole_world)
+def world(whole_world: World, request: pytest.FixtureRequest) -> Iterator[World]:
+    yield from _emptied(whole_world, request)
 
 
 @pytest.fixture(scope="session")
@@ -42,9 +46,9 @@ def whole_minio_world(
 
 
 @pytest.fixture
-def minio_world(whole_minio_world: World) -> Iterator[World]:
+def minio_world(whole_minio_world: World, request: pytest.FixtureRequest) -> Iterator[World]:
     """The store is a real MinIO."""
-    yield from _emptied(whole_minio_world)
+    yield from _emptied(whole_minio_world, request)
 
 
 @pytest.fixture(scope="session")
@@ -61,12 +65,27 @@ def whole_mortal_world(mortal_stack: OwnStack, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture
-def mortal_world(whole_mortal_world: World) -> Iterator[World]:
+def mortal_world(whole_mortal_world: World, request: pytest.FixtureRequest) -> Iterator[World]:
     """Over parts that may be killed."""
-    yield from _emptied(whole_mortal_world)
+    yield from _emptied(whole_mortal_world, request)
 
 
-def _emptied(world: World) -> Iterator[World]:
+def _emptied(world: World, request: pytest.FixtureRequest) -> Iterator[World]:
     yield world
     world.heal()
-    assert world.empty() == []
+    left = world.empty()
+    request.config.stash[_TALLY][_row_of(request)] += world.outcomes
+    world.outcomes.clear()
+    assert left == []
+
+
+def _row_of(request: pytest.FixtureRequest) -> str:
+    where = " (MinIO)" if request.fixturename == "minio_world" else ""
+    return f"{request.node.originalname}{where}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How the requests of each row of the matrix ended."""
+    for row, outcomes in terminalreporter.config.stash[_TALLY].items():
+        counts = ", ".join(f"{outcome}: {count}" for outcome, count in outcomes.most_common())
+        terminalreporter.write_line(f"{row}: {outcomes.total()} requests ({counts})")

@@ -27,18 +27,6 @@ def judge(world: World) -> list[str]:
     ]
 
 
-def outcomes(world: World) -> Counter[str]:
-    """How many attempts ended how."""
-    return Counter(map(_outcome, world.noted))
-
-
-def _outcome(noted: Noted) -> str:
-    answer = noted.attempt.answer
-    if answer is None:
-        return "no answer" if noted.attempt.stayed else "client left"
-    return f"{answer.status} {answer.document.get('code', '')}".strip()
-
-
 def _rudeness(noted: Noted) -> Iterator[str]:
     """What a client that waited may complain of."""
     attempt, answer = noted.attempt, noted.attempt.answer
@@ -106,7 +94,7 @@ def _unexplained(world: World) -> Iterator[str]:
         if noted is None:
             yield f"{_case_of(world, row.user)}: a recording that nobody sent: {row}"
         elif noted.attempt.answer and _refused(noted.attempt.answer):
-            yield f"{noted.case}: {noted.attempt.what}: {_outcome(noted)}, but it is there: {row}"
+            yield f"{noted.case}: {noted.attempt.what}: {noted.outcome}, but it is there: {row}"
         elif _once(noted) and seen[sha256] > 1:
             yield f"{noted.case}: {noted.attempt.what}: it is there {seen[sha256]} times under one Idempotency-Key"
 

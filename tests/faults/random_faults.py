@@ -23,7 +23,7 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from faults import bad_senders
 from faults.between import comes_back, recorded
-from faults.judgement import judge, outcomes
+from faults.judgement import judge
 from faults.matrix import sweep_past_the_lease
 from faults.own_stack import POSTGRES, THE_STORE, OwnStack, own_stack
 from faults.s3_faults import FAULTS
@@ -177,10 +177,8 @@ FAULTS_AT_RANDOM: Final[dict[str, Fault]] = {
 }
 
 
-def run_once(
-    world: World, seed: int, number: int, stack: OwnStack | None
-) -> tuple[str, Counter[str], list[str]]:
-    """The kind of fault, how the requests ended, and what was found."""
+def run_once(world: World, seed: int, number: int, stack: OwnStack | None) -> tuple[str, list[str]]:
+    """The kind of fault, and what was found."""
     dice = random.Random(f"{seed}/{number}")
     kind = dice.choice([name for name in FAULTS_AT_RANDOM if stack or name != "restart"])
     run = Run(world, dice, f"run {number} of seed {seed} ({kind})", stack)
@@ -203,13 +201,12 @@ def run_once(
         for attempt in future.result():
             world.note(run.name, attempt)
     world.heal()
-    ended = outcomes(world)
     comes_back(world, run.name)
     if run.killed == THE_STORE:
         world.store_was_killed()
     found = judge(world)
     found += [f"{run.name}: {left}" for left in world.empty()]
-    return kind, ended, found
+    return kind, found
 
 
 def _delete(sender: Sender, recording: str) -> list[Attempt]:
@@ -229,7 +226,6 @@ def _deliver(elsewhere: int, sender: Sender, upload: Upload) -> list[Attempt]:
 def main() -> int:
     options = _options()
     kinds: Counter[str] = Counter()
-    ended: Counter[str] = Counter()
     findings: list[str] = []
     began = time.monotonic()
     with ExitStack() as opened:
@@ -239,9 +235,8 @@ def main() -> int:
         stack = opened.enter_context(own_stack(folder / "data"))
         world = opened.enter_context(open_world(folder, stack.address.database_url, stack.store))
         for number in [options.only] if options.only is not None else range(options.runs):
-            kind, outcome, found = run_once(world, options.seed, number, stack)
+            kind, found = run_once(world, options.seed, number, stack)
             kinds[kind] += 1
-            ended += outcome
             findings += found
             for finding in found:
                 print(
@@ -251,7 +246,7 @@ def main() -> int:
     late = len(world.landed_late)
     print(f"{kinds.total()} runs of seed {options.seed} in {time.monotonic() - began:.0f} s")
     print("faults:  ", ", ".join(f"{name} {count}" for name, count in kinds.most_common()))
-    print("requests:", ", ".join(f"{name} {count}" for name, count in ended.most_common()))
+    print("requests:", ", ".join(f"{name} {count}" for name, count in world.outcomes.most_common()))
     print("landed late in a killed S3 server:", late)
     print("findings:", len(findings))
     return 1 if findings else 0

@@ -7,6 +7,7 @@ replica, judge ------------> both, straight
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -71,6 +72,14 @@ class Noted:
     attempt: Attempt
     lived: bool
 
+    @property
+    def outcome(self) -> str:
+        """Status and code of the answer, or why there is none."""
+        answer = self.attempt.answer
+        if answer is None:
+            return "no answer" if self.attempt.stayed else "client left"
+        return f"{answer.status} {answer.document.get('code', '')}".strip()
+
 
 @dataclass(frozen=True)
 class Row:
@@ -96,7 +105,8 @@ class OwnKeys(FaultyStore):
 
 @dataclass
 class World:
-    """`services` and `replica` see the parts as they are. `noted` and `complaints` are for the judge.
+    """`services` and `replica` see the parts as they are. `noted` and `complaints` are for the judge, `outcomes` count
+    what was noted until the last `empty`.
 
     An S3 server that was killed may carry out, when it is back, what it was asked long ago by somebody who has given
     up: `quiet_since` has the users who ask nothing more, `landed_late` the objects that came to be after that.
@@ -111,6 +121,7 @@ class World:
     replica: DyingApi
     pool: ThreadPoolExecutor
     noted: list[Noted] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
     complaints: list[str] = field(default_factory=list)
     quiet_since: dict[int, datetime] = field(default_factory=dict)
     landed_late: set[ObjectKey] = field(default_factory=set)
@@ -182,6 +193,7 @@ class World:
 
     def empty(self) -> list[str]:
         """Delete and sweep all there is. Answers what is left nevertheless, and then is not any more."""
+        self.outcomes += Counter(noted.outcome for noted in self.noted)
         self.noted.clear()
         self.complaints.clear()
         with self.services.sweep.database.begin() as db:

@@ -72,7 +72,9 @@ def test_a_deleted_recording_makes_room(two_recordings: Services) -> None:
         user = await new_user(two_recordings)
         first = await two_recordings.add_recording(user, blocks(SECOND))
         await two_recordings.add_recording(user, blocks(SECOND))
-        with pytest.raises(QuotaExceeded, match=r"^At most 2 recordings are kept for one user\.$"):
+        with pytest.raises(
+            QuotaExceeded, match=r"^At most 2 recordings are kept for one user; delete one\.$"
+        ):
             await two_recordings.add_recording(user, blocks(SECOND))
         await two_recordings.delete_recording(first.id, user)
         await two_recordings.add_recording(user, blocks(SECOND))

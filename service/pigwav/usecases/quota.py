@@ -30,7 +30,7 @@ class Quota:
             return
         kept = recordings.kept(db, user)
         if self.recordings is not None and kept.recordings + more > self.recordings:
-            raise QuotaExceeded(f"At most {self.recordings} recordings are kept for one user.")
+            raise QuotaExceeded(f"At most {self.recordings} recordings are kept for one user; delete one.")
         if self.size_bytes is not None and kept.size_bytes + more_bytes > self.size_bytes:
             raise QuotaExceeded(
                 f"At most {self.size_bytes} bytes of MP3 are kept for one user; {kept.size_bytes} are used."
