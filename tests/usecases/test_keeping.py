@@ -2,18 +2,22 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 
 import pytest
+from sqlalchemy.orm import Session
 
 from factories import wav
-from fakes.faulty_store import FaultyStore
+from fakes.faulty_store import FaultyStore, Gate, OnCall
+from pigwav.db.session import Database
 from pigwav.domain import UserId
 from pigwav.errors import QuotaExceeded
 from pigwav.settings import DatabaseSettings, Settings
 from pigwav.wiring import Services, open_services
 from traces import Traces
 from uploading import add, blocks, new_user
+from waiting import wait_until
 
 SECOND = wav(seconds=1)
 SECOND_BYTES = 17_135  # at 128 kb/s, with the first frame
@@ -124,6 +128,54 @@ def test_uploads_that_arrive_together_do_not_exceed_the_bytes(three_seconds: Ser
     user = asyncio.run(run())
     assert Traces(three_seconds).of(user) == ["ready"] * 3
     assert len(Traces(three_seconds).of_store(user)) == 3
+
+
+class HeldAtCommit:
+    """A database whose n-th transaction is held before its commit until the gate is opened."""
+
+    def __init__(self, inner: Database, gate: Gate, *, number: int) -> None:
+        self._inner = inner
+        self._hold = OnCall(number, gate)
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        with self._inner.begin() as db:
+            yield db
+            self._hold()
+
+    def read(self) -> AbstractContextManager[Session]:
+        return self._inner.read()
+
+
+def waits_for_a_lock(services: Services) -> bool:
+    with services.sweep.database.read() as db:
+        found = db.connection().exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return found.scalar_one() > 0
+
+
+def test_of_two_that_are_acknowledged_together_the_second_sees_the_first(
+    three_seconds: Services,
+) -> None:
+    gate = Gate()
+    streamed = wav(seconds=2, data_size=0xFFFFFFFF)
+
+    async def run() -> UserId:
+        user = await new_user(three_seconds)
+        # transactions: the intent, the acknowledgement
+        held = HeldAtCommit(three_seconds.add_recording.database, gate, number=2)
+        first = asyncio.create_task(
+            replace(three_seconds.add_recording, database=held)(user, blocks(streamed))
+        )
+        await asyncio.to_thread(gate.reached.wait)
+        second = asyncio.create_task(three_seconds.add_recording(user, blocks(streamed)))
+        await asyncio.to_thread(wait_until, lambda: second.done() or waits_for_a_lock(three_seconds))
+        gate.open()
+        await first
+        with pytest.raises(QuotaExceeded):
+            await second
+        return user
+
+    assert Traces(three_seconds).of(asyncio.run(run())) == ["ready"]
 
 
 @pytest.fixture
