@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import uvloop
 
 from converting import FFMPEG, decoders_running
 from factories import FLOAT_TAG, chunk, extensible_fmt_chunk, fmt_chunk, pcm, riff
@@ -18,6 +19,7 @@ from pigwav.audio.fmt import WavFormat, parse_fmt
 from pigwav.audio.pcm import PcmFormat
 from pigwav.audio.wav import HeaderWalk
 from pigwav.errors import NotConfigured, Overloaded, UndecodableAudio
+from waiting import wait_until
 
 TONE = pcm(4_800, rate=48_000, channels=1)
 IN_LIMITS = Confinement(("limits",))
@@ -325,3 +327,25 @@ def test_a_playlist_named_wav_never_reaches_ffmpeg() -> None:
     playlist = b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n" * 20
     body = riff(fmt_chunk(bits=24, channels=1) + chunk(b"data", playlist))
     assert len(decoded(body[12:36], playlist)) == len(playlist) // 3 * 2
+
+
+def test_a_decoder_that_ends_while_the_client_pauses_is_no_error_of_ours() -> None:
+    """In production the loop is uvloop's, whose pipes mind being written to after their end."""
+
+    async def paused() -> AsyncGenerator[bytes, None]:
+        yield bytes(1000)
+        await asyncio.to_thread(wait_until, lambda: not running("true"))
+        for _ in range(100):
+            await asyncio.sleep(0)  # the loop hears of it
+        yield bytes(1000)
+        yield bytes(1000)
+
+    async def decoded() -> list[bytes]:
+        return [block async for block in decode(["/bin/true"], b"header", paused())]
+
+    assert uvloop.run(decoded()) == []
+
+
+def running(name: str) -> bool:
+    children = psutil.Process().children()
+    return any(child.name() == name and child.status() != psutil.STATUS_ZOMBIE for child in children)

@@ -115,6 +115,22 @@ def test_one_object_that_cannot_be_removed_does_not_keep_the_others(
     assert services.sweep().removed == 1
 
 
+def test_a_row_that_a_frozen_process_holds_keeps_nobody_from_sweeping(
+    services: Services, store: FaultyStore
+) -> None:
+    store.after["put"] = store.before["delete"] = unavailable
+    fails(services, wav(seconds=1), StoreUnavailable)
+    store.after.clear()
+    store.before.clear()
+    let_leases_expire(services)
+
+    with services.sweep.database.begin() as frozen:
+        frozen.connection().exec_driver_sql("SELECT 1 FROM recordings FOR UPDATE")
+        assert services.sweep().given_up == 0
+
+    assert services.sweep().given_up == 1
+
+
 def test_nobody_is_given_up_before_leases_are_steady(services: Services, store: FaultyStore) -> None:
     store.after["put"] = store.before["delete"] = unavailable
     fails(services, wav(seconds=1), StoreUnavailable)

@@ -225,6 +225,8 @@ async def _feed(stdin: asyncio.StreamWriter, header: bytes, data: AsyncGenerator
     async with aclosing(data):
         stdin.write(header)
         async for block in data:
+            # asyncio's transport drops what comes after the end; uvloop's raises RuntimeError.
+            listening = listening and not stdin.is_closing()
             if listening:
                 try:
                     stdin.write(block)

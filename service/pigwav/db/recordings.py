@@ -196,10 +196,18 @@ def expire(db: Session, age: timedelta, *, limit: int) -> int:
 
 
 def give_up_expired(db: Session) -> int:
-    """Mark the uploads whose process vanished. Live leases are never touched."""
+    """Mark the uploads whose process vanished. Live leases are never touched.
+
+    Nor is a row that a transaction holds, of a process that froze in it for example: next time.
+    """
+    expired = (
+        select(RecordingRow.id)
+        .where(RecordingRow.state == RecordingState.PENDING, RecordingRow.lease_until < func.now())
+        .with_for_update(skip_locked=True)
+    )
     statement = (
         update(RecordingRow)
-        .where(RecordingRow.state == RecordingState.PENDING, RecordingRow.lease_until < func.now())
+        .where(RecordingRow.id.in_(expired), RecordingRow.state == RecordingState.PENDING)
         .values(state=RecordingState.DELETED, lease_id=None)
         .returning(RecordingRow.id)
     )
