@@ -223,9 +223,10 @@ async def _feed(stdin: asyncio.StreamWriter, header: bytes, data: AsyncGenerator
     """Write while ffmpeg reads; once it reads no more, read `data` to its end all the same."""
     listening = True
     async with aclosing(data):
-        stdin.write(header)
+        # To write after the end: asyncio's transport drops it, uvloop's raises RuntimeError.
+        if not stdin.is_closing():
+            stdin.write(header)
         async for block in data:
-            # asyncio's transport drops what comes after the end; uvloop's raises RuntimeError.
             listening = listening and not stdin.is_closing()
             if listening:
                 try:
