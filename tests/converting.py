@@ -48,9 +48,17 @@ async def finished(conversion: Conversion) -> Converted:
 
 
 def decoders_running() -> list[psutil.Process]:
-    """Our children, zombies too, but for the session's Postgres and S3 server."""
-    mine = psutil.Process().children(recursive=True)
-    return [child for child in mine if child.name() not in ("postgres", "weed")]
+    """Our children that run ffmpeg or are about to, and those that nobody has reaped. A session's servers are children,
+    too.
+    """
+    return [child for child in psutil.Process().children() if _may_be_decoder(child)]
+
+
+def _may_be_decoder(child: psutil.Process) -> bool:
+    try:
+        return child.status() == psutil.STATUS_ZOMBIE or "ffmpeg" in " ".join(child.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 class a_converter:  # noqa: N801 - reads as a phrase: with a_converter() as converter
