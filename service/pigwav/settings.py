@@ -146,7 +146,11 @@ class ProvisionSettings(_Section):
 class UploadLimits(_Section):
     max_upload_bytes: int = Field(4 * 1024 * MIB, gt=0, description="Largest WAV, in bytes.")
     max_duration_s: int = Field(12 * 3600, gt=0, description="Longest audio, in seconds.")
-    max_open_uploads: int = Field(1000, gt=0, description="Uploads open at a time, per process.")
+    max_open_uploads: int = Field(
+        default_factory=lambda: min(1000, 250 * (os.cpu_count() or 1)),  # tests/bench/load.py
+        gt=0,
+        description="Uploads open at a time, per process; 250 for each core, at most 1000.",
+    )
     max_open_uploads_per_user: int | None = Field(
         None, gt=0, description="Of these, uploads of one user (429); empty: any number."
     )

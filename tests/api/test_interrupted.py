@@ -1,7 +1,9 @@
 """Uploads that break off, stall or are refused on the way: the client hears why, and nothing is left."""
 
+import asyncio
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -11,6 +13,7 @@ import pytest
 from accounts import Account, register
 from factories import wav
 from pigwav.settings import Settings
+from pigwav.wiring import Services
 from problem_assertions import assert_problem
 from serving import ServedApi, served
 from traces import Traces
@@ -142,6 +145,42 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing(
 
     wait_until(lambda: traces.of(account.id) == [])
     assert traces.of_store(account.id) == []
+
+
+def test_a_client_that_leaves_while_the_encoder_is_busy_is_not_converted_first(settings: Settings) -> None:
+    with (
+        served(settings.model_copy(update={"cpu_threads": 1})) as api,
+        httpx2.Client(base_url=api.url) as http,
+        encoder_held(api.services),
+    ):
+        account, traces = register(http), Traces(api.services)
+        with connect(api) as connection:
+            connection.sendall(head(account, 10 * MIB) + wav(seconds=200)[: MIB // 4])  # more than is read
+            wait_until(lambda: traces.of(account.id) == ["pending"])
+
+        wait_until(lambda: traces.of(account.id) == [])
+        assert "pigwav_uploads_open 0.0" in metrics(account)
+        assert 'pigwav_connections_ended_total{reason="sender-gone"} 1.0' in metrics(account)
+        assert 'pigwav_uploads_total{outcome="upload-broken"} 1.0' in metrics(account)
+
+
+@contextmanager
+def encoder_held(services: Services) -> Iterator[None]:
+    """Its one thread is busy for as long as the block."""
+    begun, ended = threading.Event(), threading.Event()
+
+    def busy() -> None:
+        begun.set()
+        ended.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(services.lanes.cpu(busy)))
+    thread.start()
+    begun.wait()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def test_a_user_who_is_deleted_meanwhile_leaves_nothing(

@@ -81,7 +81,7 @@ def _fields(section: type[BaseSettings]) -> Iterator[tuple[str, FieldInfo]]:
 
 
 def _setting(name: str, field: FieldInfo) -> tuple[str, str, str]:
-    default = "as many as cores" if field.default_factory else _plain(field.default)
+    default = "by cores" if field.default_factory else _plain(field.default)
     return (
         " or ".join(f"`{variable}`" for variable in variables_of(name, field)),
         default,

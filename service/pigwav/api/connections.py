@@ -16,10 +16,15 @@ from uvicorn.server import ServerState
 
 from pigwav.api.problems import answer_for
 from pigwav.api.safe_headers import SAFE
+from pigwav.api.senders import STATE, Sender, can_still_come
 from pigwav.errors import HeadTooLarge, HeadTooSlow, MalformedHttp, Overloaded, PigWavError
 from pigwav.settings import HttpSettings
 from pigwav.telemetry.logs import log
 from pigwav.telemetry.metrics import Metrics
+from pigwav.usecases.open_uploads import OpenUploads
+from pigwav.wiring import Services
+
+UPLOADS: Final = b"/records"
 
 MOST_FIELDS: Final = 100
 """Of a request's head. Nobody sends that many, and looking one up takes time for each of them."""
@@ -30,11 +35,17 @@ MOST_PIPELINED: Final = 16
 LINGER_S: Final = 2.0
 """Closing while bytes come in resets the connection, and the refusal is lost: they are read away for so long."""
 
+LINGER_IN_A_BODY_S: Final = 10.0
+"""Many a client listens only when it has sent it all."""
+
 LINGERING_CONNECTIONS: Final = 200
 """Beyond the bound, so many are told why; the rest is cut off."""
 
 _CHUNK_FRAME_BYTES: Final = 20
 """An honest chunk's size in hex and its two line ends."""
+
+SENDER_CHECK_S: Final = 1.0
+"""How soon it is seen that a sender has left whose bytes are not being read."""
 
 _LISTENER_CHECKS: Final = 4
 """So many looks at a stalled answer make `listener_idle_s`."""
@@ -45,6 +56,7 @@ class Connection(HttpToolsProtocol):
 
     bounds: ClassVar[HttpSettings]
     metrics: ClassVar[Metrics]
+    open_uploads: ClassVar[OpenUploads]
 
     def __init__(
         self,
@@ -61,6 +73,9 @@ class Connection(HttpToolsProtocol):
         self._listener_timer: asyncio.TimerHandle | None = None
         self._untaken_bytes = 0
         self._idle_checks = 0
+        self._sender = Sender()  # of the last request that has begun
+        self._sender_timer: asyncio.TimerHandle | None = None
+        self._missing_bytes: int | None = None  # of its body; None: it does not say how long it is
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's, too
         super().connection_made(transport)
@@ -76,7 +91,11 @@ class Connection(HttpToolsProtocol):
         self._head_has_come()
         if self._listener_timer is not None:
             self._listener_timer.cancel()
+        if self._sender_timer is not None:
+            self._sender_timer.cancel()
         super().connection_lost(exc)
+        if self.cycle is not None and self.cycle.more_body:
+            self._sender.leaves()
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -111,6 +130,10 @@ class Connection(HttpToolsProtocol):
             raise self._too_large()
         if len(self.pipeline) >= MOST_PIPELINED:
             raise Overloaded
+        self._check_upload()
+        self._sender = Sender()
+        self._missing_bytes = _content_length(self.headers)
+        self.scope["state"][STATE] = self._sender
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -118,6 +141,10 @@ class Connection(HttpToolsProtocol):
             return  # of a request behind one that offered to upgrade
         self._overhead_bytes = max(0, self._overhead_bytes - len(body) - _CHUNK_FRAME_BYTES)
         super().on_body(body)
+        if self._missing_bytes is not None:
+            self._missing_bytes -= len(body)
+            if self.flow.read_paused and self._sender_timer is None:
+                self._watch_sender()
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
@@ -153,6 +180,19 @@ class Connection(HttpToolsProtocol):
 
     # Refusals
 
+    def _check_upload(self) -> None:
+        """An upload for which there is no room is refused for a tenth of what the application would take for it. A
+        browser's goes to the application, which knows what a page of another origin may read.
+        """
+        path = self.url.partition(b"?")[0]
+        if path != UPLOADS or self.parser.get_method() != b"POST" or b"origin" in dict(self.headers):
+            return
+        try:
+            self.open_uploads.check_room()
+        except PigWavError as error:
+            self.metrics.uploads.labels(error.code).inc()
+            raise
+
     def _refuse(self, error: PigWavError) -> None:
         """Answer what has no request that the application could answer, and end the connection."""
         self._count(error.code)
@@ -174,7 +214,7 @@ class Connection(HttpToolsProtocol):
         self.transport.write(self._as_bytes(error))
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self.loop.call_later(LINGER_S, self.transport.abort)
+        self.loop.call_later(LINGER_S if self._awaits_head else LINGER_IN_A_BODY_S, self.transport.abort)
 
     def _as_bytes(self, error: PigWavError) -> bytes:
         answer = answer_for(error)
@@ -191,7 +231,8 @@ class Connection(HttpToolsProtocol):
 
     def _count(self, reason: str) -> None:
         self.metrics.connections_ended.labels(reason).inc()
-        log.info("connection_ended", reason=reason)
+        if reason != Overloaded.code:  # who has too much to do does not write a line about each
+            log.info("connection_ended", reason=reason)
 
     def _too_large(self) -> HeadTooLarge:
         return HeadTooLarge(f"At most {self.bounds.max_header_bytes} bytes, {MOST_FIELDS} fields are taken.")
@@ -214,6 +255,20 @@ class Connection(HttpToolsProtocol):
     def _end_of_upgrade(self) -> None:
         self._is_deaf = True
         self.on_message_complete()
+
+    # A sender who leaves while we do not read
+
+    def _watch_sender(self) -> None:
+        self._sender_timer = self.loop.call_later(SENDER_CHECK_S, self._check_sender)
+
+    def _check_sender(self) -> None:
+        self._sender_timer = None
+        if not self.flow.read_paused or not self._missing_bytes:
+            return
+        if can_still_come(self.transport.get_extra_info("socket"), self._missing_bytes):
+            self._watch_sender()
+        else:
+            self._end("sender-gone")
 
     # A listener who takes nothing
 
@@ -245,11 +300,17 @@ class Connection(HttpToolsProtocol):
             self._look_again()
 
 
-def connection_class(bounds: HttpSettings, metrics: Metrics) -> type[Connection]:
+def _content_length(headers: list[tuple[bytes, bytes]]) -> int | None:
+    """The parser has seen that it is a number."""
+    return next((int(value) for name, value in headers if name == b"content-length"), None)
+
+
+def connection_class(services: Services) -> type[Connection]:
     """uvicorn makes connections by itself, of a class."""
 
     class Bounded(Connection):
-        pass
+        bounds = services.settings.http
+        metrics = services.metrics
+        open_uploads = services.open_uploads
 
-    Bounded.bounds, Bounded.metrics = bounds, metrics
     return Bounded

@@ -24,7 +24,7 @@ def server_config(app: FastAPI, services: Services) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http=connection_class(http, services.metrics),
+        http=connection_class(services),
         ws="none",
         log_config=None,
         access_log=False,

@@ -15,6 +15,7 @@ from pigwav.api.multipart import UploadForm
 from pigwav.api.openapi import problems
 from pigwav.api.parameters import base_name
 from pigwav.api.schemas import EXAMPLE_TOKEN, RecordingOut
+from pigwav.api.senders import sender_of
 from pigwav.domain import MAX_TITLE_CHARS, User, plain_name
 from pigwav.errors import (
     BadAudio,
@@ -128,7 +129,7 @@ async def upload(
     `?user=`. The recording is playable when the answer is there, and nothing is left of an upload that failed.
     With an `Idempotency-Key`, an upload may be repeated without being there twice.
     """
-    with _counted(services):
+    with _counted(services), sender_of(request.scope).needed():
         _check_length(request, services)
         async with aclosing(body_blocks(request.receive, services.settings.limits)) as blocks:
             incoming = await _incoming(request, services, token, blocks)

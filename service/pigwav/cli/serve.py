@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import gc
 import signal
 import socket
 from typing import Annotated, Final
@@ -40,6 +41,7 @@ def serve(
         app = create_app(services, background=working(services))
         server = Server(server_config(app, services), services)
         _stop_quietly()
+        _collect_seldom()
         with asyncio.Runner(loop_factory=_event_loop) as runner:
             runner.run(server.serve(sockets=[listening]))
 
@@ -51,6 +53,16 @@ def _give_memory_back() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc only
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, 64 * 1024)
+
+
+def _collect_seldom() -> None:
+    """Python looks for garbage in cycles at every 700 objects that came and stayed, and through all of them again and
+    again: with thousands of connections, a third of what the event loop does (tests/bench/load.py). What is there now
+    stays for good; of the rest there may be more before it is looked through.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -49,6 +49,9 @@ class Metrics:
         self.uploads_open = Gauge(
             "pigwav_uploads_open", "Uploads being received.", registry=own, multiprocess_mode="livesum"
         )
+        self.uploads_most = Gauge(
+            "pigwav_uploads_most", "Uploads that may be open.", registry=own, multiprocess_mode="livesum"
+        )
         self.held_bytes = Gauge(
             "pigwav_upload_held_bytes",
             "Memory that open uploads hold for MP3 on its way to the store.",

@@ -37,6 +37,7 @@ class OpenUploads:
         self._most_of_one = most_of_one
         self._open_of: Counter[UserId] = Counter()
         self._metrics = metrics
+        self._metrics.uploads_most.set(most)
         self._open = 0
         self._held_bytes = 0
         self._strangers_bytes = 0
