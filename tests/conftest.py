@@ -1,6 +1,8 @@
 """Fixtures that every kind of test may ask for."""
 
+import gc
 import importlib.util
+import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,6 +22,17 @@ from pigwav.telemetry.logs import configure_logging
 from upping import RunningUp, pigwav_up
 
 StartUp = Callable[..., RunningUp]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Of `-n logical`: one more than cores, since many a test waits for a program most of its time."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay to the end: nobody needs to look through them for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -28,5 +28,5 @@ def newcomer(api: ServedApi, tmp_path: Path) -> Person:
 def anna(api: ServedApi, tmp_path: Path) -> Person:
     """Somebody who has registered; her credentials are remembered."""
     person = Person.in_folder(tmp_path / "anna", api.url)
-    person.register()
+    person.be_registered()
     return person

@@ -139,12 +139,13 @@ def test_environment_wins_over_what_is_remembered(anna: Person) -> None:
     assert elsewhere.run("list", "--token", token).returncode == 0
 
 
-def test_credentials_are_for_nobody_elses_eyes(anna: Person) -> None:
-    file = anna.credentials_file
+def test_credentials_are_for_nobody_elses_eyes(newcomer: Person) -> None:
+    newcomer.register()
+    file = newcomer.credentials_file
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    assert set(anna.remembered) == {"url", "user", "token"}
+    assert set(newcomer.remembered) == {"url", "user", "token"}
     assert [*file.parent.iterdir()] == [file]
 
 
