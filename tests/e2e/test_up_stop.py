@@ -32,7 +32,7 @@ def account(up: RunningUp) -> Iterator[Account]:
 def refuses(url: str) -> bool:
     try:
         httpx2.get(f"{url}/healthz", timeout=5)
-    except httpx2.ConnectError:
+    except httpx2.TransportError:  # closed, or closing just now
         return True
     return False
 

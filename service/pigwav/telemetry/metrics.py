@@ -27,7 +27,7 @@ class Metrics:
         )
         self.connections_ended = Counter(
             "pigwav_connections_ended_total",
-            "Connections that were ended before they had sent a request, or because nobody took the answer.",
+            "Connections that we ended, or refused an upload on, by the reason.",
             ["reason"],
             registry=own,
         )
