@@ -94,6 +94,7 @@ def test_without_a_place_an_upload_is_refused_before_its_body_and_one_that_is_se
         refusal.assert_problem(503, "overloaded")
         assert refusal.headers["connection"] == "close"
     assert 'pigwav_uploads_total{outcome="overloaded"} 2.0' in metrics
+    assert 'status="503"' not in metrics  # the application has not been asked
     assert finished == 201
 
 
