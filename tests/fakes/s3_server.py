@@ -1,5 +1,6 @@
 """An S3 server that answers whatever a test says, byte for byte."""
 
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -35,8 +36,24 @@ def serving(serve: Callable[[socket.socket], None]) -> Iterator[str]:
 @contextmanager
 def answering(answer: Callable[[bytes], bytes]) -> Iterator[str]:
     """The URL of a server that answers one request per connection, in raw bytes, and closes it."""
-    with serving(lambda connection: connection.sendall(answer(connection.recv(65536)))) as endpoint:
+    with serving(lambda connection: connection.sendall(answer(_request(connection)))) as endpoint:
         yield endpoint
+
+
+def _request(connection: socket.socket) -> bytes:
+    """All of it: to close a connection with something unread is to reset it, and its answer may be lost. Who asks to be
+    told to go on (`Expect: 100-continue`) has sent no body yet.
+    """
+    request = connection.recv(65536)
+    while b"\r\n\r\n" not in request and (more := connection.recv(65536)):
+        request += more
+    head, _, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"(?im)^content-length: (\d+)", head)
+    missing = int(length[1]) - len(body) if length and b"100-continue" not in head.lower() else 0
+    while missing > 0 and (more := connection.recv(65536)):
+        request += more
+        missing -= len(more)
+    return request
 
 
 def fictional(endpoint: str, *, timeout_s: float = 5) -> StoreSettings:
