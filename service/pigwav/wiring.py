@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from pigwav.audio.conversion import open_converter
 from pigwav.db.session import Database
-from pigwav.lanes import Lane, Lanes
-from pigwav.settings import DatabaseSettings, Settings
+from pigwav.lanes import Lanes
+from pigwav.settings import Settings
 from pigwav.store.base import ObjectStore
 from pigwav.store.metered import MeteredStore
 from pigwav.store.s3 import open_s3
@@ -21,7 +21,6 @@ from pigwav.usecases.delete_recording import DeleteRecording
 from pigwav.usecases.delete_user import DeleteUser
 from pigwav.usecases.leases import Leases
 from pigwav.usecases.list_recordings import ListRecordings
-from pigwav.usecases.list_users import ListUsers
 from pigwav.usecases.open_downloads import OpenDownloads
 from pigwav.usecases.open_uploads import OpenUploads
 from pigwav.usecases.quarantine import Quarantine
@@ -62,28 +61,6 @@ class Services:
     check_agreement: CheckAgreement
     quarantine: Quarantine
     scrub: Scrub
-
-
-@dataclass(frozen=True)
-class Accounts:
-    """What needs the database alone."""
-
-    register_user: RegisterUser
-    rotate_token: RotateToken
-    delete_user: DeleteUser
-    list_users: ListUsers
-
-
-@contextmanager
-def open_accounts(settings: DatabaseSettings) -> Iterator[Accounts]:
-    """Users without an object store. Raises NotConfigured."""
-    with closing(Database.open(settings)) as database, closing(Lane("db", width=1)) as db:
-        yield Accounts(
-            RegisterUser(database, db),
-            RotateToken(database, db),
-            DeleteUser(database, db),
-            ListUsers(database),
-        )
 
 
 @contextmanager

@@ -12,9 +12,9 @@ import typer
 from pigwav.cli.operate import DataOption
 
 if TYPE_CHECKING:
+    from pigwav.accounts import Accounts
     from pigwav.domain import UserId, UserSummary
     from pigwav.settings import DatabaseSettings
-    from pigwav.wiring import Accounts
 
 DATA: Final = Path("pigwav-data")
 LARGEST_ID: Final = 2**63 - 1  # a bigint
@@ -101,7 +101,7 @@ def _known(user_id: int) -> "Iterator[UserId]":
 
 @contextmanager
 def _accounts(data: Path) -> "Iterator[Accounts]":
-    from pigwav.wiring import open_accounts  # noqa: PLC0415 - the base install has no server
+    from pigwav.accounts import open_accounts  # noqa: PLC0415 - the base install has no server
 
     with _database(data) as settings, open_accounts(settings) as accounts:
         yield accounts
@@ -110,10 +110,7 @@ def _accounts(data: Path) -> "Iterator[Accounts]":
 @contextmanager
 def _database(data: Path) -> "Iterator[DatabaseSettings]":
     """The configured one, else that of the `pigwav up` on `data`, which is started where it is down."""
-    from pydantic import SecretStr  # noqa: PLC0415 - the base install has no server
-
-    from pigwav.devstack import stack_for  # noqa: PLC0415
-    from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415
+    from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415 - the base install has no server
     from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
 
     settings = read_settings()
@@ -121,5 +118,9 @@ def _database(data: Path) -> "Iterator[DatabaseSettings]":
     if settings.database.url is not None or settings.configured():
         yield settings.database
         return
+    from pydantic import SecretStr  # noqa: PLC0415
+
+    from pigwav.devstack import stack_for  # noqa: PLC0415 - boto3 takes 0.2 s
+
     with stack_for(data, new=False) as stack:
         yield settings.database.model_copy(update={"url": SecretStr(stack.database_url)})

@@ -120,8 +120,8 @@ class SeaweedFS:
     def _environment(self) -> dict[str, str]:
         """Nothing of ours: AWS_* would add an admin, ~/.seaweedfs and S3_BUCKET change what is started.
 
-        Of memory it is given what it keeps after its first minute of work, about 250 to 360 MiB of buffers, most of them
-        never touched, and room to breathe: under 256 MiB it did nothing but look for garbage, 15% of a core for ever.
+        Of memory it gets what it keeps after a minute of work, 250 to 360 MiB of buffers that are hardly touched, and
+        room to breathe: with 256 MiB it did nothing but look for garbage, with 15% of a core, for ever.
         """
         keys = {f"WEED_JWT_{name}_KEY": secrets.token_hex(32) for name in _SIGNING_KEYS}
         return {"PATH": os.defpath, "HOME": str(self._folder), "GOMEMLIMIT": "512MiB", **keys}

@@ -1,0 +1,35 @@
+"""What the operator's account commands are built of. Apart from `wiring`, whose store and decoder they need not load."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from pigwav.db.session import Database
+from pigwav.lanes import Lane
+from pigwav.settings import DatabaseSettings
+from pigwav.usecases.delete_user import DeleteUser
+from pigwav.usecases.list_users import ListUsers
+from pigwav.usecases.register_user import RegisterUser
+from pigwav.usecases.rotate_token import RotateToken
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """What needs the database alone."""
+
+    register_user: RegisterUser
+    rotate_token: RotateToken
+    delete_user: DeleteUser
+    list_users: ListUsers
+
+
+@contextmanager
+def open_accounts(settings: DatabaseSettings) -> Iterator[Accounts]:
+    """Users without an object store. Raises NotConfigured."""
+    with closing(Database.open(settings)) as database, closing(Lane("db", width=1)) as db:
+        yield Accounts(
+            RegisterUser(database, db),
+            RotateToken(database, db),
+            DeleteUser(database, db),
+            ListUsers(database),
+        )
