@@ -1,4 +1,4 @@
-"""What the operator's account commands are built of. Apart from `wiring`, whose store and decoder they need not load."""
+"""What the operator's account commands are built of. Apart from `wiring`: they need not load its store and decoder."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
