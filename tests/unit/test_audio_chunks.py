@@ -99,7 +99,7 @@ def test_memory_is_bounded_whatever_a_chunk_claims(name: bytes) -> None:
         walk.feed(chunk(name, b"", size=0xFFFFFFFF))
         for _ in range(100):
             walk.feed(block)
-        assert tracemalloc.get_traced_memory()[1] < 8 * MAX_TAG_CHUNK_BYTES
+        assert tracemalloc.get_traced_memory()[1] < 16 * MAX_TAG_CHUNK_BYTES  # a sixth of what was fed
     finally:
         tracemalloc.stop()
 
