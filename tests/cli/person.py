@@ -8,13 +8,14 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 from uuid import uuid4
 
 from factories import wav
+from forked import run_forked
 from pigwav.client import PigWavClient
 from terminals import Terminal, at_terminal
 from upping import plain_environment
@@ -59,12 +60,20 @@ class Person:
         self, *words: object, stdin: IO[Any] | int = subprocess.DEVNULL, typed: str | None = None
     ) -> Ended:
         """Not at a terminal. `typed`: what comes through a pipe on standard input."""
+        with ExitStack() as pipe:
+            if typed is not None:
+                stdin = pipe.enter_context(typed_into_a_pipe(typed))
+            return run_forked(
+                [*map(str, words)], folder=self.home, environment=self.all_variables(), stdin=stdin
+            )
+
+    def run_anew(self, *words: object) -> Ended:
+        """`run`, for what Python or a module may look at while it is loaded."""
         return subprocess.run(
             [*_PIGWAV, *map(str, words)],
             cwd=self.home,
             env=self.all_variables(),
-            input=typed,
-            **({} if typed is not None else {"stdin": stdin}),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=100,
@@ -130,6 +139,18 @@ def id_in(link: str) -> str:
     found = re.search(r"id=([0-9a-f-]{36})", link)
     assert found, link
     return found[1]
+
+
+@contextmanager
+def typed_into_a_pipe(typed: str) -> Iterator[int]:
+    """The reading end; what is typed must be short enough to wait in a pipe."""
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, typed.encode())
+        os.close(writing)
+        yield reading
+    finally:
+        os.close(reading)
 
 
 def closed_end() -> int:

@@ -245,7 +245,7 @@ def test_elsewhere_nothing_is_coloured_or_moved(anna: Person, variable: str) -> 
     forced = Person(anna.home, anna.url, {variable: "1"})
 
     for words in (["upload", "folder"], ["list"], ["list", "--json"], ["upload", "--help"], ["nonsense"]):
-        ended = forced.run(*words)
+        ended = forced.run_anew(*words)
         assert "\x1b" not in ended.stdout + ended.stderr, words
 
 
@@ -254,7 +254,7 @@ def test_output_in_an_old_encoding_is_escaped_and_no_traceback(anna: Person) -> 
     old = Person(anna.home, anna.url, {"PYTHONIOENCODING": "ascii"})
 
     for words in (["list"], ["list", "--json"], ["show", anna.listed()[0]["id"]]):
-        ended = old.run(*words)
+        ended = old.run_anew(*words)
         assert ended.returncode == 0, ended
         assert r"\u041f\u043b\u0430\u043d\u0451\u0440\u043a\u0430 \u65e5\u672c" in ended.stdout
 

@@ -8,13 +8,13 @@ from typing import IO, Any, Final, TypeAlias
 
 import psutil
 
+from forked import END_WITHIN_S, run_forked
 from upping import plain_environment
 
 Ended: TypeAlias = subprocess.CompletedProcess[str]
 
 TESTAPI: Final = Path(__file__).parents[2] / "testAPI.py"
 PIGWAV: Final = ("-m", "pigwav")
-END_WITHIN_S: Final = 100
 
 NOTHING_WRONG: Final = {"missing": [], "orphans": [], "pending": [], "open_uploads": [], "quarantined": 0}
 """What doctor finds, besides the number of recordings it checked."""
@@ -24,30 +24,29 @@ SWEEPS_ONLY_WHEN_ASKED: Final = {"PIGWAV_SWEEP_EVERY_S": "3600"}
 
 
 def run_testapi(*words: object, folder: Path | None = None) -> Ended:
-    return _run(TESTAPI, *words, folder=folder)
-
-
-def run_pigwav(
-    *words: object, folder: Path | None = None, stdin: IO[Any] | None = None, **environment: str
-) -> Ended:
-    return _run(*PIGWAV, *words, folder=folder, stdin=stdin, environment=environment)
-
-
-def _run(
-    *words: object,
-    folder: Path | None,
-    stdin: IO[Any] | None = None,
-    environment: dict[str, str] | None = None,
-) -> Ended:
     return subprocess.run(
-        [sys.executable, *map(str, words)],
+        [sys.executable, TESTAPI, *map(str, words)],
         cwd=folder,
-        env=plain_environment(environment),
-        stdin=stdin or subprocess.DEVNULL,
+        env=plain_environment(),
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=END_WITHIN_S,
         check=False,
+    )
+
+
+def run_pigwav(
+    *words: object,
+    folder: Path | None = None,
+    stdin: IO[Any] | int = subprocess.DEVNULL,
+    **environment: str,
+) -> Ended:
+    return run_forked(
+        [*map(str, words)],
+        folder=folder or Path.cwd(),
+        environment=plain_environment(environment),
+        stdin=stdin,
     )
 
 
