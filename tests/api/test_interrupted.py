@@ -155,7 +155,9 @@ def test_a_client_that_leaves_while_the_encoder_is_busy_is_not_converted_first(s
     ):
         account, traces = register(http), Traces(api.services)
         with connect(api) as connection:
-            connection.sendall(head(account, 10 * MIB) + wav(seconds=200)[: 3 * MIB // 8])  # more than is read
+            connection.sendall(
+                head(account, 10 * MIB) + wav(seconds=200)[: 3 * MIB // 8]
+            )  # more than is read
             wait_until(lambda: traces.of(account.id) == ["pending"])
 
         wait_until(lambda: traces.of(account.id) == [])

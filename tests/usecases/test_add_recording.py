@@ -5,16 +5,19 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from factories import wav
 from fakes.faulty_database import FaultyDatabase
 from fakes.faulty_store import FaultyStore, Gate, OnCall, unavailable
 from pigwav.db import recordings
+from pigwav.db.models import RecordingRow
 from pigwav.domain import Recording, RecordingId, UserId
 from pigwav.errors import (
     DatabaseUnavailable,
     InvalidField,
     NotAuthenticated,
+    ObjectMissing,
     StoreUnavailable,
     UploadBroken,
     UploadOvertaken,
@@ -132,6 +135,49 @@ def test_an_upload_whose_lease_was_given_up_is_not_acknowledged(
 
     assert Traces(services).of(user) == []
     assert Traces(services).of_store(user) == []
+
+
+@pytest.mark.parametrize("operation", ["complete_multipart", "stat", "read"])
+def test_a_long_upload_whose_lease_was_given_up_while_it_is_read_back_is_not_acknowledged(
+    services: Services, store: FaultyStore, operation: str
+) -> None:
+    """Its header promised more than came, so its head is new; and meanwhile sweep removes the object."""
+
+    def lose_the_lease() -> None:
+        with services.sweep.database.begin() as db:
+            db.connection().exec_driver_sql("UPDATE recordings SET lease_until = now() - interval '1 s'")
+        services.sweep()
+
+    store.after[operation] = lose_the_lease
+
+    user = fails(services, longer_than_it_is(), UploadOvertaken)
+
+    assert Traces(services).of(user) == []
+    assert Traces(services).of_store(user) == []
+
+
+def test_a_long_object_that_is_gone_before_it_is_read_back_is_missing(
+    services: Services, store: FaultyStore
+) -> None:
+    """Nobody has ended the lease: it is the store that lost it."""
+
+    def lose_the_object() -> None:
+        with services.sweep.database.read() as db:
+            pending = select(RecordingRow.object_key).where(RecordingRow.state == "pending")
+            store.delete(db.execute(pending).scalar_one())
+
+    store.after["stat"] = lose_the_object
+
+    user = fails(services, longer_than_it_is(), ObjectMissing)
+
+    assert Traces(services).of(user) == []
+    assert Traces(services).of_store(user) == []
+
+
+def longer_than_it_is() -> bytes:
+    """By what its header says. At 320 kb/s two parts."""
+    samples = 150 * 44_100
+    return wav(samples=samples, rate=44_100, channels=1, content="silence", data_size=3 * samples)
 
 
 def test_an_upload_that_was_given_up_does_not_come_back_to_life(

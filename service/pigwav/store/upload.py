@@ -101,7 +101,7 @@ class StreamingUpload:
     async def finish(self, head: bytes) -> StoredBytes:
         """Make the object complete. `head` takes the place of the predicted one and, unless `is_whole`, has its length.
 
-        Raises ObjectChanged when the store gives back other bytes than were written.
+        Raises ObjectChanged or ObjectMissing when the store gives back other bytes than were written, or none.
         """
         predicted = self._predicted or b""
         with self._told():

@@ -27,7 +27,14 @@ from pigwav.domain import (
     mp3_name,
     object_key,
 )
-from pigwav.errors import NotAuthenticated, StoreUnavailable, Unavailable, UploadOvertaken
+from pigwav.errors import (
+    NotAuthenticated,
+    ObjectChanged,
+    ObjectMissing,
+    StoreUnavailable,
+    Unavailable,
+    UploadOvertaken,
+)
 from pigwav.lanes import Lanes, to_the_end
 from pigwav.store.base import ObjectHeaders, ObjectStore, UploadId, metadata_text
 from pigwav.store.upload import StoredBytes, StreamingUpload
@@ -109,7 +116,7 @@ class AddRecording:
             last_byte_s = time.perf_counter()
             if upload.is_whole:
                 tag = id3_tag(titles.shown(result.tags))
-            stored = await upload.finish(tag + result.first_frame)
+            stored = await self._finish(intent, upload, tag + result.first_frame)
             facts = _facts(conversion, result, stored)
             title = titles.title(result.tags)
             unsure = True  # from here on the row may be ready although we are told otherwise
@@ -121,6 +128,14 @@ class AddRecording:
             return kept
         self._count(recording, time.perf_counter() - last_byte_s)
         return recording
+
+    async def _finish(self, intent: Intent, upload: StreamingUpload, head: bytes) -> StoredBytes:
+        try:
+            return await upload.finish(head)
+        except (ObjectChanged, ObjectMissing) as error:
+            if await self.lanes.db(self._is_held, intent):
+                raise
+            raise UploadOvertaken from error  # who ended the lease has removed the object, too
 
     def _upload(self, intent: Intent, conversion: Conversion) -> StreamingUpload:
         async def note(upload_id: UploadId) -> None:
@@ -165,6 +180,10 @@ class AddRecording:
                 lease_s=self.leases.lease_s,
             )
         return None
+
+    def _is_held(self, intent: Intent) -> bool:
+        with self.database.begin() as db:
+            return bool(recordings.renew_leases(db, [intent.lease], self.leases.lease_s))
 
     def _note_upload(self, intent: Intent, upload_id: UploadId) -> None:
         with self.database.begin() as db:
