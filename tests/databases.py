@@ -5,10 +5,11 @@ from uuid import uuid4
 from sqlalchemy import create_engine
 
 from pigwav.db.migrate import upgrade
+from pigwav.db.revision import NEEDED
 from pigwav.db.session import driver_url
 
 
-def fresh_database(url: str, *, revision: str = "head") -> str:
+def fresh_database(url: str, *, revision: str = NEEDED) -> str:
     """A new database beside that of `url`, with the schema of `revision`; it ends with the session's Postgres."""
     name = f"test_{uuid4().hex}"
     engine = create_engine(driver_url(url), isolation_level="AUTOCOMMIT")

@@ -1,20 +1,24 @@
 """The migrations make what the models say, and Postgres refuses the impossible."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from databases import fresh_database
-from pigwav.db import recordings
-from pigwav.db.migrate import current, head, upgrade
+from pigwav.db import migrate, recordings
+from pigwav.db.migrate import upgrade
 from pigwav.db.models import FACTS, Row
+from pigwav.db.revision import NEEDED, current
 from pigwav.db.session import driver_url
+from pigwav.devstack import StackAddress
 from pigwav.domain import Tags, UserId
 from pigwav.errors import DatabaseUnavailable
 from pigwav.settings import Settings
@@ -32,7 +36,19 @@ def connection(settings: Settings) -> Iterator[Connection]:
 
 def test_the_migrations_make_exactly_the_models(connection: Connection) -> None:
     assert compare_metadata(MigrationContext.configure(connection), Row.metadata) == []
-    assert current(connection) == head()
+    assert current(connection) == NEEDED
+
+
+def test_the_revision_that_is_needed_is_the_newest_migration() -> None:
+    migrations = Path(migrate.__file__).parent / "migrations"
+    assert ScriptDirectory(str(migrations)).get_current_head() == NEEDED
+
+
+def test_an_empty_database_has_no_revision(stack: StackAddress) -> None:
+    engine = create_engine(driver_url(stack.database_url).set(database="postgres"))
+    with engine.connect() as connection:
+        assert current(connection) is None
+    engine.dispose()
 
 
 def test_every_check_of_the_models_is_in_the_database(connection: Connection) -> None:
@@ -47,7 +63,7 @@ def test_every_check_of_the_models_is_in_the_database(connection: Connection) ->
 
 def test_migrating_again_changes_nothing(settings: Settings) -> None:
     assert settings.database.url
-    assert upgrade(settings.database.url.get_secret_value()) == head()
+    assert upgrade(settings.database.url.get_secret_value()) == NEEDED
 
 
 def insert(connection: Connection, **values: object) -> None:
@@ -137,7 +153,7 @@ def test_a_migration_does_not_keep_others_waiting_behind_somebody_who_holds_a_ta
         with pytest.raises(DatabaseUnavailable, match="lock timeout"):
             upgrade(url, lock_timeout_s=0.1)
 
-    assert upgrade(url) == head()
+    assert upgrade(url) == NEEDED
 
 
 def test_tags_of_a_later_release_are_passed_over(before_tags: tuple[str, Engine]) -> None:

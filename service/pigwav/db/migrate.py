@@ -1,17 +1,15 @@
 """The schema's history, applied by `pigwav migrate` and never by a starting replica."""
 
-from functools import cache
 from pathlib import Path
 from typing import Final
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from pigwav.db.revision import NEEDED
 from pigwav.db.session import driver_url, translated
 from pigwav.errors import DatabaseUnavailable
 
@@ -19,7 +17,7 @@ _SCRIPTS: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = 0x5069675761764442  # "PigWavDB": one migration at a time
 
 
-def upgrade(url: str, *, to: str = "head", lock_timeout_s: float = 5) -> str:
+def upgrade(url: str, *, to: str = NEEDED, lock_timeout_s: float = 5) -> str:
     """Bring the schema to a revision, by default this release's, which is answered.
 
     Raises NotConfigured and DatabaseUnavailable, also where somebody holds a table for `lock_timeout_s`.
@@ -33,20 +31,7 @@ def upgrade(url: str, *, to: str = "head", lock_timeout_s: float = 5) -> str:
             command.upgrade(_config(connection), to)
     except CommandError as error:
         raise DatabaseUnavailable(f"The database has the schema of another release: {error}.") from error
-    return head()
-
-
-@cache
-def head() -> str:
-    """The revision that this release needs."""
-    revision = ScriptDirectory(str(_SCRIPTS)).get_current_head()
-    assert revision is not None, "the package carries its migrations"  # noqa: S101 - a broken build, not an input
-    return revision
-
-
-def current(connection: Connection) -> str | None:
-    """The revision that the database has; None for an empty one."""
-    return MigrationContext.configure(connection).get_current_revision()
+    return to
 
 
 def _config(connection: Connection) -> Config:

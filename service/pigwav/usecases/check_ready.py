@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pigwav.db import migrate
+from pigwav.db import revision
 from pigwav.db.session import Database
 from pigwav.errors import DatabaseUnavailable
 from pigwav.lanes import Lanes
@@ -27,8 +27,8 @@ class CheckReady:
 
     def _check_schema(self) -> None:
         with self.database.read() as db:
-            found, needed = migrate.current(db.connection()), migrate.head()
-        if found != needed:
+            found = revision.current(db.connection())
+        if found != revision.NEEDED:
             raise DatabaseUnavailable(
-                f"The schema is at {found}, this release needs {needed}: run `pigwav migrate`."
+                f"The schema is at {found}, this release needs {revision.NEEDED}: run `pigwav migrate`."
             )
