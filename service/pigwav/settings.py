@@ -64,7 +64,13 @@ class _Section(BaseSettings):
     )
 
 
-class DatabaseSettings(_Section):
+class _NamedSection(_Section):
+    """Each of its settings names its variable. By their own names they are no variables: PIGWAV_URL is the client's."""
+
+    model_config = SettingsConfigDict(env_prefix="=")  # which the name of no variable has
+
+
+class DatabaseSettings(_NamedSection):
     url: SecretStr | None = Field(
         None,
         validation_alias=_named("PIGWAV_DATABASE_URL", "POSTGTRES_SQL_URI"),
@@ -84,7 +90,7 @@ class DatabaseSettings(_Section):
     )
 
 
-class StoreSettings(_Section):
+class StoreSettings(_NamedSection):
     """Configured means: the bucket is named."""
 
     endpoint: str | None = Field(
@@ -130,7 +136,7 @@ class StoreSettings(_Section):
         return (access_key, secret.get_secret_value()) if access_key and secret else None
 
 
-class ProvisionSettings(_Section):
+class ProvisionSettings(_NamedSection):
     """The operator's key. Nothing but `pigwav provision` reads it; the service's container does not have it."""
 
     access_key: str | None = Field(
@@ -179,7 +185,7 @@ class UploadLimits(_Section):
     )
 
 
-class RateSettings(_Section):
+class RateSettings(_NamedSection):
     """Each process counts for itself: with N of them, an allowance is up to N times as much."""
 
     requests_per_address: Rates = Field(
@@ -204,7 +210,7 @@ class RateSettings(_Section):
     )
 
 
-class DiskSettings(_Section):
+class DiskSettings(_NamedSection):
     folders: str = Field(
         "",
         validation_alias="PIGWAV_DISK_FOLDERS",

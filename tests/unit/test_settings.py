@@ -46,6 +46,12 @@ def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatc
     assert named.database.url is not None
 
 
+@pytest.mark.parametrize("name", ["PIGWAV_URL", "PIGWAV_BUCKET", "PIGWAV_ENDPOINT"])
+def test_what_a_section_calls_its_settings_is_no_variable(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Who works with the client has PIGWAV_URL in the environment, and may start a service all the same."""
+    assert with_environment(monkeypatch, **{name: "http://h"}) == with_environment(monkeypatch)
+
+
 BOTH = {"PIGWAV_DATABASE_URL": "postgresql://h/d", "PIGWAV_S3_BUCKET": "b"}
 
 
