@@ -119,17 +119,19 @@ def test_cancelling_while_a_part_is_blocked_leaves_nothing(
     assert Traces(services).of_store(user) == []
 
 
+def lose_the_lease(services: Services) -> None:
+    """To a sweep that comes after it."""
+    with services.sweep.database.begin() as db:
+        db.connection().exec_driver_sql("UPDATE recordings SET lease_until = now() - interval '1 s'")
+    services.sweep()
+
+
 def test_an_upload_whose_lease_was_given_up_is_not_acknowledged(
     services: Services, store: FaultyStore
 ) -> None:
     """A replica that froze past its lease wakes up: sweep has been there, so it cleans and says so."""
 
-    def lose_the_lease() -> None:
-        with services.sweep.database.begin() as db:
-            db.connection().exec_driver_sql("UPDATE recordings SET lease_until = now() - interval '1 s'")
-        services.sweep()
-
-    store.after["put"] = lose_the_lease
+    store.after["put"] = lambda: lose_the_lease(services)
 
     user = fails(services, wav(seconds=1), UploadOvertaken)
 
@@ -143,12 +145,7 @@ def test_a_long_upload_whose_lease_was_given_up_while_it_is_read_back_is_not_ack
 ) -> None:
     """Its header promised more than came, so its head is new; and meanwhile sweep removes the object."""
 
-    def lose_the_lease() -> None:
-        with services.sweep.database.begin() as db:
-            db.connection().exec_driver_sql("UPDATE recordings SET lease_until = now() - interval '1 s'")
-        services.sweep()
-
-    store.after[operation] = lose_the_lease
+    store.after[operation] = lambda: lose_the_lease(services)
 
     user = fails(services, longer_than_it_is(), UploadOvertaken)
 
