@@ -11,6 +11,7 @@ import imageio_ffmpeg
 import psutil
 
 from pigwav.audio.conversion import Conversion, ConversionResult, Converter, open_converter
+from pigwav.domain import AudioFacts
 from pigwav.lanes import Lane
 from pigwav.settings import EncoderSettings, UploadLimits
 
@@ -24,6 +25,10 @@ class Converted:
     conversion: Conversion
     result: ConversionResult
     mp3: bytes
+
+    @property
+    def facts(self) -> AudioFacts:
+        return self.result.facts
 
 
 def convert(

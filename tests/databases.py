@@ -5,12 +5,14 @@ from uuid import uuid4
 from sqlalchemy import create_engine
 
 from pigwav.db.migrate import upgrade
-from pigwav.db.revision import NEEDED
 from pigwav.db.session import driver_url
 
 
-def fresh_database(url: str, *, revision: str = NEEDED) -> str:
-    """A new database beside that of `url`, with the schema of `revision`; it ends with the session's Postgres."""
+def fresh_database(url: str, *, revision: str | None = None) -> str:
+    """A new database beside that of `url`; it ends with the session's Postgres.
+
+    `revision`: of its schema; None means this release's.
+    """
     name = f"test_{uuid4().hex}"
     engine = create_engine(driver_url(url), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

@@ -95,15 +95,14 @@ class Tags:
 
 
 @dataclass(frozen=True)
-class RecordingFacts:
-    """What is known once the last byte has been converted and stored.
+class AudioFacts:
+    """What a conversion finds out about the WAV and its audio. Each field but `source` is a column of the same name.
 
-    `duration_ms` is what was received and converted; `declared_duration_ms` is what the WAV's header promised, None
-    where it promised nothing. `truncated`: the WAV promised more than it held.
+    `samples` (per channel), `sample_rate_hz`, `channels` and `bitrate_kbps` describe the MP3. `duration_ms` is what was
+    received and converted; `declared_duration_ms` is what the WAV's header promised, None if it promised nothing.
+    `truncated`: the WAV promised more than it held. `tags`: those of the whole WAV.
     """
 
-    size_bytes: int
-    sha256: bytes
     wav_size_bytes: int
     wav_sha256: bytes
     samples: int
@@ -115,6 +114,15 @@ class RecordingFacts:
     bitrate_kbps: int
     source: WavSource
     tags: Tags = Tags()
+
+
+@dataclass(frozen=True)
+class RecordingFacts:
+    """What is known of a recording once its MP3 is stored: size and SHA-256 of the object, and its audio."""
+
+    size_bytes: int
+    sha256: bytes
+    audio: AudioFacts
 
 
 @dataclass(frozen=True)

@@ -90,8 +90,8 @@ def test_prediction_comes_true(
     done = convert(body, bitrate_kbps=kbps, block_bytes=max(block_bytes, len(body) // 50))
     assert done.conversion.first_frame == done.result.first_frame
     assert done.conversion.expected_bytes == len(done.mp3)
-    assert done.result.samples == samples
-    assert not done.result.truncated
+    assert done.facts.samples == samples
+    assert not done.facts.truncated
 
 
 @pytest.mark.parametrize("samples", [1, 576, 1_152, 44_101])
@@ -139,10 +139,10 @@ def test_what_needs_decoding_is_predicted_and_played_as_exactly(
     body: bytes, samples: int, tmp_path: Path
 ) -> None:
     done = convert(body)
-    assert done.result.samples == samples
+    assert done.facts.samples == samples
     assert done.conversion.first_frame == done.result.first_frame
     assert done.conversion.expected_bytes == len(done.mp3)
-    assert not done.result.truncated
+    assert not done.facts.truncated
     channels = done.conversion.channels
     assert len(played(done.mp3, tmp_path, channels=channels)) == samples * channels * 2
 
@@ -189,7 +189,7 @@ def test_every_coding_is_converted_and_only_packets_channels_and_rates_take_a_de
             assert converter.decoders.free == (0 if decoder else 1)
             done = await finished(conversion)
             assert conversion.first_frame == done.result.first_frame
-            return done.result.samples
+            return done.facts.samples
 
     assert asyncio.run(run()) == samples
 
@@ -228,7 +228,7 @@ def test_tags_of_both_ends_are_told_those_before_the_audio_first() -> None:
     for kind in ({}, DECODED):
         done = convert(wav(samples=100, before=before, after=behind, **kind))
         assert done.conversion.tags == Tags(title="before")
-        assert done.result.tags == Tags(title="before", artist="artist")
+        assert done.facts.tags == Tags(title="before", artist="artist")
 
 
 @pytest.mark.parametrize(
@@ -250,9 +250,9 @@ def test_facts_tell_what_came(kind: dict[str, int], source: WavSource) -> None:
         2,
         128,
     )
-    assert done.conversion.declared_duration_ms == done.result.duration_ms == 2_000
-    assert (done.result.wav_size_bytes, done.result.wav_sha256) == (len(body), sha256(body).digest())
-    assert not done.result.truncated
+    assert done.conversion.declared_duration_ms == done.facts.duration_ms == 2_000
+    assert (done.facts.wav_size_bytes, done.facts.wav_sha256) == (len(body), sha256(body).digest())
+    assert not done.facts.truncated
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -267,8 +267,8 @@ def test_a_streamed_wav_is_converted_to_its_end(
     assert done.conversion.declared_duration_ms is None
     assert len(done.conversion.first_frame) == len(done.result.first_frame)
     assert InfoTag.parse(done.conversion.first_frame) is None
-    assert done.result.samples == samples
-    assert not done.result.truncated
+    assert done.facts.samples == samples
+    assert not done.facts.truncated
 
 
 def test_audio_of_unknown_size_is_the_same_wherever_the_blocks_end() -> None:
@@ -282,9 +282,9 @@ def test_audio_of_unknown_size_is_the_same_wherever_the_blocks_end() -> None:
 def test_a_wav_that_holds_less_than_it_says_is_converted_and_marked(kind: dict[str, int]) -> None:
     promised = len(wav(samples=20_000, **kind)) - 44
     done = convert(wav(samples=10_000, data_size=promised, **kind))
-    assert done.result.truncated
-    assert done.result.samples == 10_000
-    assert (done.result.duration_ms, done.conversion.declared_duration_ms) == (227, 454)
+    assert done.facts.truncated
+    assert done.facts.samples == 10_000
+    assert (done.facts.duration_ms, done.conversion.declared_duration_ms) == (227, 454)
     assert len(done.conversion.first_frame) == len(done.result.first_frame)
     assert done.conversion.first_frame != done.result.first_frame
     tag = InfoTag.parse(done.result.first_frame)
@@ -296,13 +296,13 @@ def test_a_promise_beyond_the_upload_limit_is_a_promise() -> None:
     """The operator's limit says nothing of what the WAV's writer meant."""
     body = wav(samples=5_000, data_size=100_000)
     done = convert(body, max_upload_bytes=len(body) + 1_000)
-    assert (done.result.truncated, done.conversion.declared_duration_ms) == (True, 567)
+    assert (done.facts.truncated, done.conversion.declared_duration_ms) == (True, 567)
 
 
 def test_rf64_is_converted() -> None:
     audio = pcm(1_000)
     body = riff(ds64_chunk(len(audio)) + fmt_chunk() + chunk(b"data", audio, size=STREAMED), magic=b"RF64")
-    assert convert(body).result.samples == 1_000
+    assert convert(body).facts.samples == 1_000
 
 
 @pytest.mark.parametrize(

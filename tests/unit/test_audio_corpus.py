@@ -36,7 +36,7 @@ def corpus(name: str) -> bytes:
 @pytest.mark.parametrize("name", expecting("CONVERT", "CONVERT-TINY"))
 def test_prediction_of_a_file_comes_true(name: str) -> None:
     done = convert(corpus(name))
-    assert not done.result.truncated
+    assert not done.facts.truncated
     if done.conversion.expected_bytes is not None:
         assert done.conversion.first_frame == done.result.first_frame
         assert done.conversion.expected_bytes == len(done.mp3)
@@ -64,7 +64,7 @@ def read_by_libsndfile(name: str, rate_hz: int) -> bool:
 
 def test_a_file_cut_down_to_three_samples_is_converted_and_marked() -> None:
     done = convert(corpus(THREE_SAMPLES if rows() else ""))
-    assert (done.result.samples, done.result.truncated) == (3, True)
+    assert (done.facts.samples, done.facts.truncated) == (3, True)
 
 
 @pytest.mark.parametrize("kind", odd_wavs())
@@ -76,6 +76,6 @@ def test_odd_wavs_come_out_as_the_rules_say_however_they_arrive(kind: str, block
 
 def complaint_about(odd: OddWav, block_bytes: int) -> str:
     try:
-        return odd.complaint(convert(odd.body, block_bytes=block_bytes).result.samples, "")
+        return odd.complaint(convert(odd.body, block_bytes=block_bytes).facts.samples, "")
     except BadAudio as error:
         return odd.complaint(0, error.code)

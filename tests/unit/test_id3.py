@@ -120,7 +120,7 @@ def test_unpaired_surrogates_do_not_stop_a_tag() -> None:
 def test_an_mp3_with_our_tag_in_front_plays_the_same_samples(tmp_path: Path) -> None:
     done = convert(wav(1.5))
     plain = played(done.mp3, tmp_path, channels=2)
-    assert len(plain) == done.result.samples * 4
+    assert len(plain) == done.facts.samples * 4
     assert played(id3_tag(FULL) + done.mp3, tmp_path, channels=2) == plain
 
 

@@ -140,7 +140,7 @@ def test_tries_that_failed_leave_the_key_free(services: Services, store: FaultyS
         store.before["put"] = OnCall(1, unavailable)
         with pytest.raises(StoreUnavailable):
             await upload(services, user, key())
-        assert (await upload(services, user, key())).facts.duration_ms == 500
+        assert (await upload(services, user, key())).facts.audio.duration_ms == 500
         return user
 
     assert Traces(services).of(asyncio.run(run())).count("ready") == 1
@@ -232,7 +232,7 @@ def test_when_the_answer_to_the_last_commit_is_lost_a_second_try_gets_it(service
         dying = DyingDatabase(services.add_recording.database, fails_at=2, answer_lost=True)
         with pytest.raises(DatabaseUnavailable):
             await replace(services.add_recording, database=dying)(user, blocks(BODY), once=key())
-        assert (await upload(services, user, key())).facts.duration_ms == 500
+        assert (await upload(services, user, key())).facts.audio.duration_ms == 500
         return user
 
     assert_one_recording(services, asyncio.run(run()))

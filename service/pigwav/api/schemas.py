@@ -89,26 +89,20 @@ class RecordingOut(BaseModel):
 
     @classmethod
     def of(cls, recording: Recording, url: str) -> Self:
-        facts = recording.facts
-        return cls(
-            id=recording.id,
-            user=recording.user_id,
-            url=url,
-            title=recording.title,
-            created_at=recording.ready_at,
-            duration_ms=facts.duration_ms,
-            declared_duration_ms=facts.declared_duration_ms,
-            truncated=facts.truncated,
-            bytes=facts.size_bytes,
-            sha256=facts.sha256.hex(),
-            wav_bytes=facts.wav_size_bytes,
-            wav_sha256=facts.wav_sha256.hex(),
-            sample_rate_hz=facts.sample_rate_hz,
-            channels=facts.channels,
-            bitrate_kbps=facts.bitrate_kbps,
-            source=SourceOut.model_validate(facts.source, from_attributes=True),
-            tags=TagsOut.model_validate(facts.tags, from_attributes=True),
-        )
+        """A fact that has the name that AudioFacts gives it needs only its field above."""
+        facts, audio = recording.facts, recording.facts.audio
+        named_otherwise = {
+            "id": recording.id,
+            "user": recording.user_id,
+            "url": url,
+            "title": recording.title,
+            "created_at": recording.ready_at,
+            "bytes": facts.size_bytes,
+            "sha256": facts.sha256.hex(),
+            "wav_bytes": audio.wav_size_bytes,
+            "wav_sha256": audio.wav_sha256.hex(),
+        }
+        return cls.model_validate(vars(audio) | named_otherwise, from_attributes=True)
 
 
 class RecordingsOut(BaseModel):

@@ -1,17 +1,18 @@
 """The door of this room: WAV bytes in, MP3 bytes out, while they arrive."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
+from pigwav.audio.analysers import ANALYSERS, Analyser, AnalyserFactory
 from pigwav.audio.ffmpeg import Decoders, clean_header, decode, find_ffmpeg, uncounted
 from pigwav.audio.lame import Encoder, EncoderFactory, LameEncoder, MeteredEncoder
 from pigwav.audio.pcm import Intake, batches
 from pigwav.audio.plan import Plan, duration_ms
 from pigwav.audio.tags import merged, read_tags
 from pigwav.audio.wav import HeaderWalk, WavHeader
-from pigwav.domain import Tags, WavSource
+from pigwav.domain import AudioFacts, Tags, WavSource
 from pigwav.errors import NoAudio, UndecodableAudio
 from pigwav.lanes import Lane
 from pigwav.settings import EncoderSettings, UploadLimits
@@ -23,20 +24,10 @@ BATCH_BYTES: Final = 128 * 1024
 
 @dataclass(frozen=True)
 class ConversionResult:
-    """What is known once the last byte has been converted.
-
-    `first_frame` belongs before all that `frames()` answered. `samples` (per channel) and `duration_ms` are the
-    MP3's. `truncated`: the WAV promised more than it held, or than could be decoded. `tags`: of the whole WAV, those
-    before the audio first.
-    """
+    """What is known once the last byte has been converted. `first_frame` belongs before all of `frames()`."""
 
     first_frame: bytes
-    samples: int
-    duration_ms: int
-    wav_size_bytes: int
-    wav_sha256: bytes
-    truncated: bool
-    tags: Tags
+    facts: AudioFacts
 
 
 @dataclass(frozen=True)
@@ -48,6 +39,7 @@ class Converter:
     limits: UploadLimits
     decoders: Decoders
     open_encoder: EncoderFactory = LameEncoder
+    analysers: Sequence[AnalyserFactory] = ANALYSERS
 
     async def open(self, wav: AsyncIterator[bytes], *, bitrate_kbps: int | None = None) -> "Conversion":
         """Read `wav` as far as its audio begins. `bitrate_kbps` None: as the settings say.
@@ -72,6 +64,7 @@ class Converter:
             batches(block, wav, BATCH_BYTES),
             cpu=self.cpu,
             encoder=self.open_encoder(plan.mp3, quality=plan.lame_quality),
+            analysers=[open_analyser(plan.pcm) for open_analyser in self.analysers],
             decoders=None if plan.unpack else self.decoders,
         )
 
@@ -127,6 +120,7 @@ class Conversion:
         *,
         cpu: Lane,
         encoder: Encoder,
+        analysers: Sequence[Analyser] = (),
         decoders: Decoders | None = None,
     ) -> None:
         """`batches`: the bytes that `intake` has not taken yet. `decoders`: who gets back the one taken for this."""
@@ -144,6 +138,7 @@ class Conversion:
         self._batches = batches
         self._wav_ended = False
         self._encoder = MeteredEncoder(encoder, plan.mp3, max_samples=plan.max_samples)
+        self._analysers = analysers
         self._cpu = cpu
         self._decoders = decoders
         self._unpack = plan.unpack or plan.clean
@@ -196,7 +191,7 @@ class Conversion:
             yield await self._cpu(self._take_and_encode, batch)
 
     def _take_and_encode(self, batch: bytes) -> bytes:
-        return self._encoder.encode(self._take(batch))
+        return self._encode(self._take(batch))
 
     def _take(self, batch: bytes) -> bytes:
         return self._unpack(self._intake.take(batch))
@@ -208,7 +203,14 @@ class Conversion:
         header = clean_header(plan.header.format)
         async with aclosing(decode(argv, header, self._data(), on_end=decoders.on_end)) as decoded:
             async for pcm in decoded:
-                yield await self._cpu(self._encoder.encode, pcm[: self._due_bytes()])
+                yield await self._cpu(self._encode, pcm[: self._due_bytes()])
+
+    def _encode(self, pcm: bytes) -> bytes:
+        """The one way of PCM to the encoder, however it was made."""
+        frames = self._encoder.encode(pcm)
+        for analyser in self._analysers:
+            analyser.feed(pcm)
+        return frames
 
     async def _data(self) -> AsyncGenerator[bytes, None]:
         async for batch in self._batches:
@@ -232,17 +234,29 @@ class Conversion:
             raise UndecodableAudio if self._intake.samples else NoAudio
         last = self._encoder.flush()
         shape = self._encoder.shape()
-        self._result = ConversionResult(
-            first_frame=self.first_frame if shape == self._plan.predicted else self._plan.first_frame(shape),
-            samples=shape.samples,
-            duration_ms=duration_ms(shape.samples, self.sample_rate_hz),
-            wav_size_bytes=self._intake.wav_bytes,
-            wav_sha256=self._intake.wav_sha256(),
-            truncated=self._truncated(shape.samples),
-            tags=merged(self.tags, read_tags(self._intake.tail_chunks())),
-        )
+        first_frame = self.first_frame if shape == self._plan.predicted else self._plan.first_frame(shape)
+        self._result = ConversionResult(first_frame, self._facts(shape.samples))
         return last
 
+    def _facts(self, samples: int) -> AudioFacts:
+        facts = AudioFacts(
+            wav_size_bytes=self._intake.wav_bytes,
+            wav_sha256=self._intake.wav_sha256(),
+            samples=samples,
+            duration_ms=duration_ms(samples, self.sample_rate_hz),
+            declared_duration_ms=self.declared_duration_ms,
+            truncated=self._truncated(samples),
+            sample_rate_hz=self.sample_rate_hz,
+            channels=self.channels,
+            bitrate_kbps=self.bitrate_kbps,
+            source=self.source,
+            tags=merged(self.tags, read_tags(self._intake.tail_chunks())),
+        )
+        for analyser in self._analysers:
+            facts = analyser.complete(facts)
+        return facts
+
     def _truncated(self, samples: int) -> bool:
+        """Whether the WAV promised more than it held, or than could be decoded."""
         declared, predicted = self._plan.header.declared_samples or 0, self._plan.predicted
         return self._intake.samples < declared or (predicted is not None and samples < predicted.samples)

@@ -9,7 +9,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from pigwav.db.revision import NEEDED
+from pigwav.db.revision import needed
 from pigwav.db.session import driver_url, translated
 from pigwav.errors import DatabaseUnavailable
 
@@ -17,11 +17,12 @@ _SCRIPTS: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = 0x5069675761764442  # "PigWavDB": one migration at a time
 
 
-def upgrade(url: str, *, to: str = NEEDED, lock_timeout_s: float = 5) -> str:
+def upgrade(url: str, *, to: str | None = None, lock_timeout_s: float = 5) -> str:
     """Bring the schema to a revision, by default this release's, which is answered.
 
     Raises NotConfigured and DatabaseUnavailable, also where somebody holds a table for `lock_timeout_s`.
     """
+    to = to or needed()
     engine = create_engine(driver_url(url), poolclass=NullPool)
     try:
         with translated(), engine.begin() as connection:

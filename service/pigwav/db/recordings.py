@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, delete, func, or_, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
-from pigwav.db.models import FACTS, RecordingRow
+from pigwav.db.models import RecordingRow
 from pigwav.domain import (
+    AudioFacts,
     LeaseId,
     ObjectKey,
     Recording,
@@ -21,15 +22,21 @@ from pigwav.domain import (
     WavSource,
 )
 
+_AUDIO = tuple(field.name for field in fields(AudioFacts) if field.name not in ("source", "tags"))
+"""The facts that are columns as they are."""
+_SOURCE = tuple(field.name for field in fields(WavSource))
+"""Those of `source`, each a column behind this prefix."""
 _COLUMNS = (
     RecordingRow.id,
     RecordingRow.user_id,
     RecordingRow.title,
     RecordingRow.object_key,
     RecordingRow.ready_at,
-    RecordingRow.declared_duration_ms,
+    RecordingRow.size_bytes,
+    RecordingRow.sha256,
     RecordingRow.tags,
-    *(getattr(RecordingRow, name) for name in FACTS),
+    *(getattr(RecordingRow, name) for name in _AUDIO),
+    *(getattr(RecordingRow, f"source_{name}") for name in _SOURCE),
 )
 
 
@@ -268,15 +275,13 @@ def _changed(db: Session, *where: ColumnElement[bool], values: dict[str, Any]) -
 
 
 def _columns_of(facts: RecordingFacts) -> dict[str, Any]:
-    source = facts.source
-    flat = {name: getattr(facts, name) for name in FACTS if not name.startswith("source_")}
-    return flat | {
-        "declared_duration_ms": facts.declared_duration_ms,
-        "source_codec": source.codec,
-        "source_sample_rate_hz": source.sample_rate_hz,
-        "source_channels": source.channels,
-        "source_bits": source.bits,
-        "tags": {name: said for name, said in asdict(facts.tags).items() if said is not None} or None,
+    audio = facts.audio
+    return {
+        "size_bytes": facts.size_bytes,
+        "sha256": facts.sha256,
+        **{name: getattr(audio, name) for name in _AUDIO},
+        **{f"source_{name}": getattr(audio.source, name) for name in _SOURCE},
+        "tags": {name: said for name, said in asdict(audio.tags).items() if said is not None} or None,
     }
 
 
@@ -286,12 +291,9 @@ def _tags(said: dict[str, Any]) -> Tags:
 
 
 def _recording(row: Row[Any]) -> Recording:
-    source = WavSource(row.source_codec, row.source_sample_rate_hz, row.source_channels, row.source_bits)
-    flat = {name: getattr(row, name) for name in FACTS if not name.startswith("source_")}
-    facts = RecordingFacts(
-        **flat,
-        declared_duration_ms=row.declared_duration_ms,
-        source=source,
+    audio = AudioFacts(
+        **{name: getattr(row, name) for name in _AUDIO},
+        source=WavSource(**{name: getattr(row, f"source_{name}") for name in _SOURCE}),
         tags=_tags(row.tags or {}),
     )
     return Recording(
@@ -300,5 +302,5 @@ def _recording(row: Row[Any]) -> Recording:
         title=row.title,
         object_key=ObjectKey(row.object_key),
         ready_at=row.ready_at,
-        facts=facts,
+        facts=RecordingFacts(row.size_bytes, row.sha256, audio),
     )

@@ -1,11 +1,16 @@
 """Which revision of the schema there is, and which one this release needs. `migrate` makes the one of the other."""
 
-from typing import Final
+from functools import cache
+from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-NEEDED: Final = "0003"
-"""The newest of the migrations."""
+
+@cache
+def needed() -> str:
+    """The newest of the migrations: their files begin with their revisions."""
+    versions = Path(__file__).parent / "migrations" / "versions"
+    return max(file.name.partition("_")[0] for file in versions.glob("[0-9]*.py"))
 
 
 def current(connection: Connection) -> str | None:

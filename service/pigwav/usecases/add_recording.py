@@ -115,10 +115,10 @@ class AddRecording:
             result = await _pour(tag, conversion, upload, lease, hold)
             last_byte_s = time.perf_counter()
             if upload.is_whole:
-                tag = id3_tag(titles.shown(result.tags))
+                tag = id3_tag(titles.shown(result.facts.tags))
             stored = await self._finish(intent, upload, tag + result.first_frame)
-            facts = _facts(conversion, result, stored)
-            title = titles.title(result.tags)
+            facts = RecordingFacts(stored.size_bytes, stored.sha256, result.facts)
+            title = titles.title(result.facts.tags)
             unsure = True  # from here on the row may be ready although we are told otherwise
             recording = await self.lanes.db(self._acknowledge, intent, facts, title)
         except BaseException as error:
@@ -234,18 +234,18 @@ class AddRecording:
             recordings.forget(db, intent.id)
 
     def _count(self, recording: Recording, answer_s: float) -> None:
-        facts = recording.facts
+        audio, mp3_bytes = recording.facts.audio, recording.facts.size_bytes
         self.metrics.answer_seconds.observe(answer_s)
-        self.metrics.wav_bytes.inc(facts.wav_size_bytes)
-        self.metrics.mp3_bytes.inc(facts.size_bytes)
-        self.metrics.audio_seconds.inc(facts.duration_ms / 1000)
+        self.metrics.wav_bytes.inc(audio.wav_size_bytes)
+        self.metrics.mp3_bytes.inc(mp3_bytes)
+        self.metrics.audio_seconds.inc(audio.duration_ms / 1000)
         log.info(
             "recording_stored",
             recording=str(recording.id),
-            size_bytes=facts.size_bytes,
-            wav_size_bytes=facts.wav_size_bytes,
-            duration_ms=facts.duration_ms,
-            truncated=facts.truncated,
+            size_bytes=mp3_bytes,
+            wav_size_bytes=audio.wav_size_bytes,
+            duration_ms=audio.duration_ms,
+            truncated=audio.truncated,
             answer_ms=round(answer_s * 1000),
         )
 
@@ -281,22 +281,4 @@ def _headers(intent: Intent, conversion: Conversion) -> ObjectHeaders:
         content_disposition=content_disposition(mp3_name(intent.title, intent.id), inline=False),
         cache_control="private, no-cache",
         metadata=metadata,
-    )
-
-
-def _facts(conversion: Conversion, result: ConversionResult, stored: StoredBytes) -> RecordingFacts:
-    return RecordingFacts(
-        size_bytes=stored.size_bytes,
-        sha256=stored.sha256,
-        wav_size_bytes=result.wav_size_bytes,
-        wav_sha256=result.wav_sha256,
-        samples=result.samples,
-        duration_ms=result.duration_ms,
-        declared_duration_ms=conversion.declared_duration_ms,
-        truncated=result.truncated,
-        sample_rate_hz=conversion.sample_rate_hz,
-        channels=conversion.channels,
-        bitrate_kbps=conversion.bitrate_kbps,
-        source=conversion.source,
-        tags=result.tags,
     )

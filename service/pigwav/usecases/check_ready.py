@@ -28,7 +28,8 @@ class CheckReady:
     def _check_schema(self) -> None:
         with self.database.read() as db:
             found = revision.current(db.connection())
-        if found != revision.NEEDED:
+        needed = revision.needed()
+        if found != needed:
             raise DatabaseUnavailable(
-                f"The schema is at {found}, this release needs {revision.NEEDED}: run `pigwav migrate`."
+                f"The schema is at {found}, this release needs {needed}: run `pigwav migrate`."
             )
