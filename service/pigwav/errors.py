@@ -26,8 +26,9 @@ PigWavError
     └── NotConfigured  NotProvisioned  AddressInUse  FolderInUse  FolderUnusable  PartFailed
 """
 
+from enum import StrEnum
 from inspect import cleandoc
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class PigWavError(Exception):
@@ -195,9 +196,16 @@ class IdempotencyKeyReused(BadRequest):
 
 
 class InvalidRequest(BadRequest):
-    """The request does not fit the contract."""
+    """The request does not fit the contract.
+
+    `errors`: each fault with its place (`at`) and what is wrong there (`message`); None if only `detail` says it.
+    """
 
     code = "invalid-request"
+
+    def __init__(self, detail: str | None = None, *, errors: list[dict[str, str]] | None = None) -> None:
+        super().__init__(detail)
+        self.errors: Final = errors
 
 
 class InvalidField(BadRequest):
@@ -257,6 +265,10 @@ class RangeNotSatisfiable(Refused):
 
     code = "range-not-satisfiable"
 
+    def __init__(self, *, size_bytes: int) -> None:
+        super().__init__()
+        self.size_bytes: Final = size_bytes
+
 
 class HeadTooLarge(Refused):
     """The request's head, or what surrounds its body, is larger than this service allows."""
@@ -306,10 +318,33 @@ class QuotaExceeded(Refused):
     code = "quota-exceeded"
 
 
+class Limit(StrEnum):
+    """What Overloaded was refused by. service/docs/operations.md says of each what it means and what moves it."""
+
+    UPLOADS = "uploads"
+    MEMORY = "memory"
+    UNAUTHENTICATED_MEMORY = "unauthenticated-memory"
+    ENCODER = "encoder"
+    DECODERS = "decoders"
+    PROCESSES = "processes"
+    DATABASE = "database"
+    STORE = "store"
+    DOWNLOADS = "downloads"
+    CONNECTIONS = "connections"
+    PIPELINED_REQUESTS = "pipelined-requests"
+
+
 class Overloaded(Refused):
-    """The service has as much to do as it can take. Try again soon."""
+    """The service has as much to do as it can take. Try again soon.
+
+    `limit` says what it has no more of.
+    """
 
     code = "overloaded"
+
+    def __init__(self, limit: Limit) -> None:
+        super().__init__()
+        self.limit: Final = limit
 
 
 class RateLimited(Refused):

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar
 
-from pigwav.errors import Overloaded
+from pigwav.errors import Limit, Overloaded
 
 ENCODER_NICE: Final = 5
 
@@ -44,30 +44,31 @@ class Lane:
             initializer=_give_way if gives_way else None,
         )
         self._queue: deque[tuple[float, Future[Any]]] = deque()
-        self._wait_s: float | None = None
+        self._patience: tuple[float, Limit] | None = None
 
-    def within(self, wait_s: float) -> Self:
+    def within(self, wait_s: float, limit: Limit) -> Self:
         """The same lane for callers who would rather be refused: a call that has not begun after `wait_s` is withdrawn,
-        and where the oldest one has been waiting for half of that, another one does not even queue. Both raise
-        Overloaded.
+        and if the oldest one has been waiting for half of that, another one does not even queue. Both raise
+        Overloaded by `limit`.
         """
         impatient = copy(self)
-        impatient._wait_s = wait_s  # noqa: SLF001 - it is one of us
+        impatient._patience = (wait_s, limit)  # noqa: SLF001 - it is one of us
         return impatient
 
     async def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `call` on a thread. When cancelled: withdraw it if it has not begun, else wait for its end."""
         longest_wait_s = self.longest_wait_s()
-        if self._wait_s is not None and longest_wait_s > self._wait_s / 2:
-            raise Overloaded
+        if self._patience is not None and longest_wait_s > self._patience[0] / 2:
+            raise Overloaded(self._patience[1])
         job: Future[T] = self._threads.submit(call, *args, **kwargs)
         self._queue.append((time.monotonic(), job))
         done = asyncio.wrap_future(job)
         try:
-            if self._wait_s is not None:
-                await asyncio.wait({done}, timeout=self._wait_s)
+            if self._patience is not None:
+                wait_s, limit = self._patience
+                await asyncio.wait({done}, timeout=wait_s)
                 if job.cancel():
-                    raise Overloaded
+                    raise Overloaded(limit)
             return await asyncio.shield(done)
         except asyncio.CancelledError:
             if not job.cancel():
@@ -128,7 +129,7 @@ class Lanes:
 
     def within(self, wait_s: float) -> "Lanes":
         """For those who do not wait for a database or a store that is busy for longer."""
-        return Lanes(self.db.within(wait_s), self.store.within(wait_s), self.cpu)
+        return Lanes(self.db.within(wait_s, Limit.DATABASE), self.store.within(wait_s, Limit.STORE), self.cpu)
 
     def __enter__(self) -> Self:
         return self

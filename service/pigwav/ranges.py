@@ -33,9 +33,6 @@ class Part:
 class Unsatisfiable:
     """The range selects nothing: 416."""
 
-    def content_range(self, size_bytes: int) -> str:
-        return f"bytes */{size_bytes}"
-
 
 Selection: TypeAlias = Whole | Part | Unsatisfiable
 

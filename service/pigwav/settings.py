@@ -13,8 +13,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pigwav.allowances import read_rates
 from pigwav.errors import NotConfigured
+from pigwav.rates import read_rates
 
 MIB = 1024 * 1024
 

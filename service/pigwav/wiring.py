@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pigwav.audio.conversion import open_converter
+from pigwav.capacity.admission import Admission
+from pigwav.capacity.disk_space import DiskSpace
+from pigwav.capacity.open_downloads import OpenDownloads
+from pigwav.capacity.open_uploads import OpenUploads
+from pigwav.capacity.quota import Quota
+from pigwav.capacity.rate_limits import RateLimits
 from pigwav.db.session import Database
 from pigwav.lanes import Lanes
 from pigwav.settings import Settings
@@ -21,14 +27,10 @@ from pigwav.usecases.delete_recording import DeleteRecording
 from pigwav.usecases.delete_user import DeleteUser
 from pigwav.usecases.leases import Leases
 from pigwav.usecases.list_recordings import ListRecordings
-from pigwav.usecases.open_downloads import OpenDownloads
-from pigwav.usecases.open_uploads import OpenUploads
 from pigwav.usecases.quarantine import Quarantine
-from pigwav.usecases.quota import Quota
 from pigwav.usecases.read_recording import FindRecording, ReadRecording
 from pigwav.usecases.register_user import RegisterUser
 from pigwav.usecases.rename_recording import RenameRecording
-from pigwav.usecases.room import Room
 from pigwav.usecases.rotate_token import RotateToken
 from pigwav.usecases.scrub import Scrub
 from pigwav.usecases.sweep import Sweep
@@ -42,8 +44,10 @@ class Services:
     metrics: Metrics
     lanes: Lanes
     leases: Leases
+    admission: Admission
     open_uploads: OpenUploads
-    room: Room
+    disk_space: DiskSpace
+    rate_limits: RateLimits
     open_downloads: OpenDownloads
 
     register_user: RegisterUser
@@ -88,14 +92,17 @@ def _services(
     limits = settings.limits
     leases = Leases(database, lanes.db, lease_s=limits.lease_s)
     open_uploads = OpenUploads(
-        most=limits.max_open_uploads,
-        most_bytes=limits.max_buffered_bytes,
-        most_of_one=limits.max_open_uploads_per_user,
+        limit=limits.max_open_uploads,
+        limit_bytes=limits.max_buffered_bytes,
+        limit_per_user=limits.max_open_uploads_per_user,
         metrics=metrics,
         is_behind=lambda: lanes.cpu.longest_wait_s() > settings.lane_wait_s,
     )
     converter = open_converter(
         lanes.cpu, settings.encoder, limits, on_decoder_end=lambda how: metrics.decoder_ends.labels(how).inc()
+    )
+    disk_space = DiskSpace(
+        settings.disk.paths(), min_free_bytes=settings.disk.min_free_bytes, metrics=metrics
     )
     brief = lanes.within(settings.lane_wait_s)
     return Services(
@@ -103,9 +110,11 @@ def _services(
         metrics=metrics,
         lanes=lanes,
         leases=leases,
+        admission=Admission(open_uploads, disk_space, limits.max_upload_bytes),
         open_uploads=open_uploads,
-        room=Room(settings.disk.paths(), min_free_bytes=settings.disk.min_free_bytes, metrics=metrics),
-        open_downloads=OpenDownloads(most=settings.http.max_open_downloads, metrics=metrics),
+        disk_space=disk_space,
+        rate_limits=RateLimits(settings.rates, metrics),
+        open_downloads=OpenDownloads(limit=settings.http.max_open_downloads, metrics=metrics),
         register_user=RegisterUser(database, brief.db),
         authenticate=Authenticate(database, brief.db),
         rotate_token=RotateToken(database, brief.db),

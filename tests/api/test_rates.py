@@ -13,7 +13,7 @@ from starlette.types import Scope
 from accounts import Account, register
 from cli.person import Person
 from factories import wav
-from pigwav.api.rates import address_of
+from pigwav.api.rate_limits import address_of
 from pigwav.client import PigWavClient, TryLater
 from pigwav.settings import RateSettings, Settings
 from problem_assertions import assert_problem

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from pigwav.errors import Overloaded
+from pigwav.errors import Limit, Overloaded
 from pigwav.lanes import ENCODER_NICE, Lane, Lanes, to_the_end
 
 
@@ -110,7 +110,7 @@ def test_a_call_that_does_not_get_its_turn_in_time_is_refused_and_never_runs(lan
 
     async def run() -> None:
         with pytest.raises(Overloaded):
-            await lane.within(0.05)(calls.append, 1)
+            await lane.within(0.05, Limit.DATABASE)(calls.append, 1)
 
     with occupied(lane):
         asyncio.run(run())
@@ -121,23 +121,23 @@ def test_a_call_that_does_not_get_its_turn_in_time_is_refused_and_never_runs(lan
 def test_behind_a_call_that_has_waited_for_long_nobody_else_queues(lane: Lane) -> None:
     async def run() -> None:
         patient = asyncio.create_task(lane(lambda: None))
-        assert await is_refused(lane.within(0.1))
+        assert await is_refused(lane.within(0.1, Limit.DATABASE))
         with pytest.raises(Overloaded):
-            lane.within(0.1)(lambda: None).send(None)  # in its first step: it does not wait
+            lane.within(0.1, Limit.DATABASE)(lambda: None).send(None)  # in its first step: it does not wait
         patient.cancel()
         await asyncio.wait({patient})
-        assert await is_refused(lane.within(0.01))  # it waits again, and in vain
+        assert await is_refused(lane.within(0.01, Limit.DATABASE))  # it waits again, and in vain
 
     with occupied(lane):
         asyncio.run(run())
-    assert not asyncio.run(is_refused(lane.within(10)))
+    assert not asyncio.run(is_refused(lane.within(10, Limit.DATABASE)))
 
 
 def test_a_patient_call_waits_as_long_as_it_takes(lane: Lane) -> None:
     async def run() -> None:
         with occupied(lane):
             patient = asyncio.create_task(lane(divmod, 7, 2))
-            assert await is_refused(lane.within(0.05))
+            assert await is_refused(lane.within(0.05, Limit.DATABASE))
             assert not patient.done()
         assert await patient == (3, 1)
 
@@ -152,9 +152,9 @@ def test_a_call_that_has_begun_is_waited_for_however_impatient_its_caller(lane: 
         return go.wait(10)
 
     async def run() -> None:
-        caller = asyncio.create_task(lane.within(0.5)(work))
+        caller = asyncio.create_task(lane.within(0.5, Limit.DATABASE)(work))
         await asyncio.to_thread(begun.wait)
-        assert await is_refused(lane.within(0.6))
+        assert await is_refused(lane.within(0.6, Limit.DATABASE))
         assert not caller.done()
         go.set()
         assert await caller

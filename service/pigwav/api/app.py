@@ -16,7 +16,7 @@ from pigwav.api.middleware import DrainedRefusals, LastResort, RequestLog
 from pigwav.api.openapi import describe_errors
 from pigwav.api.problems import add_handlers
 from pigwav.api.proxies import PathPrefix, TrustedProxies
-from pigwav.api.rates import RateLimits
+from pigwav.api.rate_limits import EnforceRateLimits
 from pigwav.api.safe_headers import SafeHeaders
 from pigwav.api.spans import PrivateSpans
 from pigwav.telemetry.logs import log
@@ -76,7 +76,7 @@ def _add_middleware(app: FastAPI, services: Services) -> None:
     """The last one added sees a request first."""
     app.add_middleware(LastResort)
     # Inside of what drains: a refusal in the middle of a body arrives.
-    app.add_middleware(RateLimits, services.settings.rates, services.metrics)
+    app.add_middleware(EnforceRateLimits, services.rate_limits)
     app.add_middleware(DrainedRefusals)
     origins = [origin.strip() for origin in services.settings.http.cors_origins.split(",") if origin.strip()]
     if origins:

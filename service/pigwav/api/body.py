@@ -38,7 +38,7 @@ async def body_blocks(receive: Receive, limits: UploadLimits) -> AsyncGenerator[
         if block := message.get("body", b""):
             received_bytes += len(block)
             if received_bytes > limits.max_upload_bytes:
-                raise too_large(limits)
+                raise UploadTooLarge(f"At most {limits.max_upload_bytes} bytes are taken.")
             yield block
 
 
@@ -73,7 +73,3 @@ def request_errors() -> Iterator[None]:
         yield
     except ValidationError as error:
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error
-
-
-def too_large(limits: UploadLimits) -> UploadTooLarge:
-    return UploadTooLarge(f"At most {limits.max_upload_bytes} bytes are taken.")

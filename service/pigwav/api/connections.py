@@ -15,16 +15,15 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from pigwav.api.problems import answer_for
+from pigwav.api.routes import RECORDS
 from pigwav.api.safe_headers import SAFE
 from pigwav.api.senders import STATE, Sender, can_still_come
-from pigwav.errors import HeadTooLarge, HeadTooSlow, MalformedHttp, Overloaded, PigWavError
+from pigwav.capacity.admission import Admission
+from pigwav.errors import HeadTooLarge, HeadTooSlow, Limit, MalformedHttp, Overloaded, PigWavError
 from pigwav.settings import HttpSettings
 from pigwav.telemetry.logs import log
 from pigwav.telemetry.metrics import Metrics
-from pigwav.usecases.open_uploads import OpenUploads
 from pigwav.wiring import Services
-
-UPLOADS: Final = b"/records"
 
 MOST_FIELDS: Final = 100
 """Of a request's head. Nobody sends that many, and looking one up takes time for each of them."""
@@ -56,7 +55,7 @@ class Connection(HttpToolsProtocol):
 
     bounds: ClassVar[HttpSettings]
     metrics: ClassVar[Metrics]
-    open_uploads: ClassVar[OpenUploads]
+    admission: ClassVar[Admission]
 
     def __init__(
         self,
@@ -83,7 +82,7 @@ class Connection(HttpToolsProtocol):
         if excess > LINGERING_CONNECTIONS:
             self._end("overloaded")
         elif excess > 0:
-            self._refuse(Overloaded())
+            self._refuse(Overloaded(Limit.CONNECTIONS))
         else:
             self._await_head()
 
@@ -129,7 +128,7 @@ class Connection(HttpToolsProtocol):
         if size_bytes > self.bounds.max_header_bytes or len(self.headers) > MOST_FIELDS:
             raise self._too_large()
         if len(self.pipeline) >= MOST_PIPELINED:
-            raise Overloaded
+            raise Overloaded(Limit.PIPELINED_REQUESTS)
         self._check_upload()
         self._sender = Sender()
         self._missing_bytes = _content_length(self.headers)
@@ -185,10 +184,10 @@ class Connection(HttpToolsProtocol):
         browser's goes to the application, which knows what a page of another origin may read.
         """
         path = self.url.partition(b"?")[0]
-        if path != UPLOADS or self.parser.get_method() != b"POST" or b"origin" in dict(self.headers):
+        if path != RECORDS.encode() or self.parser.get_method() != b"POST" or b"origin" in dict(self.headers):
             return
         try:
-            self.open_uploads.check_room()
+            self.admission.at_head()
         except PigWavError as error:
             self.metrics.uploads.labels(error.code).inc()
             raise
@@ -311,6 +310,6 @@ def connection_class(services: Services) -> type[Connection]:
     class Bounded(Connection):
         bounds = services.settings.http
         metrics = services.metrics
-        open_uploads = services.open_uploads
+        admission = services.admission
 
     return Bounded

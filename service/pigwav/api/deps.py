@@ -6,7 +6,9 @@ from urllib.parse import urlencode
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from pigwav.api.rates import RequestRates, rates_of
+from pigwav.api.rate_limits import rates_of
+from pigwav.api.routes import LINK
+from pigwav.capacity.rate_limits import RequestRates
 from pigwav.domain import Recording, User
 from pigwav.wiring import Services
 
@@ -23,12 +25,12 @@ ServicesDep = Annotated[Services, Depends(services_of)]
 BearerDep = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-async def bearer_token(bearer: BearerDep) -> str:
-    """Empty where there is none: it then fails like any other wrong token."""
-    return bearer.credentials if bearer else ""
+async def bearer_token(bearer: BearerDep) -> str | None:
+    """None if there is none."""
+    return bearer.credentials if bearer else None
 
 
-TokenDep = Annotated[str, Depends(bearer_token)]
+TokenDep = Annotated[str | None, Depends(bearer_token)]
 
 
 async def request_rates(request: Request) -> RequestRates:
@@ -40,7 +42,7 @@ RatesDep = Annotated[RequestRates, Depends(request_rates)]
 
 async def current_user(services: ServicesDep, rates: RatesDep, token: TokenDep) -> User:
     """The caller. Raises NotAuthenticated, RateLimited."""
-    user = await services.authenticate(token)
+    user = await services.authenticate(token or "")
     rates.request_of(user)
     return user
 
@@ -51,7 +53,7 @@ CallerDep = Annotated[User, Depends(current_user)]
 def link(request: Request, recording: Recording) -> str:
     """The recording's link, under the public address."""
     query = urlencode({"id": str(recording.id), "user": recording.user_id})
-    return f"{public_address(request)}/record?{query}"
+    return f"{public_address(request)}{LINK}?{query}"
 
 
 def public_address(request: Request) -> str:

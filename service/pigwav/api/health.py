@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from pigwav.api import routes
 from pigwav.api.deps import ServicesDep
 from pigwav.api.openapi import problems
 from pigwav.api.schemas import StatusOut
@@ -11,13 +12,15 @@ from pigwav.errors import DatabaseUnavailable, Overloaded, ShuttingDown, StoreUn
 router = APIRouter(tags=["operations"])
 
 
-@router.get("/healthz")
+@router.get(routes.HEALTHZ)
 async def alive() -> StatusOut:
     """The process answers."""
     return StatusOut(status="ok")
 
 
-@router.get("/readyz", responses=problems(DatabaseUnavailable, StoreUnavailable, Overloaded, ShuttingDown))
+@router.get(
+    routes.READYZ, responses=problems(DatabaseUnavailable, StoreUnavailable, Overloaded, ShuttingDown)
+)
 async def ready(services: ServicesDep) -> StatusOut:
     """A recording could be taken: the database (with this release's schema) and the object store can be reached, and
     this process is not about to stop.
@@ -27,11 +30,11 @@ async def ready(services: ServicesDep) -> StatusOut:
 
 
 @router.get(
-    "/metrics",
+    routes.METRICS,
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(services: ServicesDep) -> Response:
     """Prometheus' text format."""
-    services.room.look()
+    services.disk_space.measure()
     return Response(services.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -14,7 +14,7 @@ from pigwav.api.conditional import Answer, Conditions
 from pigwav.api.deps import ServicesDep
 from pigwav.api.headers import etag, http_date, repr_digest
 from pigwav.api.openapi import problems
-from pigwav.api.problems import answer_for
+from pigwav.api.routes import LINK, LINK_MP3
 from pigwav.disposition import content_disposition
 from pigwav.domain import Recording, RecordingId, UserId
 from pigwav.errors import (
@@ -32,8 +32,6 @@ router = APIRouter(tags=["link"])
 
 MP3: Final = "audio/mpeg"
 
-_WITH_EXTENSION: Final = "/record/{recording_id}.mp3"
-
 UserQuery = Annotated[int, Query(ge=1, le=2**63 - 1, description="The owner's user id.")]
 
 _AUDIO: Final[dict[str, Any]] = {"content": {MP3: {"schema": {"type": "string", "format": "binary"}}}}
@@ -47,8 +45,8 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-@router.head("/record", response_class=Response, responses=_ANSWERS, operation_id="head")
-@router.get("/record", response_class=Response, responses=_ANSWERS, operation_id="play")
+@router.head(LINK, response_class=Response, responses=_ANSWERS, operation_id="head")
+@router.get(LINK, response_class=Response, responses=_ANSWERS, operation_id="play")
 async def play(
     request: Request,
     services: ServicesDep,
@@ -59,8 +57,8 @@ async def play(
     return await _answer(request, services, RecordingId(recording_id), UserId(user))
 
 
-@router.head(_WITH_EXTENSION, response_class=Response, responses=_ANSWERS, operation_id="head_mp3")
-@router.get(_WITH_EXTENSION, response_class=Response, responses=_ANSWERS, operation_id="play_mp3")
+@router.head(LINK_MP3, response_class=Response, responses=_ANSWERS, operation_id="head_mp3")
+@router.get(LINK_MP3, response_class=Response, responses=_ANSWERS, operation_id="play_mp3")
 async def play_mp3(
     request: Request,
     services: ServicesDep,
@@ -96,9 +94,7 @@ async def _send(
 ) -> Response:
     size_bytes = recording.facts.size_bytes
     if isinstance(selection, Unsatisfiable):
-        answer = answer_for(RangeNotSatisfiable())
-        answer.headers["Content-Range"] = selection.content_range(size_bytes)
-        return answer
+        raise RangeNotSatisfiable(size_bytes=size_bytes)
     part = Part(0, size_bytes) if isinstance(selection, Whole) else selection
     status = 200
     if isinstance(selection, Part):

@@ -14,17 +14,21 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pigwav.api.problems import answer_for, internal_error
+from pigwav.api.problems import answer_for, internal_error, problem_of
+from pigwav.api.routes import MONITORING
 from pigwav.errors import PigWavError, ShuttingDown
 from pigwav.telemetry.logs import log
 from pigwav.telemetry.metrics import Metrics
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class RequestLog:
-    """Gives each request an id (the caller's X-Request-ID where it is harmless), one log line and its metrics."""
+    """Gives each request an id (the caller's X-Request-ID if it is harmless), one log line and its metrics.
+
+    The log line of a problem has its `code`, that of `overloaded` its `limit`, too. A request of monitoring has a line
+    only if a problem answers it.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -57,14 +61,17 @@ class RequestLog:
         route = getattr(scope.get("route"), "path", "(none)")
         self._metrics.http_requests.labels(scope["method"], route, str(status)).inc()
         self._metrics.http_seconds.labels(scope["method"], route).observe(seconds)
-        if route not in _QUIET:
-            # The route, not the path or query: those make the link.
+        problem = problem_of(scope)
+        if problem and problem.limit:
+            self._metrics.overloaded.labels(problem.limit).inc()
+        if problem or route not in MONITORING:
             log.info(
                 "request",
                 method=scope["method"],
-                route=route,
+                route=route,  # not the path or query: those make the link
                 status=status,
                 duration_ms=round(seconds * 1000),
+                **(problem.log_fields() if problem else {}),
             )
 
 

@@ -3,27 +3,21 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
-from pigwav.api.problems import (
-    INTERNAL_ERROR,
-    PROBLEM_JSON,
-    RETRY_AFTER_S,
-    status_of,
-)
-from pigwav.api.rates import UNBOUNDED_PATHS
+from pigwav.api.problems import INTERNAL_ERROR, PROBLEM_JSON, answer_to, status_of
+from pigwav.api.routes import MONITORING
 from pigwav.api.schemas import ProblemOut
 from pigwav.errors import PigWavError, RateLimited
 
 
 def problems(*kinds: type[PigWavError]) -> dict[int | str, dict[str, Any]]:
     """Declare what a route may raise, a branch of the error tree or a single error each."""
-    codes: dict[int, set[str]] = defaultdict(set)
+    by_status: dict[int, list[type[PigWavError]]] = defaultdict(list)
     for kind in kinds:
         for leaf in leaves(kind):
-            status = status_of(leaf)
-            codes[status].add(INTERNAL_ERROR[0] if status == HTTPStatus.INTERNAL_SERVER_ERROR else leaf.code)
-    return {status: _declared(status, codes[status]) for status in sorted(codes)}
+            by_status[status_of(leaf)].append(leaf)
+    return {status: _declared(status, by_status[status]) for status in sorted(by_status)}
 
 
 def leaves(kind: type[PigWavError] = PigWavError) -> Iterator[type[PigWavError]]:
@@ -43,33 +37,29 @@ def describe_errors(document: dict[str, Any]) -> dict[str, Any]:
     document["components"].setdefault("schemas", {})["ProblemOut"] = ProblemOut.model_json_schema()
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            if path not in UNBOUNDED_PATHS:
-                operation["responses"].setdefault("429", _declared(429, {RateLimited.code}))
-            operation["responses"].setdefault("500", _declared(500, {INTERNAL_ERROR[0]}))
+            if path not in MONITORING:
+                operation["responses"].setdefault("429", _declared(429, [RateLimited]))
+                operation["responses"]["429"]["headers"].update(_RATE_FIELDS)
+            operation["responses"].setdefault("500", _declared(500, []))
     return document
 
 
-def _declared(status: int, codes: set[str]) -> dict[str, Any]:
+def _declared(status: int, kinds: list[type[PigWavError]]) -> dict[str, Any]:
+    codes = (
+        {INTERNAL_ERROR[0]} if status == HTTPStatus.INTERNAL_SERVER_ERROR else {kind.code for kind in kinds}
+    )
+    headers = {header.name: _text(header.description) for kind in kinds for header in answer_to(kind).headers}
     return {
         "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in sorted(codes))}",
         "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
-        "headers": _declared_headers(status),
+        "headers": headers,
     }
 
 
-def _declared_headers(status: int) -> dict[str, Any]:
-    text = {"schema": {"type": "string"}}
-    if status == HTTPStatus.UNAUTHORIZED:
-        return {"WWW-Authenticate": text | {"description": "Bearer"}}
-    if status == HTTPStatus.CONFLICT:
-        return {"Retry-After": text | {"description": "Seconds, of `upload-in-progress`."}}
-    if status in RETRY_AFTER_S:
-        return {"Retry-After": text | {"description": f"{RETRY_AFTER_S[status]} (seconds)"}}
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        rates = "draft-ietf-httpapi-ratelimit-headers-10"
-        return {
-            "Retry-After": text | {"description": "Seconds."},
-            "RateLimit-Policy": text | {"description": rates},
-            "RateLimit": text | {"description": rates},
-        }
-    return {}
+def _text(description: str) -> dict[str, Any]:
+    return {"schema": {"type": "string"}, "description": description}
+
+
+_RATE_FIELDS: Final = dict.fromkeys(
+    ("RateLimit-Policy", "RateLimit"), _text("draft-ietf-httpapi-ratelimit-headers-10")
+)

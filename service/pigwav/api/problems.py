@@ -1,6 +1,7 @@
 """ONE table from errors to HTTP. Problem documents are RFC 9457; `code` is stable; a 5xx says nothing of the inside."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -8,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from pigwav import errors
 from pigwav.errors import InvalidRequest, PigWavError
@@ -15,79 +17,145 @@ from pigwav.telemetry.logs import log
 
 PROBLEM_JSON: Final = "application/problem+json"
 
-STATUS: Final[Mapping[type[PigWavError], int]] = {
-    errors.MalformedHttp: 400,
-    errors.MalformedMultipart: 400,
-    errors.InvalidIdempotencyKey: 400,
-    errors.UploadBroken: 400,
-    errors.NotAuthenticated: 401,
-    errors.RegistrationClosed: 403,
-    errors.QuotaExceeded: 403,
-    errors.RecordingNotFound: 404,
-    errors.HeadTooSlow: 408,
-    errors.UploadIdle: 408,
-    errors.NameTaken: 409,
-    errors.UploadInProgress: 409,
-    errors.PreconditionFailed: 412,
-    errors.UploadTooLarge: 413,
-    errors.NotAWav: 415,
-    errors.UnsupportedContainer: 415,
-    errors.UnsupportedMediaType: 415,
-    errors.RangeNotSatisfiable: 416,
-    errors.BadAudio: 422,
-    errors.BadRequest: 422,
-    errors.RateLimited: 429,
-    errors.HeadTooLarge: 431,
-    errors.ObjectMissing: 500,
-    errors.ObjectChanged: 500,
-    errors.Overloaded: 503,
-    errors.ShuttingDown: 503,
-    errors.UploadOvertaken: 503,
-    errors.Unavailable: 503,
-    errors.StorageFull: 507,
-}
-"""An error has the status of its nearest ancestor here; what has none is a 500."""
-
-RETRY_AFTER_S: Final[Mapping[int, int]] = {
-    HTTPStatus.SERVICE_UNAVAILABLE: 5,
-    HTTPStatus.INSUFFICIENT_STORAGE: 10,
-}
 RETRY_OF_AN_OPEN_UPLOAD_AFTER_S: Final = 20
-"""A client that comes four times outlasts the lease of an upload whose process died, by default a minute."""
+"""A client that tries four times outlasts the lease of an upload whose process died, by default a minute."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header of an answer: what OpenAPI says of it, and its value for an error."""
+
+    name: str
+    description: str
+    value: Callable[[Any], str]  # Any: the error of this row of the table
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How an error leaves. `members`: attributes of the error that the document has, too, unless they are None."""
+
+    status: int
+    headers: tuple[Header, ...] = ()
+    members: tuple[str, ...] = ()
+
+
+def _retry_after(seconds: int, description: str = "{} (seconds)") -> Header:
+    return Header("Retry-After", description.format(seconds), lambda _: str(seconds))
+
+
+_SOON: Final = (_retry_after(5),)
+
+ANSWERS: Final[Mapping[type[PigWavError], Answer]] = {
+    errors.MalformedHttp: Answer(400),
+    errors.MalformedMultipart: Answer(400),
+    errors.InvalidIdempotencyKey: Answer(400),
+    errors.UploadBroken: Answer(400),
+    errors.NotAuthenticated: Answer(
+        401, (Header("WWW-Authenticate", "Bearer", lambda _: 'Bearer realm="pigwav"'),)
+    ),
+    errors.RegistrationClosed: Answer(403),
+    errors.QuotaExceeded: Answer(403),
+    errors.RecordingNotFound: Answer(404),
+    errors.HeadTooSlow: Answer(408),
+    errors.UploadIdle: Answer(408),
+    errors.NameTaken: Answer(409),
+    errors.UploadInProgress: Answer(
+        409, (_retry_after(RETRY_OF_AN_OPEN_UPLOAD_AFTER_S, "Seconds, of `upload-in-progress`."),)
+    ),
+    errors.PreconditionFailed: Answer(412),
+    errors.UploadTooLarge: Answer(413),
+    errors.NotAWav: Answer(415),
+    errors.UnsupportedContainer: Answer(415),
+    errors.UnsupportedMediaType: Answer(415),
+    errors.RangeNotSatisfiable: Answer(
+        416, (Header("Content-Range", "The recording's size.", lambda error: f"bytes */{error.size_bytes}"),)
+    ),
+    errors.BadAudio: Answer(422),
+    errors.BadRequest: Answer(422),
+    errors.InvalidRequest: Answer(422, members=("errors",)),
+    errors.RateLimited: Answer(
+        429, (Header("Retry-After", "Seconds.", lambda error: str(error.retry_after_s)),)
+    ),
+    errors.HeadTooLarge: Answer(431),
+    errors.Overloaded: Answer(503, _SOON, members=("limit",)),
+    errors.ShuttingDown: Answer(503, _SOON),
+    errors.UploadOvertaken: Answer(503, _SOON),
+    errors.Unavailable: Answer(503, _SOON),
+    errors.ObjectMissing: Answer(500),
+    errors.ObjectChanged: Answer(500),
+    errors.StorageFull: Answer(507, (_retry_after(10),)),
+}
+"""An error is answered as its nearest ancestor here; an error without one is a 500."""
+
 INTERNAL_ERROR: Final = ("internal-error", "Something went wrong on the server.")
+_PROBLEM: Final = "pigwav.problem"
 
 
 class Problem(JSONResponse):
+    """A problem document. Whoever sees the request go by can ask which one it was (`problem_of`)."""
+
     media_type = PROBLEM_JSON
 
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        title: str,
+        *,
+        detail: str | None = None,
+        members: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """`type` names the kind of problem for ever; `detail` is about this one."""
+        document = {"type": f"urn:pigwav:problem:{code}", "title": title, "status": status, "code": code}
+        document |= {"detail": detail} if detail and detail != title else {}
+        self.code = code
+        self.limit: str | None = None
+        super().__init__(document | dict(members or {}), status, dict(headers or {}))
 
-def problem(status: int, code: str, title: str, detail: str | None = None, **more: Any) -> Problem:
-    """`type` names the kind of problem for ever; `detail` is about this one."""
-    document = {"type": f"urn:pigwav:problem:{code}", "title": title, "status": status, "code": code}
-    document |= {"detail": detail} if detail and detail != title else {}
-    return Problem(document | more, status, headers=_headers(status))
+    def log_fields(self) -> dict[str, str]:
+        """What the request's log line says of it."""
+        return {"code": self.code} | ({"limit": self.limit} if self.limit else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[_PROBLEM] = self
+        await super().__call__(scope, receive, send)
+
+
+def problem_of(scope: Scope) -> Problem | None:
+    """The problem that answered the request; None if none did."""
+    found: Problem | None = scope.get(_PROBLEM)
+    return found
 
 
 def internal_error() -> Problem:
-    return problem(500, *INTERNAL_ERROR)
+    return Problem(500, *INTERNAL_ERROR)
 
 
-def answer_for(error: PigWavError, **more: Any) -> Problem:
-    status = status_of(type(error))
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+def answer_for(error: PigWavError) -> Problem:
+    answer = answer_to(type(error))
+    if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return internal_error()
-    detail = None if status >= HTTPStatus.INTERNAL_SERVER_ERROR else str(error)
-    answer = problem(status, error.code, error.title(), detail, **more)
-    match error:
-        case errors.RateLimited():
-            answer.headers["Retry-After"] = str(error.retry_after_s)
-        case errors.UploadInProgress():
-            answer.headers["Retry-After"] = str(RETRY_OF_AN_OPEN_UPLOAD_AFTER_S)
-    return answer
+    members = {name: getattr(error, name) for name in answer.members}
+    problem = Problem(
+        answer.status,
+        error.code,
+        error.title(),
+        detail=None if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR else str(error),
+        members={name: value for name, value in members.items() if value is not None},
+        headers={header.name: header.value(error) for header in answer.headers},
+    )
+    problem.limit = members.get("limit")
+    return problem
+
+
+def answer_to(kind: type[PigWavError]) -> Answer:
+    """The row of the table for errors of this kind."""
+    return next((ANSWERS[ancestor] for ancestor in kind.__mro__ if ancestor in ANSWERS), Answer(500))
 
 
 def status_of(kind: type[PigWavError]) -> int:
-    return next((STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS), 500)
+    return answer_to(kind).status
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -110,18 +178,16 @@ async def _invalid(request: Request, error: Exception) -> Response:  # noqa: ARG
     assert isinstance(error, RequestValidationError)  # noqa: S101
     found = [{"at": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
     listed = "; ".join(f"{e['at']}: {e['message']}" for e in found)
-    invalid = InvalidRequest(f"The request does not fit: {listed}.")
-    return answer_for(invalid, errors=found)
+    return answer_for(InvalidRequest(f"The request does not fit: {listed}.", errors=found))
 
 
 async def _http(request: Request, error: Exception) -> Response:
     """What the framework itself refuses: no such route, no such method, a body that is no JSON."""
     assert isinstance(error, HTTPException)  # noqa: S101
     if error.status_code == HTTPStatus.BAD_REQUEST:
-        return await _named(request, InvalidRequest(str(error.detail)))
+        return answer_for(InvalidRequest(str(error.detail)))
     phrase = HTTPStatus(error.status_code).phrase
-    answer = problem(error.status_code, phrase.lower().replace(" ", "-"), phrase)
-    answer.headers.update(error.headers or {})
+    answer = Problem(error.status_code, phrase.lower().replace(" ", "-"), phrase, headers=error.headers)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         answer.headers["Allow"] = _allowed(request) or answer.headers["Allow"]
     return answer
@@ -132,9 +198,3 @@ def _allowed(request: Request) -> str:
     path = getattr(request.scope.get("route"), "path", "")
     operations = request.app.openapi()["paths"].get(path, {})
     return ", ".join(sorted(method.upper() for method in operations))
-
-
-def _headers(status: int) -> dict[str, str]:
-    if status == HTTPStatus.UNAUTHORIZED:
-        return {"WWW-Authenticate": 'Bearer realm="pigwav"'}
-    return {"Retry-After": str(RETRY_AFTER_S[status])} if status in RETRY_AFTER_S else {}

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from pigwav.api.body import BODY_ERRORS, json_body
 from pigwav.api.deps import CallerDep, ServicesDep, link
 from pigwav.api.openapi import problems
+from pigwav.api.routes import RECORD, RECORDS
 from pigwav.api.schemas import RecordingOut, RecordingsOut, TitleIn
 from pigwav.domain import RecordingId
 from pigwav.errors import (
@@ -22,7 +23,7 @@ from pigwav.errors import (
     RecordingNotFound,
 )
 
-router = APIRouter(tags=["recordings"], prefix="/records")
+router = APIRouter(tags=["recordings"])
 
 _OF_ONE: Final = problems(
     NotAuthenticated, RecordingNotFound, InvalidRequest, InvalidField, DatabaseUnavailable, Overloaded
@@ -38,7 +39,8 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @router.get(
-    "", responses=problems(NotAuthenticated, InvalidRequest, InvalidField, DatabaseUnavailable, Overloaded)
+    RECORDS,
+    responses=problems(NotAuthenticated, InvalidRequest, InvalidField, DatabaseUnavailable, Overloaded),
 )
 async def list_recordings(
     request: Request,
@@ -55,7 +57,7 @@ async def list_recordings(
     return RecordingsOut(items=items, next=_cursor(*page.next) if page.next else None)
 
 
-@router.get("/{recording_id}", responses=_OF_ONE)
+@router.get(RECORD, responses=_OF_ONE)
 async def show_recording(
     request: Request, recording_id: UUID, caller: CallerDep, services: ServicesDep
 ) -> RecordingOut:
@@ -64,7 +66,7 @@ async def show_recording(
     return RecordingOut.of(recording, link(request, recording))
 
 
-@router.patch("/{recording_id}", openapi_extra=_TITLE_BODY, responses={**_OF_ONE, **problems(*BODY_ERRORS)})
+@router.patch(RECORD, openapi_extra=_TITLE_BODY, responses={**_OF_ONE, **problems(*BODY_ERRORS)})
 async def rename_recording(
     request: Request, recording_id: UUID, caller: CallerDep, services: ServicesDep
 ) -> RecordingOut:
@@ -74,7 +76,7 @@ async def rename_recording(
     return RecordingOut.of(recording, link(request, recording))
 
 
-@router.delete("/{recording_id}", status_code=204, responses=_OF_ONE)
+@router.delete(RECORD, status_code=204, responses=_OF_ONE)
 async def delete_recording(recording_id: UUID, caller: CallerDep, services: ServicesDep) -> None:
     """Delete a recording: its link answers 404 from now on, its bytes go within minutes."""
     await services.delete_recording(RecordingId(recording_id), caller.id)

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from pigwav.domain import Recording, Registration
+from pigwav.errors import Limit
 
 EXAMPLE_ID = "afadaeeb-2842-41de-987c-ae31169310b5"
 EXAMPLE_TOKEN = "23e10bfa-ce68-4444-95dd-4af608f2bf47"  # noqa: S105 - for the documentation
@@ -124,6 +125,9 @@ class ProblemOut(BaseModel):
     status: int = Field(examples=[415])
     code: str = Field(description="Stable; service/docs/errors.md lists them.", examples=["not-a-wav"])
     detail: str | None = Field(None, examples=["The body begins with 'hell', not with 'RIFF'."])
+    limit: Limit | None = Field(
+        None, description="Of `overloaded`: what the service has no more of; service/docs/operations.md."
+    )
 
 
 class StatusOut(BaseModel):

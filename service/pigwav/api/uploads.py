@@ -9,11 +9,12 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from pigwav.api import idempotency
-from pigwav.api.body import BODY_ERRORS, body_blocks, too_large
+from pigwav.api.body import BODY_ERRORS, body_blocks
 from pigwav.api.deps import RatesDep, ServicesDep, TokenDep, link
 from pigwav.api.multipart import UploadForm
 from pigwav.api.openapi import problems
 from pigwav.api.parameters import base_name
+from pigwav.api.routes import RECORDS
 from pigwav.api.schemas import EXAMPLE_TOKEN, RecordingOut
 from pigwav.api.senders import sender_of
 from pigwav.domain import MAX_TITLE_CHARS, User, plain_name
@@ -42,23 +43,38 @@ router = APIRouter(tags=["recordings"])
 RAW_TYPES: Final = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", "application/octet-stream")
 FORM_TYPE: Final = "multipart/form-data"
 
+CREDENTIALS: Final = ("user_id", "token")
+"""What a form without a Bearer token must have."""
+
 FIELDS_WITHIN_S: Final = 60.0
 """From the first byte of a form until its sender is known."""
 
 _BINARY: Final[dict[str, Any]] = {"type": "string", "format": "binary"}
 _FORM_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
-    "required": ["user_id", "token", "file"],
+    "required": ["file"],
     "properties": {
-        "user_id": {"type": "integer", "description": "Before the file."},
-        "token": {"type": "string", "format": "uuid", "description": "Before the file."},
+        "user_id": {
+            "type": "integer",
+            "description": "Before the file, with `token`; not needed with Bearer.",
+        },
+        "token": {
+            "type": "string",
+            "format": "uuid",
+            "description": "Before the file; not needed with Bearer.",
+        },
         "title": {"type": "string", "description": "Else the WAV's own, else the file's name."},
         "bitrate": {"type": "integer", "description": "kb/s, constant; before the file."},
         "file": _BINARY | {"description": "The WAV."},
     },
 }
 _QUERY: Final[list[dict[str, Any]]] = [
-    {"name": "user", "in": "query", "schema": {"type": "integer"}, "description": "Raw body: the user id."},
+    {
+        "name": "user",
+        "in": "query",
+        "schema": {"type": "integer"},
+        "description": "The user id; if it is given, it must be that of the token.",
+    },
     {"name": "title", "in": "query", "schema": {"type": "string"}, "description": "Raw body: the title."},
     {
         "name": "filename",
@@ -100,7 +116,7 @@ class Incoming:
 
 
 @router.post(
-    "/records",
+    RECORDS,
     status_code=201,
     openapi_extra=_UPLOAD,
     responses={
@@ -125,23 +141,22 @@ async def upload(
 ) -> RecordingOut:
     """Convert and store a WAV; answers its link.
 
-    A form has `user_id`, `token` and `file` (and `title`, `bitrate`); a raw body comes with the token as Bearer and
-    `?user=`. The recording is playable when the answer is there, and nothing is left of an upload that failed.
-    With an `Idempotency-Key`, an upload may be repeated without being there twice.
+    A form has the WAV as `file` (and `title`, `bitrate`); a raw body is the WAV. The token comes as Bearer, with or
+    without `user`, or in a form as `token` with `user_id`; if something comes twice, both must agree. The recording
+    is playable when the answer is there, and nothing is left of an upload that failed. With an `Idempotency-Key`, an
+    upload may be repeated without being there twice.
     """
     with _counted(services), sender_of(request.scope).needed():
-        _check_length(request, services)
+        services.admission.at_head(declared_bytes=_content_length(request))
         async with aclosing(body_blocks(request.receive, services.settings.limits)) as blocks:
             incoming = await _incoming(request, services, token, blocks)
-            rates.upload_of(incoming.user)
-            once = idempotency.idempotency_key(request.headers, filename=incoming.filename)
-            with services.open_uploads.one_more(incoming.user.id):
+            with services.admission.for_user(incoming.user, rates):
                 recording = await services.add_recording(
                     incoming.user.id,
                     incoming.wav,
                     titles=incoming.titles,
                     bitrate_kbps=incoming.bitrate_kbps,
-                    once=once,
+                    once=idempotency.idempotency_key(request.headers, filename=incoming.filename),
                 )
     url = link(request, recording)
     response.headers["Location"] = url
@@ -150,57 +165,54 @@ async def upload(
 
 @contextmanager
 def _counted(services: Services) -> Iterator[None]:
-    """Refused before its first byte where there is no room; and its outcome in the metrics."""
+    """The upload's outcome, in the metrics. The server cancels a request for one reason: its grace is over, and by then
+    the upload has cleaned up.
+    """
     outcome = "internal-error"
     try:
-        services.open_uploads.check_room()
-        with services.room.for_one_more(), _cut_off_told():
-            yield
+        yield
         outcome = "stored"
     except PigWavError as error:
         outcome = error.code
         raise
+    except asyncio.CancelledError as error:
+        outcome = ShuttingDown.code
+        raise ShuttingDown from error
     finally:
         services.metrics.uploads.labels(outcome).inc()
 
 
-@contextmanager
-def _cut_off_told() -> Iterator[None]:
-    """The server cancels a request for one reason: the grace is over. The upload has cleaned up by then."""
-    try:
-        yield
-    except asyncio.CancelledError as error:
-        raise ShuttingDown from error
-
-
-def _check_length(request: Request, services: Services) -> None:
-    """Refuse before the first byte what says itself that it is too large."""
-    limits = services.settings.limits
+def _content_length(request: Request) -> int | None:
+    """None if the request does not say how long its body is."""
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limits.max_upload_bytes:
-        raise too_large(limits)
+    return int(declared) if declared.isdecimal() else None
 
 
 async def _incoming(
-    request: Request, services: Services, bearer_token: str, blocks: AsyncGenerator[bytes]
+    request: Request, services: Services, token: str | None, blocks: AsyncGenerator[bytes]
 ) -> Incoming:
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
     if kind == FORM_TYPE:
-        return await _from_form(services, content_type, blocks)
+        return await _from_form(request, services, token, blocks)
     if kind in RAW_TYPES:
-        return await _from_raw(request, services, bearer_token, blocks)
+        return await _from_raw(request, services, token, blocks)
     raise UnsupportedMediaType(
         f"Send {FORM_TYPE} or {RAW_TYPES[0]}, not {kind or 'a body without Content-Type'}."
     )
 
 
-async def _from_form(services: Services, content_type: str, blocks: AsyncGenerator[bytes]) -> Incoming:
-    with services.open_uploads.stranger() as hold:
-        form = UploadForm(content_type, blocks, on_held=hold)
+async def _from_form(
+    request: Request, services: Services, token: str | None, blocks: AsyncGenerator[bytes]
+) -> Incoming:
+    needed = () if token else CREDENTIALS
+    with services.admission.unauthenticated() as hold:
+        form = UploadForm(request.headers["content-type"], blocks, required=needed, on_held=hold)
         await _in_time(form.until_file())
+        named = dict.fromkeys(needed, "") | form.fields
         user = await services.authenticate(
-            form.fields.get("token", ""), claimed_user=form.fields.get("user_id", "")
+            *_given(token, named.get("token")),
+            user_ids=_given(request.query_params.get("user"), named.get("user_id")),
         )
     return Incoming(
         user,
@@ -215,8 +227,12 @@ async def _from_form(services: Services, content_type: str, blocks: AsyncGenerat
     )
 
 
+def _given(*values: str | None) -> list[str]:
+    return [value for value in values if value is not None]
+
+
 async def _in_time(fields: Awaitable[None]) -> None:
-    """Who drips a form's fields is no sender yet, and not waited for as long as one."""
+    """A client that drips a form's fields is no sender yet, and not waited for as long as one."""
     try:
         async with asyncio.timeout(FIELDS_WITHIN_S):
             await fields
@@ -225,10 +241,10 @@ async def _in_time(fields: Awaitable[None]) -> None:
 
 
 async def _from_raw(
-    request: Request, services: Services, bearer_token: str, blocks: AsyncGenerator[bytes]
+    request: Request, services: Services, token: str | None, blocks: AsyncGenerator[bytes]
 ) -> Incoming:
     query = request.query_params
-    user = await services.authenticate(bearer_token, claimed_user=query.get("user", ""))
+    user = await services.authenticate(token or "", user_ids=_given(query.get("user")))
     return Incoming(
         user,
         blocks,

@@ -9,6 +9,7 @@ from pigwav.api.body import BODY_ERRORS, request_errors, small_body
 from pigwav.api.deps import CallerDep, RatesDep, ServicesDep
 from pigwav.api.multipart import text_fields
 from pigwav.api.openapi import problems
+from pigwav.api.routes import ME, MY_TOKEN, USERS
 from pigwav.api.schemas import MeOut, TokenOut, UserIn, UserOut
 from pigwav.errors import (
     DatabaseUnavailable,
@@ -39,7 +40,7 @@ _USER_BODY: Final[dict[str, Any]] = {
 
 
 @router.post(
-    "/users",
+    USERS,
     status_code=201,
     openapi_extra=_USER_BODY,
     responses=problems(
@@ -64,21 +65,19 @@ async def register(request: Request, response: Response, services: ServicesDep, 
     return UserOut.of(await services.register_user(wanted.name))
 
 
-@router.get("/users/me", responses=problems(NotAuthenticated, DatabaseUnavailable, Overloaded))
+@router.get(ME, responses=problems(NotAuthenticated, DatabaseUnavailable, Overloaded))
 async def show_me(caller: CallerDep) -> MeOut:
     """Whose token this is."""
     return MeOut(id=caller.id, name=caller.name)
 
 
-@router.delete(
-    "/users/me", status_code=204, responses=problems(NotAuthenticated, DatabaseUnavailable, Overloaded)
-)
+@router.delete(ME, status_code=204, responses=problems(NotAuthenticated, DatabaseUnavailable, Overloaded))
 async def delete_me(caller: CallerDep, services: ServicesDep) -> None:
     """Delete the caller: the token, the recordings and their links are dead at once."""
     await services.delete_user(caller.id)
 
 
-@router.post("/users/me/token", responses=problems(NotAuthenticated, DatabaseUnavailable, Overloaded))
+@router.post(MY_TOKEN, responses=problems(NotAuthenticated, DatabaseUnavailable, Overloaded))
 async def rotate_token(response: Response, caller: CallerDep, services: ServicesDep) -> TokenOut:
     """Replace the caller's token; the old one is dead at once."""
     response.headers["Cache-Control"] = "no-store"

@@ -25,7 +25,7 @@ from pigwav.audio.confinement import Confinement, confinement_of
 from pigwav.audio.downmix import pan_to_stereo
 from pigwav.audio.fmt import FORMAT_TAGS, WavFormat
 from pigwav.audio.pcm import PcmFormat
-from pigwav.errors import NotConfigured, Overloaded, UndecodableAudio
+from pigwav.errors import Limit, NotConfigured, Overloaded, UndecodableAudio
 from pigwav.lanes import to_the_end
 from pigwav.telemetry.logs import log
 
@@ -76,7 +76,7 @@ class Decoders:
     def take(self) -> None:
         """Raises Overloaded: who comes late had better try again than wait with an open upload."""
         if self.free == 0:
-            raise Overloaded("All decoders are busy. Try again soon.")
+            raise Overloaded(Limit.DECODERS)
         self.free -= 1
 
     def give_back(self) -> None:
@@ -295,7 +295,7 @@ def _signal_name(number: int) -> str:
 def _error(how: str, said: str) -> UndecodableAudio | Overloaded:
     if how == "not-started":
         log.error("decoder_not_started", said=said)
-        return Overloaded("No decoder process can be started. Try again soon.")
+        return Overloaded(Limit.PROCESSES)
     if how == "refused":
         return UndecodableAudio(_reason(said))
     log.warning("decoder_killed", signal=how)

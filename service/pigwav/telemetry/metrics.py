@@ -58,6 +58,12 @@ class Metrics:
             registry=own,
             multiprocess_mode="livesum",
         )
+        self.overloaded = Counter(
+            "pigwav_overloaded_total",
+            "Requests and connections refused with `overloaded` (503), by the limit.",
+            ["limit"],
+            registry=own,
+        )
         self.rate_limited = Counter(
             "pigwav_rate_limited_total", "Requests refused for their rate (429).", ["policy"], registry=own
         )

@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from sqlalchemy.orm import Session
+
 from pigwav.audio.conversion import Conversion, ConversionResult, Converter
 from pigwav.audio.id3 import id3_tag
+from pigwav.capacity.open_uploads import OpenUploads
+from pigwav.capacity.quota import Quota
 from pigwav.db import idempotency_keys, recordings, users
 from pigwav.db.session import Database
 from pigwav.disposition import content_disposition
@@ -42,8 +46,6 @@ from pigwav.telemetry.logs import log
 from pigwav.telemetry.metrics import Metrics
 from pigwav.usecases import idempotency
 from pigwav.usecases.leases import Lease, Leases
-from pigwav.usecases.open_uploads import OpenUploads
-from pigwav.usecases.quota import Quota
 from pigwav.usecases.titles import Titles
 
 
@@ -164,11 +166,11 @@ class AddRecording:
     def _declare(self, intent: Intent) -> Recording | None:
         """Write the intent; or answer what another try has made meanwhile."""
         with self.database.begin() as db:
-            if not users.lock(db, intent.user, alone=self.quota.bounded):
+            if not users.lock(db, intent.user, alone=self.quota.is_bounded):
                 raise NotAuthenticated
             if intent.once and (made := idempotency.claim(db, intent.user, intent.once, intent.id)):
                 return made
-            self.quota.check(db, intent.user, more=1, more_bytes=intent.expected_bytes or 0)
+            self._check_quota(db, intent.user, more=1, more_bytes=intent.expected_bytes or 0)
             recordings.add_pending(
                 db,
                 intent.id,
@@ -180,6 +182,14 @@ class AddRecording:
                 lease_s=self.leases.lease_s,
             )
         return None
+
+    def _check_quota(self, db: Session, user: UserId, *, more: int, more_bytes: int) -> None:
+        """The caller holds the user's lock `alone`, so that two uploads do not both take the last place."""
+        if self.quota.is_bounded:
+            kept = recordings.kept(db, user)
+            self.quota.check(
+                kept=kept.recordings, kept_bytes=kept.size_bytes, more=more, more_bytes=more_bytes
+            )
 
     def _is_held(self, intent: Intent) -> bool:
         with self.database.begin() as db:
@@ -193,9 +203,9 @@ class AddRecording:
     def _acknowledge(self, intent: Intent, facts: RecordingFacts, title: str | None) -> Recording:
         """Everything at once. Locks are taken in one order: the user, the key, the recording."""
         with self.database.begin() as db:
-            if self.quota.bounded:
+            if self.quota.is_bounded:
                 users.lock(db, intent.user, alone=True)
-                self.quota.check(db, intent.user, more=0, more_bytes=facts.size_bytes)
+            self._check_quota(db, intent.user, more=0, more_bytes=facts.size_bytes)
             if intent.once:
                 idempotency_keys.acknowledge(db, intent.user, intent.once, intent.id)
             recording = recordings.mark_ready(db, intent.lease, facts, title=title)

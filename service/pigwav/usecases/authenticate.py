@@ -1,5 +1,6 @@
-"""Who is asking?"""
+"""Which user a request comes from."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -22,13 +23,16 @@ class Authenticate:
     database: Database
     db: Lane
 
-    async def __call__(self, token: str, *, claimed_user: str | None = None) -> User:
-        """The token's user. Raises NotAuthenticated, also where the token belongs to another than `claimed_user`.
+    async def __call__(self, *tokens: str, user_ids: Collection[str] = ()) -> User:
+        """The user whom a request comes from: whose token all `tokens` are, and whose id all `user_ids` are.
 
-        A missing, malformed, unknown or foreign token takes the same path and the same time: one look-up of a hash.
+        Raises NotAuthenticated. A missing, malformed, unknown or foreign token, and tokens that differ, take the same
+        path and the same time: one look-up of a hash.
         """
-        user = await self.db(self._find, token_sha256(token.strip().lower()))
-        if user is None or (claimed_user is not None and claimed_user.strip() != str(user.id)):
+        given = {token.strip().lower() for token in tokens}
+        token = given.pop() if len(given) == 1 else ""
+        user = await self.db(self._find, token_sha256(token))
+        if user is None or any(user_id.strip() != str(user.id) for user_id in user_ids):
             raise NotAuthenticated
         return user
 

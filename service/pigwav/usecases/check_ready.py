@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from pigwav.capacity.open_uploads import OpenUploads
 from pigwav.db import revision
 from pigwav.db.session import Database
 from pigwav.errors import DatabaseUnavailable
 from pigwav.lanes import Lanes
 from pigwav.store.base import ObjectStore
-from pigwav.usecases.open_uploads import OpenUploads
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class CheckReady:
         """Raises ShuttingDown, Overloaded, DatabaseUnavailable (also for a schema of another release) or
         StoreUnavailable.
         """
-        self.open_uploads.check()
+        self.open_uploads.check_running()
         await self.lanes.db(self._check_schema)
         await self.lanes.store(self.store.check)
 

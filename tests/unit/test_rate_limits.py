@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pigwav.allowances import MOST_KEYS, Allowance, RateQuota, read_rates
+from pigwav.capacity.rate_limits import MAX_KEYS, RateLimiter, RateQuota
+from pigwav.rates import read_rates
 
 
 @dataclass
@@ -18,8 +19,8 @@ class Clock:
         return self.now_ms
 
 
-def allowance(text: str, clock: Clock, **more: int) -> Allowance:
-    return Allowance(read_rates(text), now_ms=clock, **more)
+def allowance(text: str, clock: Clock, **more: int) -> RateLimiter:
+    return RateLimiter(read_rates(text), now_ms=clock, **more)
 
 
 @pytest.mark.parametrize(
@@ -150,9 +151,9 @@ def test_of_a_hundred_thousand_addresses_the_last_ones_are_remembered() -> None:
     addresses = [number.to_bytes(4, "big") for number in range(100_000)]
     assert all(bounded.take(address).granted for address in addresses)
 
-    assert len(bounded) == MOST_KEYS
+    assert len(bounded) == MAX_KEYS
     assert not bounded.take(addresses[-1]).granted
-    assert not bounded.take(addresses[-MOST_KEYS]).granted
+    assert not bounded.take(addresses[-MAX_KEYS]).granted
 
 
 def test_an_address_takes_no_more_than_400_bytes() -> None:
@@ -170,7 +171,7 @@ def test_an_address_takes_no_more_than_400_bytes() -> None:
 
 
 def test_who_asks_on_is_not_forgotten_however_many_others_come() -> None:
-    few = allowance("1/day", Clock(), most_keys=3)
+    few = allowance("1/day", Clock(), max_keys=3)
     few.take("x")
     for other in range(10):
         few.take(other)

@@ -1,25 +1,25 @@
-"""How many downloads are open: asked before another one is begun."""
+"""How many downloads are open: checked before another one is begun."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pigwav.errors import Overloaded
+from pigwav.errors import Limit, Overloaded
 from pigwav.telemetry.metrics import Metrics
 
 
 class OpenDownloads:
-    """The bound of one process: each holds a connection to the object store. Used on the event loop only."""
+    """The limit of one process: each download holds a connection to the object store. Used on the event loop only."""
 
-    def __init__(self, *, most: int, metrics: Metrics) -> None:
-        self._most = most
+    def __init__(self, *, limit: int, metrics: Metrics) -> None:
+        self._limit = limit
         self._metrics = metrics
         self._open = 0
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
-        """A place for one download, to its last byte. Raises Overloaded."""
-        if self._open >= self._most:
-            raise Overloaded
+        """Count a download until its last byte. Raises Overloaded."""
+        if self._open >= self._limit:
+            raise Overloaded(Limit.DOWNLOADS)
         self._count(+1)
         try:
             yield

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from needs import miss
+from pigwav.capacity.disk_space import HOLD_S, DiskSpace
 from pigwav.errors import StorageFull, UploadBroken
 from pigwav.telemetry.metrics import Metrics
-from pigwav.usecases.room import HOLD_S, Room
 
 
 @dataclass
@@ -23,19 +23,21 @@ class Clock:
         return self.now_s
 
 
-def room(*folders: Path, clock: Clock | None = None, metrics: Metrics | None = None, keep: int = 0) -> Room:
-    return Room(folders, min_free_bytes=keep, metrics=metrics or Metrics(), now_s=clock or Clock())
+def disk_space(
+    *folders: Path, clock: Clock | None = None, metrics: Metrics | None = None, keep: int = 0
+) -> DiskSpace:
+    return DiskSpace(folders, min_free_bytes=keep, metrics=metrics or Metrics(), now_s=clock or Clock())
 
 
-def upload(room: Room, error: Exception | None = None) -> None:
-    with room.for_one_more():
+def upload(space: DiskSpace, error: Exception | None = None) -> None:
+    with space.one_more():
         if error:
             raise error
 
 
-def refused(room: Room) -> bool:
+def refused(space: DiskSpace) -> bool:
     try:
-        upload(room)
+        upload(space)
     except StorageFull:
         return True
     return False
@@ -46,14 +48,14 @@ def all_bytes(folder: Path) -> int:
 
 
 def test_a_disk_with_less_free_than_is_kept_takes_no_upload(tmp_path: Path) -> None:
-    assert not refused(room(tmp_path, keep=1))
+    assert not refused(disk_space(tmp_path, keep=1))
     with pytest.raises(StorageFull, match=r"bytes free; PIGWAV_MIN_FREE_BYTES keeps"):
-        upload(room(tmp_path, keep=all_bytes(tmp_path)))
+        upload(disk_space(tmp_path, keep=all_bytes(tmp_path)))
 
 
 def test_nothing_is_refused_where_nothing_is_watched_or_nothing_kept(tmp_path: Path) -> None:
-    assert not refused(room(keep=10**18))
-    assert not refused(room(tmp_path, keep=0))
+    assert not refused(disk_space(keep=10**18))
+    assert not refused(disk_space(tmp_path, keep=0))
 
 
 def test_a_disk_that_cannot_be_asked_any_more_refuses_nothing_and_the_others_still_count(
@@ -61,13 +63,13 @@ def test_a_disk_that_cannot_be_asked_any_more_refuses_nothing_and_the_others_sti
 ) -> None:
     gone = tmp_path / "gone"
 
-    assert not refused(room(gone, keep=all_bytes(tmp_path)))
-    assert refused(room(gone, tmp_path, keep=all_bytes(tmp_path)))
+    assert not refused(disk_space(gone, keep=all_bytes(tmp_path)))
+    assert refused(disk_space(gone, tmp_path, keep=all_bytes(tmp_path)))
 
 
 def test_the_metrics_say_how_much_is_free(tmp_path: Path) -> None:
     metrics = Metrics()
-    room(tmp_path, metrics=metrics).look()
+    disk_space(tmp_path, metrics=metrics).measure()
 
     line = next(
         line
@@ -91,10 +93,10 @@ class Part:
             raise StorageFull
 
 
-def through(room: Room, part: Callable[[], None]) -> bool:
+def through(space: DiskSpace, part: Callable[[], None]) -> bool:
     """Whether the upload was stored."""
     try:
-        with room.for_one_more():
+        with space.one_more():
             part()
     except StorageFull:
         return False
@@ -103,7 +105,7 @@ def through(room: Room, part: Callable[[], None]) -> bool:
 
 def test_a_part_that_is_full_is_left_alone_then_asked_once_at_a_time_until_it_takes_something() -> None:
     clock, part = Clock(), Part()
-    heard = room(clock=clock)
+    heard = disk_space(clock=clock)
     for _ in range(5):
         assert not through(heard, part)
     assert part.asked == 1
@@ -123,10 +125,10 @@ def test_a_part_that_is_full_is_left_alone_then_asked_once_at_a_time_until_it_ta
 
 def test_while_one_upload_tries_the_others_wait_but_not_for_ever() -> None:
     clock = Clock()
-    heard = room(clock=clock)
+    heard = disk_space(clock=clock)
     assert not through(heard, Part())
     clock.now_s += HOLD_S
-    with heard.for_one_more():  # a slow phone
+    with heard.one_more():  # a slow phone
         assert refused(heard)
         clock.now_s += HOLD_S
         assert not refused(heard)
@@ -134,8 +136,8 @@ def test_while_one_upload_tries_the_others_wait_but_not_for_ever() -> None:
 
 
 def test_an_upload_that_was_under_way_tells_by_ending_well_that_there_is_room_again() -> None:
-    heard = room()
-    with heard.for_one_more():
+    heard = disk_space()
+    with heard.one_more():
         assert not through(heard, Part())
         assert refused(heard)
 
@@ -144,7 +146,7 @@ def test_an_upload_that_was_under_way_tells_by_ending_well_that_there_is_room_ag
 
 def test_an_upload_that_fails_of_its_own_tells_nothing_of_the_disks() -> None:
     clock = Clock()
-    heard = room(clock=clock)
+    heard = disk_space(clock=clock)
     with pytest.raises(UploadBroken):
         upload(heard, UploadBroken())
     assert not refused(heard)
@@ -161,22 +163,22 @@ import sys
 from pathlib import Path
 from pigwav.errors import StorageFull
 from pigwav.telemetry.metrics import Metrics
-from pigwav.usecases.room import LOOK_EVERY_S, Room
+from pigwav.capacity.disk_space import MEASURE_EVERY_S, DiskSpace
 disk, now_s = Path(sys.argv[1]), 0.0
-room = Room([disk], min_free_bytes=1024**2, metrics=Metrics(), now_s=lambda: now_s)
+space = DiskSpace([disk], min_free_bytes=1024**2, metrics=Metrics(), now_s=lambda: now_s)
 def refused():
     try:
-        with room.for_one_more():
+        with space.one_more():
             return False
     except StorageFull:
         return True
 seen = [refused()]
 (disk / "large").write_bytes(bytes(3 * 1024**2 + 4096))
 seen += [refused()]  # looked a moment ago
-now_s += LOOK_EVERY_S
+now_s += MEASURE_EVERY_S
 seen += [refused()]
 (disk / "large").unlink()
-now_s += LOOK_EVERY_S
+now_s += MEASURE_EVERY_S
 seen += [refused()]
 print(seen)
 """

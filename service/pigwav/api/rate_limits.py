@@ -1,0 +1,87 @@
+"""Rate limits over HTTP: a client that asks too often gets 429, and every client learns where it stands.
+
+The fields are those of draft-ietf-httpapi-ratelimit-headers-10. RateLimit's `t` is when one request more will be let
+through than its `r` says: if `r=0`, it is what Retry-After says.
+"""
+
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pigwav.api import routes
+from pigwav.api.problems import answer_for
+from pigwav.capacity.rate_limits import Policy, RateLimits, RateQuota, RateStanding, RequestRates
+from pigwav.errors import RateLimited
+
+_RATES: Final = "pigwav.rates"
+
+
+class EnforceRateLimits:
+    """Counts every request but those of monitoring, refuses what is too much for its address, and tells of all rates
+    in the answer. `scope` carries its RequestRates on to the routes.
+    """
+
+    def __init__(self, app: ASGIApp, limits: RateLimits) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        rates = scope[_RATES] = self._limits.of_request(address_of(scope))
+
+        async def send_with_fields(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(rate_fields(rates))
+            await send(message)
+
+        try:
+            if routes.path_of(scope) not in routes.MONITORING:
+                rates.request()
+        except RateLimited as error:
+            await answer_for(error)(scope, receive, send_with_fields)
+        else:
+            await self._app(scope, receive, send_with_fields)
+
+
+def rates_of(scope: Scope) -> RequestRates:
+    """The rates of a request that came through EnforceRateLimits."""
+    rates: RequestRates = scope[_RATES]
+    return rates
+
+
+def rate_fields(rates: RequestRates) -> dict[str, str]:
+    """RateLimit-Policy and RateLimit; no field if nothing bounds this request."""
+    quotas = [
+        (_name(policy, quota, standing), quota)
+        for policy, standing in rates.standings.items()
+        for quota in standing.quotas
+    ]
+    if not quotas:
+        return {}
+    policies = (f'"{name}";q={quota.limit};w={quota.window_s}' for name, quota in quotas)
+    limits = (f'"{name}";r={quota.remaining};t={quota.more_in_s}' for name, quota in quotas)
+    return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(limits)}
+
+
+def address_of(scope: Scope) -> bytes | str:
+    """The client's IPv4 address, or the /64 of its IPv6 address: a client that has one address has them all. As
+    TrustedProxies left it; what is no address (a Unix socket, an odd proxy) is taken as it is written.
+    """
+    client = scope.get("client")
+    text = str(client[0]) if client else ""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text[:64]
+    if isinstance(address, IPv6Address):
+        return address.ipv4_mapped.packed if address.ipv4_mapped else address.packed[:8]
+    return address.packed
+
+
+def _name(policy: Policy, quota: RateQuota, standing: RateStanding) -> str:
+    """Each rate of a policy that has several is a policy to those who read the fields."""
+    return policy if len(standing.quotas) == 1 else f"{policy}-{quota.window_s}s"

@@ -1,0 +1,131 @@
+"""How many uploads are open, and how much memory they hold: checked before another one is taken."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from pigwav.domain import UserId
+from pigwav.errors import Limit, Overloaded, RateLimited, ShuttingDown
+from pigwav.telemetry.metrics import Metrics
+
+_ONE_MORE_AFTER_S: Final = 5
+UNAUTHENTICATED_SHARE: Final = 1 / 16
+"""The part of `limit_bytes` that uploads whose sender is not known yet may hold."""
+
+
+class OpenUploads:
+    """The limits of one process. Used on the event loop only, so plain numbers are enough.
+
+    What counts is memory that is held now, not what an upload might come to hold: a thousand phones hold little.
+    """
+
+    def __init__(
+        self,
+        *,
+        limit: int,
+        limit_bytes: int,
+        metrics: Metrics,
+        limit_per_user: int | None = None,
+        is_behind: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`is_behind`: whether the encoder cannot keep up with the uploads that are open."""
+        self._is_behind = is_behind
+        self._limit = limit
+        self._limit_bytes = limit_bytes
+        self._limit_per_user = limit_per_user
+        self._open_of: Counter[UserId] = Counter()
+        self._metrics = metrics
+        self._metrics.uploads_most.set(limit)
+        self._open = 0
+        self._held_bytes = 0
+        self._unauthenticated_bytes = 0
+        self._stopping = False
+        self._none_open = asyncio.Event()
+        self._none_open.set()
+
+    @contextmanager
+    def one_more(self, user: UserId) -> Iterator[None]:
+        """Count an upload of `user` until its answer. Raises Overloaded, RateLimited, ShuttingDown."""
+        self.check_capacity()
+        if self._limit_per_user is not None and self._open_of[user] >= self._limit_per_user:
+            raise RateLimited(
+                f"A user may have {self._limit_per_user} uploads open at a time.",
+                retry_after_s=_ONE_MORE_AFTER_S,
+            )
+        self._count(user, +1)
+        try:
+            yield
+        finally:
+            self._count(user, -1)
+
+    def check_capacity(self) -> None:
+        """Whether another upload could be taken now. Raises Overloaded, ShuttingDown."""
+        self.check_running()
+        if self._open >= self._limit:
+            raise Overloaded(Limit.UPLOADS)
+        if self._held_bytes >= self._limit_bytes:
+            raise Overloaded(Limit.MEMORY)
+        if self._is_behind():
+            raise Overloaded(Limit.ENCODER)
+
+    @contextmanager
+    def unauthenticated(self) -> Iterator[Callable[[int], None]]:
+        """For an upload whose sender is not known yet. It is not counted, so that nobody without a token can keep
+        others out. Call the function with the bytes that it holds now; it raises Overloaded if all such uploads
+        together hold too many.
+        """
+        held_bytes = 0
+
+        def hold(now_bytes: int) -> None:
+            nonlocal held_bytes
+            self._unauthenticated_bytes += now_bytes - held_bytes
+            held_bytes = now_bytes
+            if self._unauthenticated_bytes > self._limit_bytes * UNAUTHENTICATED_SHARE:
+                raise Overloaded(Limit.UNAUTHENTICATED_MEMORY)
+
+        try:
+            yield hold
+        finally:
+            self._unauthenticated_bytes -= held_bytes
+
+    @contextmanager
+    def memory(self) -> Iterator[Callable[[int], None]]:
+        """For one upload: call the function with the bytes that the upload holds now, whenever that changes."""
+        held_bytes = 0
+
+        def hold(now_bytes: int) -> None:
+            nonlocal held_bytes
+            self._held_bytes += now_bytes - held_bytes
+            self._metrics.held_bytes.inc(now_bytes - held_bytes)
+            held_bytes = now_bytes
+
+        try:
+            yield hold
+        finally:
+            hold(0)
+
+    def stop(self) -> None:
+        """Take no more. Uploads that are open go on."""
+        self._stopping = True
+
+    def check_running(self) -> None:
+        """Raises ShuttingDown after `stop`."""
+        if self._stopping:
+            raise ShuttingDown
+
+    async def drained(self) -> None:
+        """Return when no upload is open, its clean-up included."""
+        await self._none_open.wait()
+
+    def _count(self, user: UserId, change: int) -> None:
+        self._open_of[user] += change
+        if not self._open_of[user]:
+            del self._open_of[user]
+        self._open += change
+        self._metrics.uploads_open.inc(change)
+        if self._open:
+            self._none_open.clear()
+        else:
+            self._none_open.set()
