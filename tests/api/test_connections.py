@@ -14,7 +14,7 @@ from accounts import Account, register
 from api.sockets import Answer, connect, upload_head
 from e2e.open_upload import open_upload
 from factories import wav
-from pigwav.api.connections import MOST_PIPELINED
+from pigwav.api.connections.connection import MAX_PIPELINED
 from pigwav.settings import Settings
 from pigwav.store.memory import MemoryStore
 from problem_assertions import assert_problem
@@ -275,7 +275,7 @@ def test_of_a_packet_full_of_requests_some_are_answered_and_the_rest_is_dropped(
         while block := connection.recv(65536):
             received += block
 
-    assert 1 <= received.count(b"HTTP/1.1 200") <= MOST_PIPELINED + 1
+    assert 1 <= received.count(b"HTTP/1.1 200") <= MAX_PIPELINED + 1
     assert ended(api, "overloaded") == before + 1
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
-from pigwav.api.connections import connection_class
+from pigwav.api.connections.connection import connection_class
 from pigwav.telemetry.logs import log
 from pigwav.wiring import Services
 
@@ -49,12 +49,12 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._crowds = [Crowds(listening.dup(), self._connection) for listening in sockets or ()]
+        self._batches = [BatchAccept(listening.dup(), self._connection) for listening in sockets or ()]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._uploads.stop()
-        for crowd in self._crowds:
-            crowd.close()
+        for batch in self._batches:
+            batch.close()
         await super().shutdown(sockets)
 
     def _connection(self) -> asyncio.Protocol:
@@ -82,9 +82,11 @@ AT_ONCE: Final = 64
 """Connections taken before the first of them is counted, and sent away if it is one too many."""
 
 
-class Crowds:
-    """Takes many of the connections that wait at a listening socket at once. libuv takes one in a turn of its loop
-    (libuv/libuv#3696); with a thousand uploads a turn takes long, and a crowd would wait for half a minute to be heard.
+class BatchAccept:
+    """Accepts up to AT_ONCE of the connections that wait at a listening socket in one turn of the event loop.
+
+    libuv accepts one in a turn (libuv/libuv#3696). With a thousand uploads a turn takes long, and connections that come
+    all at once would wait for half a minute.
     """
 
     def __init__(self, listening: socket.socket, connection: Callable[[], asyncio.Protocol]) -> None:

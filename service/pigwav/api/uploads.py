@@ -10,13 +10,13 @@ from fastapi import APIRouter, Request, Response
 
 from pigwav.api import idempotency
 from pigwav.api.body import BODY_ERRORS, body_blocks
+from pigwav.api.connections.client_presence import presence_of
 from pigwav.api.deps import RatesDep, ServicesDep, TokenDep, link
 from pigwav.api.multipart import UploadForm
 from pigwav.api.openapi import problems
 from pigwav.api.parameters import base_name
 from pigwav.api.routes import RECORDS
 from pigwav.api.schemas import EXAMPLE_TOKEN, RecordingOut
-from pigwav.api.senders import sender_of
 from pigwav.domain import MAX_TITLE_CHARS, User, plain_name
 from pigwav.errors import (
     BadAudio,
@@ -146,7 +146,7 @@ async def upload(
     is playable when the answer is there, and nothing is left of an upload that failed. With an `Idempotency-Key`, an
     upload may be repeated without being there twice.
     """
-    with _counted(services), sender_of(request.scope).needed():
+    with _counted(services), presence_of(request.scope).required():
         services.admission.at_head(declared_bytes=_content_length(request))
         async with aclosing(body_blocks(request.receive, services.settings.limits)) as blocks:
             incoming = await _incoming(request, services, token, blocks)

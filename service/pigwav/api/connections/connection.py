@@ -1,0 +1,252 @@
+"""uvicorn's connection with our bounds: it passes what happens on it to them, and answers what they refuse.
+
+uvicorn's protocol parses and answers. It has no bound on a request's head, neither in bytes nor in time, none on what
+surrounds the bytes of a body (chunk extensions, trailers), and it waits for ever for a client to take its answer.
+"""
+
+import asyncio
+from types import SimpleNamespace
+from typing import ClassVar, Final
+from uuid import uuid4
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from pigwav.api.connections.client_presence import STATE_KEY, ClientPresence, DepartureWatch, can_complete
+from pigwav.api.connections.head_limits import HeadLimits
+from pigwav.api.connections.refusals import Refusals
+from pigwav.api.connections.stalled_listeners import StallWatch
+from pigwav.api.problems import answer_for
+from pigwav.api.routes import RECORDS
+from pigwav.api.safe_headers import SAFE
+from pigwav.capacity.admission import Admission
+from pigwav.errors import Limit, MalformedHttp, Overloaded, PigWavError
+from pigwav.settings import HttpSettings
+from pigwav.telemetry.logs import log
+from pigwav.telemetry.metrics import Metrics
+from pigwav.wiring import Services
+
+MAX_PIPELINED: Final = 16
+"""Requests that wait for the one before them. One packet could hold ten thousand."""
+
+LINGER_S: Final = 2.0
+"""Closing while bytes come in resets the connection, and the refusal is lost: they are read away for so long."""
+
+LINGER_IN_A_BODY_S: Final = 10.0
+"""Many a client listens only when it has sent it all."""
+
+LINGERING_CONNECTIONS: Final = 200
+"""If more than so many are beyond the bound, further ones are cut off without an answer."""
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection; `connection_class` gives its class the bounds.
+
+    `HeadLimits`, `DepartureWatch` and `StallWatch` each judge one thing; what they find, this class answers. They are
+    given its methods only while a timer runs, so that reference counts alone free a connection that has ended.
+    """
+
+    bounds: ClassVar[HttpSettings]
+    metrics: ClassVar[Metrics]
+    admission: ClassVar[Admission]
+    refusals: ClassVar[Refusals]
+
+    _head: HeadLimits
+    _departure: DepartureWatch
+    _stall: StallWatch
+    _presence: ClientPresence  # of the client, for the last request that has begun
+    _ignores_input: bool  # what comes in is thrown away
+
+    # What the event loop calls
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's, too
+        super().connection_made(transport)
+        flow = self.flow
+        self._head = HeadLimits(self.loop, self.bounds)
+        self._stall = StallWatch(self.loop, self.bounds.listener_idle_s, transport.get_write_buffer_size)
+        self._departure = DepartureWatch(
+            self.loop,
+            is_paused=lambda: flow.read_paused,
+            can_complete=lambda missing_bytes: can_complete(
+                transport.get_extra_info("socket"), missing_bytes
+            ),
+        )
+        self._presence = ClientPresence()
+        self._ignores_input = False
+        excess = len(self.connections) - self.bounds.max_connections
+        if excess > LINGERING_CONNECTIONS:
+            self.refusals.add(Overloaded.code, Limit.CONNECTIONS)
+            self.transport.abort()
+        elif excess > 0:
+            self._refuse(Overloaded(Limit.CONNECTIONS))
+        else:
+            self._head.start_timer(self._head_is_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head.stop_timer()
+        self._stall.stop()
+        self._departure.stop()
+        super().connection_lost(exc)
+        if self.cycle is not None and self.cycle.more_body:
+            self._presence.departed()
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        if self._ignores_input:
+            return
+        if self._is_idle:
+            self._head.start_timer(self._head_is_late)
+        self._head.bytes_received(len(data))
+        try:
+            self.parser.feed_data(data)
+            self._head.check()
+        except HttpParserUpgrade as offer:
+            self._pass_over_upgrade(data[offer.args[0] :])
+        except HttpParserError as error:
+            cause = error.__context__  # what a callback of ours raised
+            self._refuse(cause if isinstance(cause, PigWavError) else MalformedHttp())
+        except PigWavError as error:
+            self._refuse(error)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall.start(self._listener_has_stalled)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stall.progressed()
+
+    # What the parser and the request call
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._head.awaits_head:  # a trailer is ignored: it could pretend to be part of the head
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._head.head_complete(self.url, self.headers)
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise Overloaded(Limit.PIPELINED_REQUESTS)
+        self._check_upload()
+        self._departure.body_begins(self.headers)
+        self._presence = self.scope["state"][STATE_KEY] = ClientPresence()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._ignores_input:
+            return  # the body of a request behind one that offered to upgrade
+        self._head.body_received(len(body))
+        super().on_body(body)
+        self._departure.body_received(len(body), self._client_has_departed)
+
+    def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return  # not yet: see _pass_over_upgrade
+        self._head.message_complete()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._stall.start(self._listener_has_stalled)
+
+    # What the bounds find
+
+    @property
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _check_upload(self) -> None:
+        """An upload for which there is no capacity is refused for a tenth of what the application would take for it. A
+        browser's goes to the application, which knows what a page of another origin may read.
+        """
+        path = self.url.partition(b"?")[0]
+        if path != RECORDS.encode() or self.parser.get_method() != b"POST" or b"origin" in dict(self.headers):
+            return
+        try:
+            self.admission.at_head()
+        except PigWavError as error:
+            self.metrics.uploads.labels(error.code).inc()
+            raise
+
+    def _head_is_late(self) -> None:
+        if self._head.has_begun:
+            self._refuse(self._head.too_slow())
+        else:
+            self._end("silent")
+
+    def _client_has_departed(self) -> None:
+        self._end("sender-gone")
+
+    def _listener_has_stalled(self) -> None:
+        self._end("listener-idle")
+
+    # How a connection ends
+
+    def _refuse(self, error: PigWavError) -> None:
+        """Answer what has no request that the application could answer, and end the connection."""
+        self.refusals.add(error.code, error.limit if isinstance(error, Overloaded) else None)
+        self._head.stop_timer()
+        self._ignores_input = True
+        if self._is_idle:
+            self._answer(error)
+        elif not self.cycle.more_body:
+            self.cycle.keep_alive = False  # the request before this one is answered, and that is the end
+        elif self.cycle.response_started or self.pipeline:
+            self.transport.abort()
+        else:  # broken in the middle of its body
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self._answer(error)
+
+    def _answer(self, error: PigWavError) -> None:
+        """And close our side; the whole when the client does, or soon."""
+        self.transport.write(self._as_bytes(error))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        linger_s = LINGER_S if self._head.awaits_head else LINGER_IN_A_BODY_S
+        self.loop.call_later(linger_s, self.transport.abort)
+
+    def _as_bytes(self, error: PigWavError) -> bytes:
+        answer = answer_for(error)
+        answer.headers["Connection"] = "close"
+        answer.headers.update(SAFE)
+        answer.headers["X-Request-ID"] = uuid4().hex
+        fields = [*self.server_state.default_headers, *answer.raw_headers]
+        head = b"".join(b"%b: %b\r\n" % field for field in fields)
+        return b"%b%b\r\n%b" % (STATUS_LINE[answer.status_code], head, bytes(answer.body))
+
+    def _end(self, reason: str) -> None:
+        """Without an answer: nobody would read it."""
+        self.metrics.connections_ended.labels(reason).inc()
+        log.info("connection_ended", reason=reason)
+        self.transport.abort()
+
+    # An offer to upgrade
+
+    def _pass_over_upgrade(self, rest: bytes) -> None:
+        """A server may ignore it (RFC 9110 7.8), as `curl --http2` expects. httptools however takes such a request
+        for one without a body, and its body for a next request; so a parser that knows nothing of the offer goes on.
+        """
+        framing = [field for field in self.headers if field[0] in (b"content-length", b"transfer-encoding")]
+        head = b"".join(b"%b: %b\r\n" % field for field in framing)
+        self.cycle.keep_alive = False
+        self.parser = HttpRequestParser(
+            SimpleNamespace(on_body=self.on_body, on_message_complete=self._end_of_upgrade)
+        )
+        self.data_received(b"POST / HTTP/1.1\r\n%b\r\n" % head)
+        self.data_received(rest)
+
+    def _end_of_upgrade(self) -> None:
+        self._ignores_input = True
+        self.on_message_complete()
+
+
+def connection_class(services: Services) -> type[Connection]:
+    """uvicorn makes connections by itself, of a class."""
+
+    class Bounded(Connection):
+        bounds = services.settings.http
+        metrics = services.metrics
+        admission = services.admission
+        refusals = Refusals(services.metrics)
+
+    return Bounded

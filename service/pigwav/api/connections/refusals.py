@@ -1,0 +1,47 @@
+"""What a connection refuses before the application sees a request: counted each, logged at most once a second."""
+
+import asyncio
+from typing import Final
+
+from pigwav.errors import Limit
+from pigwav.telemetry.logs import log
+from pigwav.telemetry.metrics import Metrics
+
+LOG_EVERY_S: Final = 1.0
+
+Kind = tuple[str, Limit | None]
+
+
+class Refusals:
+    """The refusals of one process. Used on the event loop only.
+
+    A process that refuses thousands of connections a second must not write a line about each. The first refusal of a
+    kind (its code and limit) is logged at once; those of the following second have one line together, with their
+    number.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._unlogged: dict[Kind, int] = {}
+        """By kind, while its second lasts: refusals that have no line yet."""
+
+    def add(self, code: str, limit: Limit | None) -> None:
+        """Count one refusal: in `pigwav_connections_ended_total` and, by its limit, in `pigwav_overloaded_total`."""
+        self._metrics.connections_ended.labels(code).inc()
+        if limit is not None:
+            self._metrics.overloaded.labels(limit).inc()
+        kind = (code, limit)
+        if kind in self._unlogged:
+            self._unlogged[kind] += 1
+        else:
+            self._log(kind, 1)
+
+    def _log(self, kind: Kind, count: int) -> None:
+        code, limit = kind
+        log.info("refused", code=code, **({"limit": limit} if limit else {}), count=count)
+        self._unlogged[kind] = 0
+        asyncio.get_running_loop().call_later(LOG_EVERY_S, self._second_is_over, kind)
+
+    def _second_is_over(self, kind: Kind) -> None:
+        if count := self._unlogged.pop(kind):
+            self._log(kind, count)

@@ -1,0 +1,52 @@
+"""Listeners that stall: who takes nothing of an answer any more would hold a download open for ever."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+CHECKS: Final = 4
+"""How often the untaken bytes are looked at within the time that a listener may stall."""
+
+
+class StallWatch:
+    """Watches whether a client takes what is written to its connection. Used on the event loop only."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, idle_s: float, untaken_bytes: Callable[[], int]
+    ) -> None:
+        self._loop = loop
+        self._check_every_s = idle_s / CHECKS
+        self._untaken_bytes = untaken_bytes
+        self._timer: asyncio.TimerHandle | None = None
+        self._seen_bytes = 0
+        self._idle_checks = 0
+
+    def start(self, on_stalled: Callable[[], None]) -> None:
+        """Calls `on_stalled` if the client takes nothing for `idle_s` seconds; ends when it has taken everything.
+
+        A watch that runs already goes on.
+        """
+        if self._timer is None and (untaken := self._untaken_bytes()):
+            self._seen_bytes, self._idle_checks = untaken, 0
+            self._schedule(on_stalled)
+
+    def progressed(self) -> None:
+        """The client has taken bytes, even if as many were written since."""
+        self._idle_checks = 0
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _schedule(self, on_stalled: Callable[[], None]) -> None:
+        self._timer = self._loop.call_later(self._check_every_s, self._check, on_stalled)
+
+    def _check(self, on_stalled: Callable[[], None]) -> None:
+        self._timer = None
+        before, self._seen_bytes = self._seen_bytes, self._untaken_bytes()
+        self._idle_checks = self._idle_checks + 1 if self._seen_bytes == before else 0
+        if self._idle_checks >= CHECKS:
+            on_stalled()
+        elif self._seen_bytes:
+            self._schedule(on_stalled)
