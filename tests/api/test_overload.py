@@ -1,18 +1,15 @@
 """Lanes that are full: who comes new is told so soon, who is being served is slowed down and loses nothing."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx2
 
 from accounts import Account, register
+from api.full_lane import full
 from api.sockets import Answer, connect, upload_head
 from e2e.open_upload import open_upload
 from factories import wav
-from pigwav.lanes import Lane
 from pigwav.settings import Settings
 from problem_assertions import assert_problem
 from serving import ServedApi, served
@@ -26,27 +23,6 @@ def narrow(settings: Settings) -> Iterator[tuple[ServedApi, Account]]:
     changed = settings.model_copy(update={"database": database, "cpu_threads": 1, "lane_wait_s": 0.2})
     with served(changed) as api, httpx2.Client(base_url=api.url, timeout=30) as http:
         yield api, register(http)
-
-
-@contextmanager
-def full(lane: Lane) -> Iterator[None]:
-    """All its threads are at work until the end of the block, and one call is waiting."""
-    go, begun = threading.Event(), threading.Semaphore(0)
-
-    def work() -> None:
-        begun.release()
-        go.wait(30)
-
-    with ThreadPoolExecutor(lane.width + 1) as callers:
-        calls = [callers.submit(lambda: asyncio.run(lane(work))) for _ in range(lane.width + 1)]
-        for _ in range(lane.width):
-            assert begun.acquire(timeout=10)
-        try:
-            yield
-        finally:
-            go.set()
-            for call in calls:
-                call.result()
 
 
 def test_while_the_database_s_lane_is_full_small_requests_are_refused_and_an_open_upload_waits(

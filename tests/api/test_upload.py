@@ -190,6 +190,72 @@ def test_a_form_that_ends_early_is_refused(account: Account) -> None:
     assert account.http.get("/records", headers=account.bearer).json()["items"] == []
 
 
+def by_form(account: Account, *, query: object = None, bearer: str = "", **fields: object) -> httpx2.Response:
+    """A form with exactly these credentials."""
+    return account.http.post(
+        "/records",
+        params={} if query is None else {"user": query},
+        data={name: str(value) for name, value in fields.items()},
+        files={"file": ("a.wav", wav(seconds=0.1), "audio/wav")},
+        headers={"Authorization": f"Bearer {bearer}"} if bearer else {},
+    )
+
+
+def test_bearer_is_good_for_a_form_with_or_without_its_fields(account: Account) -> None:
+    id_, token = account.id, account.token
+    answers = [
+        by_form(account, bearer=token),
+        by_form(account, bearer=token, title="Standup"),
+        by_form(account, bearer=token, user_id=id_),
+        by_form(account, bearer=token, user_id=id_, token=token),
+        by_form(account, bearer=token.upper(), query=id_, user_id=id_, token=token),
+        by_form(account, user_id=id_, token=token, query=id_),
+    ]
+
+    assert [answer.status_code for answer in answers] == [201] * len(answers)
+    assert {answer.json()["user"] for answer in answers} == {id_}
+
+
+def test_credentials_that_contradict_each_other_are_refused_wherever_they_stand(
+    account: Account, stranger: Account
+) -> None:
+    mine, other = (account.id, account.token), (stranger.id, stranger.token)
+    answers = [
+        by_form(account, bearer=mine[1], token=other[1]),
+        by_form(account, bearer=mine[1], token=""),
+        by_form(account, bearer=mine[1], user_id=other[0]),
+        by_form(account, bearer=mine[1], user_id=other[0], token=other[1]),
+        by_form(account, bearer=mine[1], query=other[0]),
+        by_form(account, bearer="nonsense", user_id=mine[0], token=mine[1]),
+        by_form(account, user_id=mine[0], token=mine[1], query=other[0]),
+        by_form(account, token=mine[1]),  # a form's token names its user, too
+        by_form(account, token=mine[1], query=mine[0]),
+        account.upload_raw(wav(seconds=0.1), user=other[0]),
+    ]
+
+    documents = [assert_problem(answer, 401, "not-authenticated") for answer in answers]
+    assert all(document == documents[0] for document in documents)
+    assert account.http.get("/records", headers=account.bearer).json()["items"] == []
+
+
+def test_a_raw_body_with_bearer_need_not_name_its_user(account: Account) -> None:
+    headers = account.bearer | {"Content-Type": "audio/wav"}
+
+    answer = account.http.post("/records", content=wav(seconds=0.1), headers=headers)
+
+    assert (answer.status_code, answer.json()["user"]) == (201, account.id)
+
+
+def test_behind_the_file_a_form_with_bearer_may_still_name_its_title(account: Account) -> None:
+    """The file streams at once, since nothing is missing that would have to come before it."""
+    body = wav(seconds=9)  # more than a form without credentials may hold back
+    parts = [("file", ("a.wav", body, "audio/wav")), ("title", (None, "Standup"))]
+
+    answer = account.http.post("/records", files=parts, headers=account.bearer)
+
+    assert (answer.status_code, answer.json()["title"]) == (201, "Standup")
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
 def test_another_content_type_is_refused(account: Account, kind: str) -> None:
     answer = account.http.post("/records", content=b"RIFF", headers=account.bearer | {"Content-Type": kind})

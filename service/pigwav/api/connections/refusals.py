@@ -20,8 +20,9 @@ class Refusals:
     number.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, *, log_every_s: float = LOG_EVERY_S) -> None:
         self._metrics = metrics
+        self._log_every_s = log_every_s
         self._unlogged: dict[Kind, int] = {}
         """By kind, while its second lasts: refusals that have no line yet."""
 
@@ -40,8 +41,8 @@ class Refusals:
         code, limit = kind
         log.info("refused", code=code, **({"limit": limit} if limit else {}), count=count)
         self._unlogged[kind] = 0
-        asyncio.get_running_loop().call_later(LOG_EVERY_S, self._second_is_over, kind)
+        asyncio.get_running_loop().call_later(self._log_every_s, self._log_the_rest, kind)
 
-    def _second_is_over(self, kind: Kind) -> None:
+    def _log_the_rest(self, kind: Kind) -> None:
         if count := self._unlogged.pop(kind):
             self._log(kind, count)

@@ -1,0 +1,30 @@
+"""A lane without a free thread."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from pigwav.lanes import Lane
+
+
+@contextmanager
+def full(lane: Lane) -> Iterator[None]:
+    """All its threads are at work until the end of the block, and one call is waiting."""
+    go, begun = threading.Event(), threading.Semaphore(0)
+
+    def work() -> None:
+        begun.release()
+        go.wait(30)
+
+    with ThreadPoolExecutor(lane.width + 1) as callers:
+        calls = [callers.submit(lambda: asyncio.run(lane(work))) for _ in range(lane.width + 1)]
+        for _ in range(lane.width):
+            assert begun.acquire(timeout=10)
+        try:
+            yield
+        finally:
+            go.set()
+            for call in calls:
+                call.result()
