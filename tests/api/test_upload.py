@@ -315,13 +315,14 @@ def test_what_is_no_usable_wav_is_refused_by_name(
 
 
 def test_the_link_begins_with_the_configured_address(settings: Settings) -> None:
+    public = settings.http.model_copy(update={"public_url": "https://voice.example.org/x/"})
+    local = settings.address.model_copy(update={"hostname": "localhost", "port": 8080})
     for change, expected in (
-        ({"public_url": "https://voice.example.org/x/"}, "https://voice.example.org/x/record?"),
-        ({"api_hostname": "localhost", "api_port": 8080}, "http://localhost:8080/record?"),
+        ({"http": public, "address": local}, "https://voice.example.org/x/record?"),
+        ({"address": local}, "http://localhost:8080/record?"),
     ):
-        http = settings.http.model_copy(update=change)
         with (
-            served(settings.model_copy(update={"http": http})) as api,
+            served(settings.model_copy(update=change)) as api,
             httpx2.Client(base_url=api.url) as client,
         ):
             assert register(client).recording()["url"].startswith(expected)

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings
 
 from pigwav.api.openapi import leaves
 from pigwav.api.problems import status_of
 from pigwav.errors import CannotStart
-from pigwav.settings import Settings, variables_of
+from pigwav.settings import Settings
+from pigwav.settings.section import Section, section_of, variables_of
 from pigwav.telemetry.metrics import Metrics
 
 ROOT: Final = Path(__file__).parents[2]
@@ -30,7 +29,7 @@ _FRAMEWORK_ERRORS: Final = (
 
 
 def settings_table() -> str:
-    rows = [_setting(name, field) for name, field in _fields(Settings)]
+    rows = [*_settings(Settings)]
     return _table(("Variable", "Default", "What it is"), rows)
 
 
@@ -71,22 +70,14 @@ def written(document: Path) -> str:
     return text
 
 
-def _fields(section: type[BaseSettings]) -> Iterator[tuple[str, FieldInfo]]:
+def _settings(section: type[Section]) -> Iterator[tuple[str, str, str]]:
     for name, field in section.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseSettings):
-            yield from _fields(inner)
+        if inner := section_of(field):
+            yield from _settings(inner)
         else:
-            yield name, field
-
-
-def _setting(name: str, field: FieldInfo) -> tuple[str, str, str]:
-    default = "by cores" if field.default_factory else _plain(field.default)
-    return (
-        " or ".join(f"`{variable}`" for variable in variables_of(name, field)),
-        default,
-        field.description or "",
-    )
+            variables = " or ".join(f"`{variable}`" for variable in variables_of(section, name))
+            default = "by cores" if field.default_factory else _plain(field.default)
+            yield variables, default, field.description or ""
 
 
 def _plain(default: object) -> str:

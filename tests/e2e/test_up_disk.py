@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(240)
 def test_it_refuses_uploads_while_the_disk_of_its_data_folder_is_nearly_full(
     running_up: StartUp, tmp_path: Path
 ) -> None:
-    up = running_up(environment={"PIGWAV_MIN_FREE_BYTES": str(10**18)})
+    up = running_up(environment={"PIGWAV_DISK_MIN_FREE_BYTES": str(10**18)})
     with httpx2.Client(base_url=up.url, timeout=30) as http:
         answer = register(http).upload_raw(wav(seconds=0.1))
         metrics = http.get("/metrics").text

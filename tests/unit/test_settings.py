@@ -4,12 +4,18 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import get_args
 
 import pytest
+from annotated_types import Ge, Gt, Le
+from pydantic.fields import FieldInfo
 
 from docs.tables import settings_table
 from pigwav.errors import NotConfigured
-from pigwav.settings import Settings, read_settings
+from pigwav.settings import Settings, effective, read_settings
+from pigwav.settings.section import Section, section_of, variables_of
 
 
 def with_environment(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
@@ -46,10 +52,16 @@ def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatc
     assert named.database.url is not None
 
 
-@pytest.mark.parametrize("name", ["PIGWAV_URL", "PIGWAV_BUCKET", "PIGWAV_ENDPOINT"])
-def test_what_a_section_calls_its_settings_is_no_variable(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Who works with the client has PIGWAV_URL in the environment, and may start a service all the same."""
-    assert with_environment(monkeypatch, **{name: "http://h"}) == with_environment(monkeypatch)
+def test_no_variable_but_the_documented_ones_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever works with the client has PIGWAV_URL in the environment, and may start a service all the same."""
+    sections = [inner for field in Settings.model_fields.values() if (inner := section_of(field))]
+    names = {name for section in (Settings, *sections) for name in section.model_fields}
+    documented = {name for one in effective(Settings()) for name in one.variables}
+    others = {f"PIGWAV_{name.upper()}" for name in names} | {"PIGWAV_URL", "PIGWAV_USER", "PIGWAV_TOKEN"}
+    others -= documented
+    assert {"PIGWAV_BUCKET", "PIGWAV_STORE", "PIGWAV_HOSTNAME", "PIGWAV_URL"} < others
+
+    assert with_environment(monkeypatch, **dict.fromkeys(others, "x")) == with_environment(monkeypatch)
 
 
 BOTH = {"PIGWAV_DATABASE_URL": "postgresql://h/d", "PIGWAV_S3_BUCKET": "b"}
@@ -73,15 +85,69 @@ def test_half_a_configuration_is_refused_by_naming_what_is_missing(
         with_environment(monkeypatch, **given).configured()
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("PIGWAV_LEASE_S", "0"), ("PIGWAV_REGISTRATION", "maybe"), ("PIGWAV_MAX_UPLOAD_BYTES", "many")],
-)
-def test_a_wrong_value_is_refused_by_naming_the_setting(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+def declared(section: type[Section] = Settings) -> Iterator[tuple[str, FieldInfo]]:
+    """Every variable, with the setting that it sets."""
+    for name, field in section.model_fields.items():
+        if inner := section_of(field):
+            yield from declared(inner)
+        else:
+            yield from ((variable, field) for variable in variables_of(section, name))
+
+
+def wrong_values(field: FieldInfo) -> Iterator[tuple[str, str]]:
+    """Values that the setting cannot have, and what it must be instead."""
+    kinds = get_args(field.annotation) or (field.annotation,)
+    if int in kinds:
+        yield "many", "a whole number"
+        yield "1.5", "a whole number"
+        yield "9" * 5000, "a smaller number"
+    if float in kinds:
+        yield "30s", "a number"
+        yield "inf", "a finite number"
+    for bound in field.metadata:
+        if isinstance(bound, Gt):
+            yield f"{bound.gt}", f"greater than {bound.gt}"
+        if isinstance(bound, Ge):
+            yield f"{bound.ge - 1}", f"at least {bound.ge}"
+        if isinstance(bound, Le):
+            yield f"{bound.le + 1}", f"at most {bound.le}"
+    if isinstance(field.default, StrEnum):
+        *most, last = [repr(str(choice)) for choice in type(field.default)]
+        yield "maybe", f"{', '.join(most)} or {last}"
+
+
+CHECKED = [(name, value, must) for name, field in declared() for value, must in wrong_values(field)]
+FREE_TEXT = sorted({name for name, _ in declared()} - {name for name, _, _ in CHECKED})
+
+
+@pytest.mark.parametrize(("name", "value", "must"), CHECKED, ids=lambda text: text[:40])
+def test_a_wrong_value_is_refused_by_a_sentence_that_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, must: str
 ) -> None:
-    with pytest.raises(NotConfigured, match=name):
+    with pytest.raises(NotConfigured, match=rf"^{name} must be {re.escape(must)}, but is '.*'\.$") as raised:
         with_environment(monkeypatch, **{name: value})
+    assert len(str(raised.value)) < 150
+
+
+@pytest.mark.parametrize("name", FREE_TEXT)
+def test_every_other_setting_takes_what_its_variable_says(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    by_variable = {
+        variable: one
+        for one in effective(with_environment(monkeypatch, **{name: "60/minute"}))
+        for variable in one.variables
+    }
+
+    assert by_variable[name].value in ("60/minute", "/60/minute", "***")
+    assert [one.variables for one in by_variable.values() if one.value != one.default] == [
+        by_variable[name].variables
+    ] * len(by_variable[name].variables)
+
+
+def test_a_wrong_value_is_quoted_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotConfigured, match=r"^PIGWAV_S3_CONCURRENCY must be a whole number") as raised:
+        with_environment(monkeypatch, PIGWAV_S3_CONCURRENCY="http://u:hush@h")
+
+    assert "hush" not in str(raised.value)
 
 
 def test_secrets_are_not_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,10 +59,10 @@ def link(request: Request, recording: Recording) -> str:
 def public_address(request: Request) -> str:
     """PIGWAV_PUBLIC_URL, else API_HOSTNAME and API_PORT, else the address that this request came to."""
     services: Services = request.app.state.services
-    http = services.settings.http
+    http, address = services.settings.http, services.settings.address
     if http.public_url:
         return http.public_url.rstrip("/")
-    if http.api_hostname:
-        port = f":{http.api_port}" if http.api_port else ""
-        return f"http://{http.api_hostname}{port}{http.root_path}"
+    if address.hostname:
+        port = f":{address.port}" if address.port else ""
+        return f"http://{address.hostname}{port}{http.root_path}"
     return str(request.base_url).rstrip("/")

@@ -45,7 +45,7 @@ class DiskSpace:
         for folder, free_bytes in self._free_bytes.items():
             if free_bytes < self._min_free_bytes:
                 raise StorageFull(
-                    f"The disk of {folder} has {free_bytes} bytes free; PIGWAV_MIN_FREE_BYTES keeps"
+                    f"The disk of {folder} has {free_bytes} bytes free; PIGWAV_DISK_MIN_FREE_BYTES keeps"
                     f" {self._min_free_bytes}."
                 )
         if self._try_at_s is not None and self._now_s() < self._try_at_s:

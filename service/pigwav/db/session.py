@@ -30,10 +30,12 @@ def driver_url(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
         raise NotConfigured(
-            "PIGWAV_DATABASE_URL is not a database URL (postgresql://user:password@host/name)"
+            "PIGWAV_DATABASE_URL (or POSTGTRES_SQL_URI) is not a database URL (postgresql://user:password@host/name)"
         ) from error
     if parsed.get_backend_name() not in ("postgresql", "postgres"):
-        raise NotConfigured(f"PIGWAV_DATABASE_URL names {parsed.get_backend_name()}; PigWav needs postgresql")
+        raise NotConfigured(
+            f"PIGWAV_DATABASE_URL (or POSTGTRES_SQL_URI) names {parsed.get_backend_name()}; PigWav needs postgresql"
+        )
     return parsed.set(drivername="postgresql+psycopg2")
 
 

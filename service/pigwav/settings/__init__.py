@@ -1,0 +1,35 @@
+"""Every setting, read once from the environment (prefix PIGWAV_), frozen, and handed down in the piece needed."""
+
+from pigwav.settings.effective import Effective, effective
+from pigwav.settings.reading import read_settings
+from pigwav.settings.sections import (
+    AddressSettings,
+    DatabaseSettings,
+    DiskSettings,
+    EncoderSettings,
+    HttpSettings,
+    ProvisionSettings,
+    RateSettings,
+    StoreSettings,
+    UploadLimits,
+)
+from pigwav.settings.settings import LogFormat, LogLevel, Registration, Settings
+
+__all__ = [
+    "AddressSettings",
+    "DatabaseSettings",
+    "DiskSettings",
+    "Effective",
+    "EncoderSettings",
+    "HttpSettings",
+    "LogFormat",
+    "LogLevel",
+    "ProvisionSettings",
+    "RateSettings",
+    "Registration",
+    "Settings",
+    "StoreSettings",
+    "UploadLimits",
+    "effective",
+    "read_settings",
+]

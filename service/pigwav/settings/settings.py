@@ -1,0 +1,90 @@
+"""The whole configuration, frozen; each part of the service is handed the section that it needs."""
+
+import os
+from enum import StrEnum
+
+from pydantic import Field
+
+from pigwav.errors import NotConfigured
+from pigwav.settings.section import Section
+from pigwav.settings.sections import (
+    AddressSettings,
+    DatabaseSettings,
+    DiskSettings,
+    EncoderSettings,
+    HttpSettings,
+    ProvisionSettings,
+    RateSettings,
+    StoreSettings,
+    UploadLimits,
+)
+
+
+class Registration(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class LogFormat(StrEnum):
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+class Settings(Section):
+    """The whole configuration. Sections are read from the same environment."""
+
+    registration: Registration = Field(
+        Registration.OPEN, description="open: POST /users registers anybody; closed: it answers 403."
+    )
+    sweep_every_s: float = Field(
+        60, gt=0, description="Seconds between two sweeps of what failed uploads and deletions left."
+    )
+    retention_days: float | None = Field(
+        None, gt=0, le=36_500, description="Days after which `sweep` removes a recording; empty: never."
+    )
+    idempotency_key_hours: float = Field(
+        24, gt=0, le=876_000, description="Hours for which an upload's Idempotency-Key is remembered."
+    )
+    log_format: LogFormat = Field(LogFormat.JSON, description="json or console.")
+    log_level: LogLevel = Field(LogLevel.INFO, description="DEBUG, INFO, WARNING or ERROR.")
+    cpu_threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        gt=0,
+        description="Blocks in the encoder at a time, per process; as many as cores.",
+    )
+    lane_wait_s: float = Field(
+        10,
+        gt=0,
+        description="Seconds that a request waits for its turn at the database or the object store (503); where blocks "
+        "wait longer for the encoder, no further upload is taken.",
+    )
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    store: StoreSettings = Field(default_factory=StoreSettings)
+    provision: ProvisionSettings = Field(default_factory=ProvisionSettings)
+    limits: UploadLimits = Field(default_factory=UploadLimits)
+    rates: RateSettings = Field(default_factory=RateSettings)
+    disk: DiskSettings = Field(default_factory=DiskSettings)
+    encoder: EncoderSettings = Field(default_factory=EncoderSettings)
+    address: AddressSettings = Field(default_factory=AddressSettings)
+    http: HttpSettings = Field(default_factory=HttpSettings)
+
+    def configured(self) -> bool:
+        """Whether database and store come from outside; False where neither does. Raises NotConfigured for a half."""
+        store = self.store
+        given = (self.database.url, store.bucket, store.endpoint, store.access_key, store.secret_key)
+        needed = {"PIGWAV_DATABASE_URL": self.database.url, "PIGWAV_S3_BUCKET": store.bucket}
+        missing = [name for name, value in needed.items() if not value]
+        if missing and any(given):
+            raise NotConfigured(
+                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set: configure both a database"
+                " and an object store, or nothing of either to have both embedded."
+            )
+        store.key_pair()
+        return not missing
