@@ -16,7 +16,6 @@ from pigwav.cli.recordings import (
     IdArgument,
     IdsArgument,
     asked,
-    document,
     facts,
     plain_row,
     row,
@@ -94,7 +93,7 @@ def show(
     with plain_failures(), signed_in(Given(url, user, token)) as client:
         recording = client.show(recording_id)
         if as_json:
-            say(json_text(document(recording)))
+            say(json_text(recording.as_json()))
             return
         for name, value in facts(recording):
             say(f"{name:<14}{value}" if at_terminal() else f"{name}\t{value}")
@@ -160,6 +159,6 @@ def _print_json(found: Iterable[Recording]) -> None:
     """One array, a recording a line, however many there are."""
     opening = "["
     for recording in found:
-        say(opening + json_text(document(recording)))
+        say(opening + json_text(recording.as_json()))
         opening = ","
     say("]" if opening == "," else "[]")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -68,29 +68,6 @@ def plain_row(recording: Recording) -> str:
             printable(recording.url),
         )
     )
-
-
-def document(recording: Recording) -> dict[str, Any]:
-    """The JSON of the HTTP contract (GET /records/<id>)."""
-    return {
-        "id": str(recording.id),
-        "user": recording.user_id,
-        "url": recording.url,
-        "title": recording.title,
-        "created_at": recording.created_at.isoformat(),
-        "duration_ms": recording.duration_ms,
-        "declared_duration_ms": recording.declared_duration_ms,
-        "truncated": recording.truncated,
-        "bytes": recording.size_bytes,
-        "sha256": recording.sha256,
-        "wav_bytes": recording.wav_size_bytes,
-        "wav_sha256": recording.wav_sha256,
-        "sample_rate_hz": recording.sample_rate_hz,
-        "channels": recording.channels,
-        "bitrate_kbps": recording.bitrate_kbps,
-        "source": asdict(recording.source),
-        "tags": asdict(recording.tags),
-    }
 
 
 def facts(recording: Recording) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,6 @@ from typing import Final, Protocol
 
 from pigwav.cli.display import Table, json_text, length, printable, say, size
 from pigwav.cli.failures import LocalFailure, code, reason
-from pigwav.cli.recordings import document
 from pigwav.client import Recording
 
 _HEADS: Final = ("FILE", "LENGTH", "SIZE", "LINK")
@@ -42,7 +41,7 @@ class JsonLines:
     """An object a line: {"file", "recording"} or {"file", "error": {"code", "detail"}}."""
 
     def uploaded(self, name: str, recording: Recording) -> None:
-        say(json_text({"file": name, "recording": document(recording)}))
+        say(json_text({"file": name, "recording": recording.as_json()}))
 
     def failed(self, name: str, error: Exception) -> None:
         say(json_text({"file": name, "error": {"code": code(error), "detail": reason(error)}}))
