@@ -136,6 +136,7 @@ def test_bug_and_bad_credentials_are_not_just_one_of_several_failures() -> None:
 
 def test_sentence_is_one_line_that_drives_no_terminal() -> None:
     assert sentence(refused(BadInput, 415, "a\nb\x1b[2J")) == r"a\nb\x1b[2J (a-code)"
+    assert sentence(Refused(400, "\x1b]0;x", "No.", detail=None, retry_after_s=None)) == r"No. (\x1b]0;x)"
     assert sentence(OSError(errno.ENOENT, "Not there", "a\nb")) == r"a\nb: Not there"
     assert sentence(OSError(errno.ENOSPC, "No space left")) == "No space left"
 
@@ -147,6 +148,11 @@ def test_sentence_is_one_line_that_drives_no_terminal() -> None:
         (Reply(404, b"<html>hello"), 1, "404"),
         (problem(500, "internal-error", "Something went wrong on the server."), 1, "(internal-error)"),
         (problem(403, "registration-closed", "No."), 4, "No. (registration-closed)"),
+        (
+            problem(503, "overloaded", "Full.", limit="memory", headers={"Retry-After": "61"}),
+            5,
+            "limit: memory)",
+        ),
     ],
 )
 def test_answer_that_is_none_is_one_sentence(newcomer: Person, reply: Reply, status: int, said: str) -> None:

@@ -138,6 +138,8 @@ def test_call_of_a_user_without_usable_credentials_sends_nothing(
         (problem(415, "not-a-wav", "No WAV."), BadInput, "No WAV. (not-a-wav)"),
         (problem(422, "invalid-field", "Bad.", detail="Too long."), BadInput, "Too long. (invalid-field)"),
         (problem(429, "slow-down", "Slow."), TryLater, "Slow. (slow-down)"),
+        (problem(409, "of-tomorrow", "No."), Refused, "No. (of-tomorrow)"),
+        (problem(400, "overloaded", "Full."), TryLater, "Full. (overloaded)"),
         (problem(500, "internal-error", "Oh."), Refused, "Oh. (internal-error)"),
         (problem(503, "overloaded", "Full."), TryLater, "Full. (overloaded)"),
         (Reply(502, b"<html>"), UnexpectedAnswer, " answers 502 Bad Gateway."),
@@ -161,12 +163,21 @@ def test_answer_that_is_no_success_is_an_error_of_the_one_tree(
 
 
 def test_refusal_carries_the_fields_of_the_problem_document(open_client: OpenClient) -> None:
-    busy = problem(503, "overloaded", "Full.", detail="100 uploads.", headers={"Retry-After": "5"})
+    fields = {"detail": "100 uploads.", "limit": "uploads"}
+    busy = problem(503, "overloaded", "Full.", headers={"Retry-After": "5"}, **fields)
     with talking(open_client, busy, attempts=1) as (_, client), pytest.raises(TryLater) as caught:
         client.register("x")
     refused = caught.value
     assert (refused.status, refused.code, refused.title) == (503, "overloaded", "Full.")
-    assert (refused.detail, refused.retry_after_s) == ("100 uploads.", 5)
+    assert (refused.detail, refused.limit, refused.retry_after_s) == ("100 uploads.", "uploads", 5)
+    assert str(refused) == "100 uploads. (overloaded, limit: uploads)"
+
+
+def test_refusal_that_is_of_no_limit_names_none(open_client: OpenClient) -> None:
+    stopping = problem(503, "shutting-down", "Stopping.")
+    with talking(open_client, stopping, attempts=1) as (_, client), pytest.raises(TryLater) as caught:
+        client.register("x")
+    assert (caught.value.limit, str(caught.value)) == (None, "Stopping. (shutting-down)")
 
 
 @pytest.mark.parametrize(

@@ -94,10 +94,10 @@ def reason(error: Exception) -> str:
 
 
 def sentence(error: Exception) -> str:
-    """For people, in one line; where the service refused, with the problem's code."""
+    """For people, in one line; if the service refused, with the problem's code and the limit that was reached."""
     if isinstance(error, OSError) and error.filename:
         return f"{printable(str(error.filename))}: {reason(error)}"
-    return f"{reason(error)} ({error.code})" if isinstance(error, Refused) else reason(error)
+    return printable(str(error)) if isinstance(error, Refused) else reason(error)
 
 
 def tell(text: str) -> None:

@@ -67,7 +67,7 @@ class Summary:
         self.rows.append((printable(name), *sizes, self.links[-1]))
 
     def failed(self, name: str, error: Exception) -> None:
-        why = "not sent" if isinstance(error, NotSent) else f"failed: {code(error)}"
+        why = "not sent" if isinstance(error, NotSent) else f"failed: {printable(code(error))}"
         self.rows.append((printable(name), "", "", why))
 
     def end(self) -> None:

@@ -17,10 +17,11 @@ from pigwav.client.async_sockets import SocketClient
 from pigwav.client.async_wavs import AsyncOpenWav, AsyncWavInput, async_wav_of
 from pigwav.client.downloads import Checked, Download, Downloaded, Offered, offer_of
 from pigwav.client.errors import ClientError
-from pigwav.client.refusals import reaching, receiving, refusal
+from pigwav.client.refusals import refusal
 from pigwav.client.retries import Repeatable, Tries, harmless, repeatable_upload
 from pigwav.client.service import CLIENT_HEADERS, DEFAULT_URL, LIMITS, MP3_HEADERS, Call, Service, name_of
 from pigwav.client.transfer import Progress, unheard
+from pigwav.client.transport_errors import reaching, receiving
 
 __all__ = ["DEFAULT_URL", "AsyncPigWavClient"]
 

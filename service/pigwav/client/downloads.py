@@ -14,8 +14,8 @@ import httpx2
 from pigwav.client.errors import DownloadBroken, UnexpectedAnswer
 from pigwav.client.file_names import file_name
 from pigwav.client.partial_file import PartialFile
-from pigwav.client.refusals import origin
 from pigwav.client.service import MP3_HEADERS, Call
+from pigwav.client.transport_errors import origin
 
 _ETAG: Final = re.compile(r'(?:W/)?"([0-9a-f]{64})"')
 _DIGEST: Final = re.compile(r"(?:^|[ ,])sha-256=:([A-Za-z0-9+/]{43}=):")

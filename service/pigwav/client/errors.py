@@ -10,13 +10,13 @@ ClientError
 ├── DownloadBroken              the bytes that came are not those that were promised
 │   └── DownloadInterrupted     there are fewer of them: the next download goes on where this one ended
 ├── OutputUnusable              a download cannot be written there
-└── Refused                     the service said no, and why
-    ├── NotAuthenticated        401
-    ├── NotFound                404
-    ├── NameTaken               409
-    ├── BadInput                400, 413, 415, 422: this WAV, or this field, never
-    └── TryLater                429, 503, 507: too often, or it is overloaded, or stopping, or lacks a part or room;
-                                409: an earlier try goes on
+└── Refused                     the service said no, and why: `code` decides which of these it is
+    ├── NotAuthenticated        user and token are missing, or do not belong together
+    ├── NotFound                there is no such recording
+    ├── NameTaken               another user has this name
+    ├── BadInput                this WAV, or this field, will never be taken
+    └── TryLater                too many requests, an overloaded or stopping service, a full disk; or an earlier try of
+                                the same upload is still being received
 """
 
 
@@ -68,41 +68,50 @@ class OutputUnusable(ClientError):
 
 
 class Refused(ClientError):
-    """The service answered with a problem document (RFC 9457). `code` is stable; README lists them.
+    """The service answered with a problem document (RFC 9457). `code` is stable; service/docs/errors.md lists them.
 
-    `status`: HTTP. `title`: what the code means. `detail`: about this request, where there is more to say.
-    `retry_after_s`: when to ask again, in seconds, where the service says so.
+    `status`: HTTP. `title`: what the code means. `detail`: about this request, if there is more to say.
+    `retry_after_s`: when to ask again, in seconds, if the service says so. `limit`: which of the service's limits was
+    reached ("encoder", "uploads", "memory" ...), if it was one.
     """
 
     def __init__(
-        self, status: int, code: str, title: str, *, detail: str | None, retry_after_s: int | None
+        self,
+        status: int,
+        code: str,
+        title: str,
+        *,
+        detail: str | None,
+        retry_after_s: int | None,
+        limit: str | None = None,
     ) -> None:
-        super().__init__(f"{detail or title} ({code})")
+        super().__init__(f"{detail or title} ({code if limit is None else f'{code}, limit: {limit}'})")
         self.status = status
         self.code = code
         self.title = title
         self.detail = detail
         self.retry_after_s = retry_after_s
+        self.limit = limit
 
 
 class NotAuthenticated(Refused):
-    """User and token are missing or do not belong together (401)."""
+    """User and token are missing or do not belong together."""
 
 
 class NotFound(Refused):
-    """There is no such recording (404)."""
+    """There is no such recording."""
 
 
 class NameTaken(Refused):
-    """A user of this name exists (409)."""
+    """A user of this name exists."""
 
 
 class BadInput(Refused):
-    """The service cannot take this WAV, or this field (400, 413, 415, 422); `code` says what is wrong with it."""
+    """The service cannot take this WAV, or this field, now or later; `code` says what is wrong with it."""
 
 
 class TryLater(Refused):
-    """The service cannot take this now (429, 503, 507; 409 while it still receives an earlier try of the same upload).
+    """The service cannot take this now; or, of an upload, it still receives an earlier try of the same.
 
-    `retry_after_s` is when to try again, where it says so.
+    `retry_after_s` is when to try again, if it says so.
     """

@@ -1,8 +1,6 @@
-"""What it means when an answer is not the wanted one, or when none comes."""
+"""What an answer means that is not the wanted one."""
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -13,23 +11,46 @@ import httpx2
 from pigwav.client.errors import (
     BadInput,
     ClientError,
-    DownloadInterrupted,
-    InvalidAddress,
     NameTaken,
     NotAuthenticated,
-    NotConnected,
     NotFound,
     Refused,
     TryLater,
     UnexpectedAnswer,
-    Unreachable,
 )
+from pigwav.client.transport_errors import origin
 
-_KINDS: Final[Mapping[int, type[Refused]]] = {
+_CODES: Final[Mapping[type[Refused], tuple[str, ...]]] = {
+    NotAuthenticated: ("not-authenticated",),
+    NotFound: ("not-found", "recording-not-found"),
+    NameTaken: ("name-taken",),
+    BadInput: (
+        # the WAV
+        *("not-a-wav", "unsupported-container", "no-fmt-chunk", "fmt-chunk-too-short", "sample-rate-zero"),
+        *("channels-zero", "bits-per-sample-invalid", "block-size-invalid", "no-data-chunk", "no-audio"),
+        *("unsupported-codec", "unsupported-sample-rate", "unsupported-channels", "header-too-long"),
+        *("audio-too-long", "undecodable-audio", "upload-too-large", "upload-broken"),
+        # what the request says of it
+        *("malformed-http", "malformed-multipart", "credentials-first", "fields-first", "file-missing"),
+        *("invalid-idempotency-key", "idempotency-key-reused", "invalid-request", "invalid-field"),
+        *("unsupported-bitrate", "unsupported-media-type"),
+    ),
+    TryLater: (
+        *("rate-limited", "overloaded", "shutting-down", "upload-in-progress", "upload-overtaken"),
+        *("database-unavailable", "store-unavailable", "storage-full"),
+    ),
+    Refused: (
+        *("quota-exceeded", "registration-closed", "method-not-allowed", "head-too-large", "head-too-slow"),
+        *("upload-idle", "precondition-failed", "range-not-satisfiable", "internal-error"),
+    ),
+}
+BY_CODE: Final[Mapping[str, type[Refused]]] = {code: kind for kind, codes in _CODES.items() for code in codes}
+"""The codes of service/docs/errors.md."""
+
+_BY_STATUS: Final[Mapping[int, type[Refused]]] = {
     HTTPStatus.BAD_REQUEST: BadInput,
     HTTPStatus.UNAUTHORIZED: NotAuthenticated,
     HTTPStatus.NOT_FOUND: NotFound,
-    HTTPStatus.CONFLICT: NameTaken,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: BadInput,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: BadInput,
     HTTPStatus.UNPROCESSABLE_ENTITY: BadInput,
@@ -37,7 +58,8 @@ _KINDS: Final[Mapping[int, type[Refused]]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: TryLater,
     HTTPStatus.INSUFFICIENT_STORAGE: TryLater,
 }
-_BY_CODE: Final[Mapping[str, type[Refused]]] = {"upload-in-progress": TryLater}
+"""For a code that this client does not know, of a newer service, and for an answer to HEAD, which has no document."""
+
 _WITHOUT_BODY: Final[Mapping[int, str]] = {HTTPStatus.NOT_FOUND: "There is nothing behind this link."}
 
 
@@ -46,17 +68,24 @@ def refusal(response: httpx2.Response) -> ClientError:
     status = response.status_code
     try:
         problem = response.json()
-        code, title, detail = str(problem["code"]), str(problem["title"]), problem.get("detail")
+        code, title = str(problem["code"]), str(problem["title"])
+        detail, limit = problem.get("detail"), problem.get("limit")
     except (ValueError, KeyError, TypeError, AttributeError):
-        if response.request.method != "HEAD" or status not in _KINDS:
+        if response.request.method != "HEAD" or status not in _BY_STATUS:
             return UnexpectedAnswer(
                 f"{origin(response.url)} answers {status} {response.reason_phrase}.", status
             )
-        # An answer to HEAD has no document: its status is all that there is.
-        title, detail = _WITHOUT_BODY.get(status, f"{HTTPStatus(status).phrase}."), None
-        code = HTTPStatus(status).phrase.lower().replace(" ", "-")
-    kind = _BY_CODE.get(code) or _KINDS.get(status, Refused)
-    return kind(status, code, title, detail=detail, retry_after_s=_retry_after_s(response.headers))
+        title = _WITHOUT_BODY.get(status, f"{HTTPStatus(status).phrase}.")
+        code, detail, limit = HTTPStatus(status).phrase.lower().replace(" ", "-"), None, None
+    kind = BY_CODE.get(code) or _BY_STATUS.get(status, Refused)
+    return kind(
+        status,
+        code,
+        title,
+        detail=detail,
+        retry_after_s=_retry_after_s(response.headers),
+        limit=None if limit is None else str(limit),
+    )
 
 
 def _retry_after_s(headers: httpx2.Headers) -> int | None:
@@ -69,38 +98,3 @@ def _retry_after_s(headers: httpx2.Headers) -> int | None:
     except ValueError:
         return None
     return max(0, round((moment - datetime.now(UTC)).total_seconds())) if moment.tzinfo else None
-
-
-@contextmanager
-def reaching(url: str) -> Iterator[None]:
-    """Raises the transport's exceptions as this client's."""
-    try:
-        yield
-    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-        raise InvalidAddress(f"{url!r} is no address of an HTTP service: {_reason(error)}.") from error
-    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError) as error:
-        raise NotConnected(f"{origin(url)} does not answer: {_reason(error)}.") from error
-    except httpx2.TransportError as error:
-        raise Unreachable(f"{origin(url)} does not answer: {_reason(error)}.") from error
-    except httpx2.RequestError as error:  # an endless redirect, a false Content-Encoding
-        raise UnexpectedAnswer(f"{origin(url)} does not answer as PigWav does: {_reason(error)}.") from error
-
-
-@contextmanager
-def receiving() -> Iterator[None]:
-    """Raises the transport's exceptions in the middle of a download as this client's."""
-    try:
-        yield
-    except httpx2.TransportError as error:
-        raise DownloadInterrupted(f"The download broke off: {_reason(error)}.") from error
-
-
-def origin(url: str | httpx2.URL) -> str:
-    """Scheme, host and port: an error is logged, and whoever has the whole of a link may listen."""
-    found = re.match(r"([a-z][a-z0-9+.-]*://)(?:[^/?#]*@)?([^/?#]*)", str(url), re.IGNORECASE)
-    return found[1] + found[2] if found else "The service"
-
-
-def _reason(error: Exception) -> str:
-    """The transport's words; where it has none, as some timeouts, the name of what happened."""
-    return str(error).rstrip(".") or re.sub(r"(?<!^)(?=[A-Z])", " ", type(error).__name__).lower()

@@ -13,8 +13,9 @@ import httpx2
 from pigwav.client.answers import Page, Recording, Registered, User
 from pigwav.client.errors import CredentialsMissing, UnexpectedAnswer
 from pigwav.client.file_names import file_name
-from pigwav.client.refusals import origin, refusal
+from pigwav.client.refusals import refusal
 from pigwav.client.retries import Repeatable, harmless, without_effect
+from pigwav.client.transport_errors import origin
 
 T = TypeVar("T")
 
