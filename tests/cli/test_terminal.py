@@ -6,10 +6,12 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 import pytest
 
 from cli.person import Person
+from client.both import recording_json
 from factories import STREAMED, wav
 from fakes.stub_service import Reply, problem, stub_service
 from terminals import CTRL_C, Terminal
@@ -167,6 +169,29 @@ def test_list_is_a_table_whose_links_are_whole_at_any_width(anna: Person, column
     assert bool(re.search(r"\d\d:\d\d +http", screen)) is beside
     assert ("…" in screen) is True
     assert "\x1b[1m" in terminal.typed_out, "the heads are bold"
+
+
+def test_list_shows_a_page_while_the_next_is_still_to_come(newcomer: Person) -> None:
+    goes_on = threading.Event()
+
+    def answer(_method: str, target: str) -> Reply:
+        if "cursor" not in target:
+            rows = [recording_json(id=str(UUID(int=number)), title=f"take {number}") for number in range(200)]
+            return Reply.json(200, {"items": rows, "next": "b"})
+        assert goes_on.wait(60)
+        return Reply.json(200, {"items": [recording_json(title="the last")], "next": None})
+
+    with stub_service(answer) as stub:
+        visitor = newcomer.with_environment(PIGWAV_URL=stub.url, PIGWAV_USER=1, PIGWAV_TOKEN=TOKEN)
+        with visitor.at_terminal("list") as terminal:
+            try:
+                terminal.wait_for("take 199")
+                assert "the last" not in terminal.typed_out
+            finally:
+                goes_on.set()
+            assert terminal.end() == 0
+
+    assert "the last" in terminal.screen()
 
 
 def test_list_of_nothing_says_what_to_do(anna: Person) -> None:

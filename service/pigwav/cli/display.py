@@ -3,9 +3,9 @@
 import errno
 import json
 import sys
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain, islice
 from typing import Any, Final, TextIO
 
 import typer
@@ -14,9 +14,11 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.text import Text
 
-_BIDI_CONTROLS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+from pigwav.client.file_names import is_harmful
+
 _GAP: Final = 2  # cells between two columns
 _LEAST_FIRST: Final = 24  # cells to which the first column may shrink
+_MEASURED_ROWS: Final = 200  # a page of the service's
 
 
 def standard_output() -> TextIO:
@@ -34,23 +36,25 @@ def say(text: str) -> None:
 
 def printable(text: str) -> str:
     """`text` with everything escaped that moves a cursor, breaks a line or turns text around: it came from others."""
-    return "".join(_escaped(char) if _drives_a_terminal(char) else char for char in text)
+    return "".join(
+        char.encode("unicode_escape").decode("ascii") if is_harmful(char) else char for char in text
+    )
 
 
 def json_text(value: Any) -> str:
     """One line. In JSON such characters stand in strings alone, where an escape means the same."""
     return "".join(
-        f"\\u{ord(char):04x}" if _drives_a_terminal(char) else char
-        for char in json.dumps(value, ensure_ascii=False)
+        f"\\u{ord(char):04x}" if is_harmful(char) else char for char in json.dumps(value, ensure_ascii=False)
     )
 
 
-def _drives_a_terminal(char: str) -> bool:
-    return char in _BIDI_CONTROLS or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
+def print_json_array(objects: Iterable[Mapping[str, Any]]) -> None:
+    """One array, an object a line, as they come: however many there are, one is held."""
+    opening = "["
+    for one in objects:
+        say(opening + json_text(one))
+        opening = ","
+    say("]" if opening == "," else "[]")
 
 
 def length(duration_ms: int) -> str:
@@ -83,51 +87,29 @@ def at_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-class Table:
-    """Columns for a terminal. The first gives way to the others; the last, a link, is never shortened.
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Columns for a terminal: text, what is read from the right, and a link. Nothing where there are no rows.
 
-    Where a link does not fit in the line, it stands on its own below: it can be copied as a whole.
+    Rows are printed as they come; the first 200 decide how wide the columns are, and no more are held. Therefore this
+    is not `rich.table`, which holds all rows before it prints one. It would also break a link that is longer than the
+    line, so that it could not be copied: here it stands whole on a line of its own. The first column gives way.
     """
-
-    def __init__(self, heads: Sequence[str], first_rows: Sequence[Sequence[str]]) -> None:
-        """The columns are as wide as `heads` and `first_rows` need."""
-        self._console = Console(highlight=False)
-        self._heads = heads
-        widths = [max(map(cell_len, column)) for column in zip(heads, *first_rows, strict=True)]
-        others = sum(widths[1:-1]) + _GAP * (len(widths) - 2)
-        first = self._console.width - others - _GAP - widths[-1]
-        self._link_fits = first >= min(widths[0], _LEAST_FIRST)
-        if not self._link_fits:
-            first = max(self._console.width - others, _LEAST_FIRST)
-        self._widths = [min(widths[0], first), *widths[1:-1]]
-
-    def print_heads(self) -> None:
-        self._print(self._line(self._heads, style="bold", link=self._link_fits))
-
-    def print_row(self, row: Sequence[str]) -> None:
-        self._print(self._line(row, link=self._link_fits))
-        if not self._link_fits:
-            self._print(Text(" " * _GAP + row[-1], style="dim"))
-
-    def _line(self, row: Sequence[str], *, style: str = "", link: bool) -> Text:
-        line = Text(style=style)
-        for index, (cell, width) in enumerate(zip(row, self._widths, strict=False)):
-            line.append(_fitted(cell, width, right=index in self._numbers()))
-            line.append(" " * _GAP)
-        if link:
-            line.append(row[-1])
+    rows = iter(rows)
+    measured = list(islice(rows, _MEASURED_ROWS))
+    if not measured:
+        return
+    console = Console(highlight=False)
+    first, *numbers, link = (max(map(cell_len, column)) for column in zip(heads, *measured, strict=True))
+    left = console.width - sum(numbers) - _GAP * len(numbers)
+    link_fits = left - _GAP - link >= min(first, _LEAST_FIRST)
+    first = min(first, left - _GAP - link if link_fits else max(left, _LEAST_FIRST))
+    for style, row in chain([("bold", heads)], (("", row) for row in chain(measured, rows))):
+        cells = [Text(cell, overflow="ellipsis") for cell in row[:-1]]
+        cells[0].align("left", first)
+        for cell, width in zip(cells[1:], numbers, strict=True):
+            cell.align("right", width)
+        line = Text(" " * _GAP, style).join([*cells, Text(row[-1])] if link_fits else cells)
         line.rstrip()
-        return line
-
-    def _numbers(self) -> Iterator[int]:
-        """Columns that are read from the right: between the first and the last."""
-        yield from range(1, len(self._widths))
-
-    def _print(self, line: Text) -> None:
-        self._console.print(line, soft_wrap=True)
-
-
-def _fitted(cell: str, width: int, *, right: bool) -> Text:
-    text = Text(shortened(cell, width))
-    padding = " " * (width - text.cell_len)
-    return Text(padding).append(text) if right else text.append(padding)
+        console.print(line, soft_wrap=True)
+        if not link_fits and row is not heads:
+            console.print(Text(" " * _GAP + row[-1], style="dim"), soft_wrap=True)

@@ -1,6 +1,5 @@
 """Your recordings: `pigwav list | show | rename | delete`."""
 
-from collections.abc import Iterable
 from itertools import chain, islice
 from typing import Annotated, Final
 
@@ -9,7 +8,7 @@ import typer
 from pigwav.cli import asking
 from pigwav.cli.account import YesOption
 from pigwav.cli.credentials import Given
-from pigwav.cli.display import Table, at_terminal, json_text, say
+from pigwav.cli.display import at_terminal, json_text, print_json_array, print_table, say
 from pigwav.cli.failures import Attempts, plain_failures
 from pigwav.cli.recordings import (
     HEADS,
@@ -73,12 +72,14 @@ def list_recordings(
     with plain_failures(), signed_in(Given(url, user, token)) as client:
         found = islice(client.recordings(page_size=min(limit or _LARGEST_PAGE, _LARGEST_PAGE)), limit)
         if as_json:
-            _print_json(found)
-        elif at_terminal():
-            _print_table(found)
-        else:
+            print_json_array(recording.as_json() for recording in found)
+        elif not at_terminal():
             for recording in found:
                 say(plain_row(recording))
+        elif newest := next(found, None):
+            print_table(HEADS, map(row, chain([newest], found)))
+        else:
+            typer.echo("No recordings yet: pigwav upload FILE", err=True)
 
 
 def show(
@@ -122,43 +123,18 @@ def delete(
 ) -> None:
     """Delete recordings; their links are dead at once. Asks before it does."""
     attempts = Attempts(named=len(recording_ids) > 1)
-    doomed: list[Recording] = []
+    found: list[Recording] = []
     with plain_failures(), signed_in(Given(url, user, token)) as client:
         for recording_id in dict.fromkeys(recording_ids):
             with attempts.preparing(str(recording_id)):
-                doomed.append(client.show(recording_id))
-        if doomed:
-            asking.confirm(_question(doomed), yes=yes)
-        for recording in doomed:
+                found.append(client.show(recording_id))
+        if len(found) > 1:
+            listed = "\n  ".join(map(asked, found))
+            asking.confirm(f"Delete these {len(found)}?\n  {listed}\n", yes=yes)
+        elif found:
+            asking.confirm(f"Delete {asked(found[0])}?", yes=yes)
+        for recording in found:
             with attempts.one(title(recording)):
                 client.delete(recording.id)
                 say(f"Deleted: {title(recording)}")
     attempts.end()
-
-
-def _question(doomed: list[Recording]) -> str:
-    if len(doomed) == 1:
-        return f"Delete {asked(doomed[0])}?"
-    return "\n  ".join((f"Delete these {len(doomed)}?", *map(asked, doomed))) + "\n"
-
-
-def _print_table(found: Iterable[Recording]) -> None:
-    """The first page's rows decide how wide the columns are; no more than a page is held."""
-    rows = (row(recording) for recording in found)
-    first = list(islice(rows, _LARGEST_PAGE))
-    if not first:
-        typer.echo("No recordings yet: pigwav upload FILE", err=True)
-        return
-    table = Table(HEADS, first)
-    table.print_heads()
-    for cells in chain(first, rows):
-        table.print_row(cells)
-
-
-def _print_json(found: Iterable[Recording]) -> None:
-    """One array, a recording a line, however many there are."""
-    opening = "["
-    for recording in found:
-        say(opening + json_text(recording.as_json()))
-        opening = ","
-    say("]" if opening == "," else "[]")

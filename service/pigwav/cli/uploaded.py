@@ -1,13 +1,11 @@
 """What `pigwav upload` says of each WAV on standard output: links, a table, or JSON."""
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Protocol
 
-from pigwav.cli.display import Table, json_text, length, printable, say, size
+from pigwav.cli.display import json_text, length, print_table, printable, say, size
 from pigwav.cli.failures import LocalFailure, code, reason
 from pigwav.client import Recording
-
-_HEADS: Final = ("FILE", "LENGTH", "SIZE", "LINK")
 
 
 class NotSent(LocalFailure):
@@ -74,9 +72,6 @@ class Summary:
         if not self.links:
             return
         if self.several:
-            table = Table(_HEADS, self.rows)
-            table.print_heads()
-            for row in self.rows:
-                table.print_row(row)
+            print_table(("FILE", "LENGTH", "SIZE", "LINK"), self.rows)
         else:
             say(self.links[0])

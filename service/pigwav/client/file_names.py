@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import unquote
 
 _PARAMETER: Final = re.compile(r';\s*([\w!#$&+.^`|~*-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)', re.ASCII)
-_EXTENDED: Final = re.compile(r"(utf-8|iso-8859-1)'[^']*'(.*)", re.IGNORECASE | re.DOTALL)
+_EXTENDED: Final = re.compile(r"(utf-8|iso-8859-1)'[^']*'(.*)", re.IGNORECASE | re.DOTALL)  # RFC 8187
 _BIDI_CONTROLS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _MOST_BYTES: Final = 240
 """File systems take names of 255 bytes; this leaves room for `.part`."""
@@ -20,13 +20,15 @@ def file_name(disposition: str) -> str:
     plain = parameters.get("filename", "")
     if plain.startswith('"'):
         plain = re.sub(r"\\(.)", r"\1", plain[1:-1], flags=re.DOTALL)
-    return safe_name(_extended(parameters.get("filename*", "")) or plain)
+    if extended := _EXTENDED.fullmatch(parameters.get("filename*", "")):
+        return safe_name(unquote(extended[2], encoding=extended[1], errors="replace") or plain)
+    return safe_name(plain)
 
 
 def safe_name(name: str) -> str:
     """`name` without folders, leading dots, controls and what turns text around; never empty."""
     last = re.split(r"[/\\]", name)[-1]
-    clean = "".join(char for char in last if not _is_harmful(char)).lstrip(". ").rstrip(" .")
+    clean = "".join(char for char in last if not is_harmful(char)).lstrip(". ").rstrip(" .")
     stem, dot, suffix = clean.rpartition(".")
     if not stem or len(suffix) > 8:
         stem, dot, suffix = clean, "", ""
@@ -34,11 +36,6 @@ def safe_name(name: str) -> str:
     return short.rstrip(" .") + dot + suffix if clean else NAMELESS
 
 
-def _is_harmful(char: str) -> bool:
+def is_harmful(char: str) -> bool:
+    """Whether it moves a cursor, breaks a line, turns text around or is no character."""
     return char in _BIDI_CONTROLS or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
-
-
-def _extended(value: str) -> str:
-    """An RFC 8187 value as text; empty where it is none."""
-    found = _EXTENDED.fullmatch(value)
-    return unquote(found[2], encoding=found[1], errors="replace") if found else ""
