@@ -2,7 +2,6 @@
 
 import struct
 import subprocess
-import sys
 from array import array
 
 import pytest
@@ -88,18 +87,3 @@ def test_what_is_pcm_already_is_not_copied() -> None:
 @pytest.mark.parametrize("codec", ["adpcm_ms", "adpcm_ima_wav", "gsm_ms"])
 def test_packets_need_a_decoder(codec: str) -> None:
     assert unpacker(samples_of(codec)) is None
-
-
-def test_numpy_is_loaded_for_floats_only() -> None:
-    """It costs 16 MB and 70 ms."""
-    program = (
-        "import sys, pigwav.audio.conversion\n"
-        "from pigwav.audio.fmt import WavFormat\n"
-        "from pigwav.audio.unpack import unpacker\n"
-        "unpacker(WavFormat('pcm_s24le', 44100, 1, 24, 3, 1))(bytes(6))\n"
-        "before = 'numpy' in sys.modules\n"
-        "unpacker(WavFormat('pcm_f32le', 44100, 1, 32, 4, 1))(bytes(8))\n"
-        "print(before, 'numpy' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
-    assert done.stdout.split() == ["False", "True"]

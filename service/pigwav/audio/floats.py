@@ -1,4 +1,4 @@
-"""Floating point samples, by numpy, which takes 16 MB and 70 ms: `unpack` imports this when a float WAV comes. Pure."""
+"""Floating point samples, by numpy. Pure."""
 
 from typing import Final
 
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 _DTYPES: Final = {"pcm_f32le": "<f4", "pcm_f64le": "<f8"}
 
 
-def to_pcm(audio: bytes, codec: str) -> bytes:
+def to_pcm(codec: str, audio: bytes) -> bytes:
     """Whole samples to 16 bits as ffmpeg does it: scaled by 32768, rounded half to even, clipped. NaN is silence."""
     scaled = _within_full_scale(audio, codec) * 32_768
     pcm: NDArray[np.int16] = np.minimum(np.rint(scaled), 32_767).astype("<i2")
     return pcm.tobytes()
 
 
-def within_full_scale(audio: bytes, codec: str) -> bytes:
+def within_full_scale(codec: str, audio: bytes) -> bytes:
     """The same samples, NaN made silence and what is louder than full scale full scale."""
     return _within_full_scale(audio, codec).tobytes()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from pigwav.audio import floats
 from pigwav.audio.fmt import WavFormat
 
 Unpack = Callable[[bytes], bytes]
@@ -25,7 +26,7 @@ def cleaner(wav: WavFormat) -> Unpack:
     """What makes these samples fit for a decoder, which takes NaN for full scale and wraps far-out values."""
     if wav.in_low_bytes:
         return _shifted_up
-    return partial(_within_full_scale, wav.codec) if wav.codec in _FLOATS else _as_it_is
+    return partial(floats.within_full_scale, wav.codec) if wav.codec in _FLOATS else _as_it_is
 
 
 def _as_it_is(audio: bytes) -> bytes:
@@ -69,18 +70,6 @@ def _by_tables(low: bytes, high: bytes, audio: bytes) -> bytes:
     return bytes(pcm)
 
 
-def _float_to_pcm(codec: str, audio: bytes) -> bytes:
-    from pigwav.audio import floats  # noqa: PLC0415 - see there
-
-    return floats.to_pcm(audio, codec)
-
-
-def _within_full_scale(codec: str, audio: bytes) -> bytes:
-    from pigwav.audio import floats  # noqa: PLC0415 - see there
-
-    return floats.within_full_scale(audio, codec)
-
-
 def _a_law(code: int) -> int:
     """13 bits, left-justified in 16: every other bit of a code is inverted, and a set sign bit means positive."""
     code ^= 0x55
@@ -112,5 +101,5 @@ _UNPACKERS: Final[dict[str, Unpack]] = {
     "pcm_s64le": partial(_highest_bytes, 8),
     "pcm_alaw": partial(_by_tables, *_tables(_a_law)),
     "pcm_mulaw": partial(_by_tables, *_tables(_mu_law)),
-    **{codec: partial(_float_to_pcm, codec) for codec in _FLOATS},
+    **{codec: partial(floats.to_pcm, codec) for codec in _FLOATS},
 }
