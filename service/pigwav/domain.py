@@ -14,6 +14,8 @@ LeaseId = NewType("LeaseId", UUID)
 ObjectKey = NewType("ObjectKey", str)
 
 MAX_TITLE_CHARS: Final = 200
+SILENCE_DBFS: Final = -120.0
+"""Stands for minus infinity, which JSON does not have. One step of 16 bits is -90.31 dBFS."""
 _DROPPED: Final = re.compile(
     "["
     "\u202a-\u202e\u2066-\u2069"  # turn text around
@@ -100,7 +102,8 @@ class AudioFacts:
 
     `samples` (per channel), `sample_rate_hz`, `channels` and `bitrate_kbps` describe the MP3. `duration_ms` is what was
     received and converted; `declared_duration_ms` is what the WAV's header promised, None if it promised nothing.
-    `truncated`: the WAV promised more than it held. `tags`: those of the whole WAV.
+    `truncated`: the WAV promised more than it held. `peak_dbfs`: the sample peak of what was encoded;
+    SILENCE_DBFS if it is silence, None if it was not computed. `tags`: those of the whole WAV.
     """
 
     wav_size_bytes: int
@@ -113,6 +116,7 @@ class AudioFacts:
     channels: int
     bitrate_kbps: int
     source: WavSource
+    peak_dbfs: float | None = None
     tags: Tags = Tags()
 
 

@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from accounts import Account
+from factories import wav
 from problem_assertions import assert_problem
 
 
@@ -16,6 +17,16 @@ def test_the_facts_of_a_recording_are_those_of_its_upload(account: Account) -> N
 
     assert shown.status_code == 200
     assert shown.json() == uploaded
+
+
+def test_the_peak_of_a_recording_is_shown_and_listed(account: Account) -> None:
+    loud = account.upload_raw(wav(seconds=0.5, content="noise")).json()
+    silent = account.upload_raw(wav(seconds=0.5, content="silence")).json()
+
+    listed = account.http.get("/records", headers=account.bearer).json()["items"]
+    assert [one["peak_dbfs"] for one in listed] == [silent["peak_dbfs"], loud["peak_dbfs"]]
+    assert silent["peak_dbfs"] == -120.0
+    assert -10 < loud["peak_dbfs"] <= 0
 
 
 def test_the_list_has_every_recording_newest_first(account: Account) -> None:

@@ -91,6 +91,7 @@ def recording_json(**more: Any) -> dict[str, Any]:
         "sample_rate_hz": 44_100,
         "channels": 2,
         "bitrate_kbps": 128,
+        "peak_dbfs": -1.32,
         "source": {"codec": "pcm_s24le", "sample_rate_hz": 44_100, "channels": 2, "bits": 24},
         "tags": {"title": "Запись", "artist": "Пётр", "time_reference_samples": 0, "of_tomorrow": 1},
         "something_new": True,

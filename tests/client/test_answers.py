@@ -19,7 +19,7 @@ NULLABLE_TAGS = [one.name for one in fields(Tags)]
 class RecordingOfTomorrow(Recording):
     """With one more line in its declaration."""
 
-    peak_dbfs: float | None = None
+    loudness_lufs: float | None = None
 
 
 def test_json_is_written_as_it_was_read() -> None:
@@ -34,13 +34,13 @@ def test_json_is_written_as_it_was_read() -> None:
 
 
 def test_a_new_fact_is_one_line() -> None:
-    read = RecordingOfTomorrow.from_json(recording_json(peak_dbfs=-120))
+    read = RecordingOfTomorrow.from_json(recording_json(loudness_lufs=-120))
 
-    assert (read.peak_dbfs, read.as_json()["peak_dbfs"]) == (-120.0, -120.0)
-    assert isinstance(read.peak_dbfs, float)
+    assert (read.loudness_lufs, read.as_json()["loudness_lufs"]) == (-120.0, -120.0)
+    assert isinstance(read.loudness_lufs, float)
 
 
-@pytest.mark.parametrize("more", [{}, {"peak_dbfs": None}], ids=["absent", "null"])
+@pytest.mark.parametrize("more", [{}, {"loudness_lufs": None}], ids=["absent", "null"])
 def test_what_an_older_service_does_not_know_is_none(more: dict[str, Any]) -> None:
     document = recording_json(**more)
     for name in ("title", "declared_duration_ms", "tags"):
@@ -48,7 +48,12 @@ def test_what_an_older_service_does_not_know_is_none(more: dict[str, Any]) -> No
 
     read = RecordingOfTomorrow.from_json(document)
 
-    assert (read.peak_dbfs, read.title, read.declared_duration_ms, read.tags) == (None, None, None, Tags())
+    assert (read.loudness_lufs, read.title, read.declared_duration_ms, read.tags) == (
+        None,
+        None,
+        None,
+        Tags(),
+    )
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ def test_every_fact_of_a_recording_is_read(open_client: OpenClient) -> None:
         sample_rate_hz=44_100,
         channels=2,
         bitrate_kbps=128,
+        peak_dbfs=-1.32,
         source=Source("pcm_s24le", 44_100, 2, 24),
         tags=Tags(title="Запись", artist="Пётр", time_reference_samples=0),
     )

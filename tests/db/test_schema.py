@@ -150,7 +150,9 @@ def before_tags(settings: Settings) -> Iterator[tuple[str, Engine]]:
     engine.dispose()
 
 
-def test_a_recording_from_before_there_were_tags_says_nothing(before_tags: tuple[str, Engine]) -> None:
+def test_a_recording_of_the_first_release_has_neither_tags_nor_a_peak(
+    before_tags: tuple[str, Engine],
+) -> None:
     url, engine = before_tags
 
     upgrade(url)
@@ -158,6 +160,7 @@ def test_a_recording_from_before_there_were_tags_says_nothing(before_tags: tuple
     with Session(engine) as session:
         [recording] = recordings.newest(session, UserId(1), limit=9)
     assert recording.facts.audio.tags == Tags()
+    assert recording.facts.audio.peak_dbfs is None
 
 
 def test_a_migration_does_not_keep_others_waiting_behind_somebody_who_holds_a_table(

@@ -85,6 +85,10 @@ class RecordingOut(BaseModel):
     sample_rate_hz: int = Field(description="Of the MP3.", examples=[44100])
     channels: int = Field(description="Of the MP3.", examples=[2])
     bitrate_kbps: int = Field(description="Of the MP3, constant.", examples=[128])
+    peak_dbfs: float | None = Field(
+        description="Sample peak of the MP3's input in dBFS, -120 for silence; null if it was not computed.",
+        examples=[-1.32],
+    )
     source: SourceOut
     tags: TagsOut
 

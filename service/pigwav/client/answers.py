@@ -105,6 +105,7 @@ class Recording(Answer):
     sample_rate_hz: int
     channels: int
     bitrate_kbps: int
+    peak_dbfs: float | None  # sample peak of the MP3's input, -120.0 for silence; None: it was not computed
     source: Source  # of the WAV
     tags: Tags = field(default_factory=Tags)  # of the WAV
 

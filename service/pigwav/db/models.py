@@ -93,6 +93,7 @@ class RecordingRow(Row):
     source_sample_rate_hz: Mapped[int | None]
     source_channels: Mapped[int | None]
     source_bits: Mapped[int | None]
+    peak_dbfs: Mapped[float | None]
     tags: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))  # null: the WAV has none
     scrubbed_at: Mapped[datetime | None]  # the object was read back then, and found as it should be
 
