@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 
 from cli.person import Person
-from client.both import recording_json
+from client.both import UPLOADED, recording_json
 from factories import STREAMED, wav
-from fakes.stub_service import Reply, problem, stub_service
+from fakes.stub_service import Reply, one_after_the_other, problem, stub_service
 from terminals import CTRL_C, Terminal
 from waiting import wait_until
 
@@ -192,6 +192,54 @@ def test_list_shows_a_page_while_the_next_is_still_to_come(newcomer: Person) -> 
             assert terminal.end() == 0
 
     assert "the last" in terminal.screen()
+
+
+BUSY = problem(503, "overloaded", "Full.", limit="uploads", headers={"Retry-After": "1"})
+WHY = "Full. (overloaded, limit: uploads)"
+WHY_OF_HEAD = "Service Unavailable. (service-unavailable)"  # no document comes with it
+
+
+@pytest.mark.parametrize(("command", "why"), [("list", WHY), ("upload", WHY), ("download", WHY_OF_HEAD)])
+def test_who_waits_for_a_busy_service_is_told_why(newcomer: Person, command: str, why: str) -> None:
+    done = {
+        "list": Reply.json(200, {"items": [recording_json()], "next": None}),
+        "upload": UPLOADED,
+        "download": Reply.mp3(b"mp3"),
+    }
+    with stub_service(one_after_the_other(BUSY, done[command])) as stub:
+        words = {
+            "list": [],
+            "upload": [newcomer.file("a.wav")],
+            "download": [f"{stub.url}/record?id=a&user=1"],
+        }
+        visitor = newcomer.with_environment(PIGWAV_URL=stub.url, PIGWAV_USER=1, PIGWAV_TOKEN=TOKEN)
+
+        status, screen = visitor.seen(command, *words[command])
+
+    assert status == 0
+    assert screen.splitlines().count(f"pigwav: Waiting 1 s, then trying again: {why}") == 1, screen
+
+
+@pytest.mark.parametrize("command", ["upload", "download"])
+def test_who_wants_quiet_waits_in_silence(newcomer: Person, command: str) -> None:
+    with stub_service(
+        one_after_the_other(BUSY, UPLOADED if command == "upload" else Reply.mp3(b"m"))
+    ) as stub:
+        what = newcomer.file("a.wav") if command == "upload" else f"{stub.url}/record?id=a&user=1"
+        visitor = newcomer.with_environment(PIGWAV_URL=stub.url, PIGWAV_USER=1, PIGWAV_TOKEN=TOKEN)
+
+        status, screen = visitor.seen(command, "-q", what)
+
+    assert (status, screen.count("\n")) == (0, 1)
+
+
+def test_elsewhere_nobody_is_told_of_waiting(newcomer: Person) -> None:
+    with stub_service(one_after_the_other(BUSY, UPLOADED)) as stub:
+        visitor = newcomer.with_environment(PIGWAV_URL=stub.url, PIGWAV_USER=1, PIGWAV_TOKEN=TOKEN)
+
+        ended = visitor.run("upload", newcomer.file("a.wav"))
+
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_list_of_nothing_says_what_to_do(anna: Person) -> None:

@@ -288,3 +288,30 @@ def test_repeating_is_silent(
         client.show(ID)
     assert caplog.records == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_each_wait_is_told_before_it_begins_with_its_reason(open_client: OpenClient) -> None:
+    heard: list[tuple[str, bool]] = []
+
+    def on_wait(error: ClientError, wait_s: float) -> None:
+        heard.append((str(error), wait_s > 0))
+
+    answers = one_after_the_other(Reply(502), BUSY, SHOWN)
+    with talking(open_client, answers, *CREDENTIALS, on_wait=on_wait) as (stub, client):
+        client.show(ID)
+        assert len(stub.received) == 3
+
+    assert [text.rpartition(" answers ")[2] for text, _ in heard] == [
+        "502 Bad Gateway.",
+        "Full. (overloaded)",
+    ]
+    assert heard[0][1], "the seconds are those of the wait"
+
+
+def test_an_error_that_ends_a_call_is_not_waited_for(open_client: OpenClient) -> None:
+    heard: list[float] = []
+    gone = problem(404, "recording-not-found", "No.")
+    told = {"on_wait": lambda _, wait_s: heard.append(wait_s)}
+    with talking(open_client, gone, *CREDENTIALS, **told) as (_, client), pytest.raises(NotFound):
+        client.show(ID)
+    assert heard == []

@@ -4,7 +4,6 @@ import os
 import sys
 from dataclasses import replace
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
@@ -21,7 +20,7 @@ from pigwav.cli.credentials import (
     same_service,
 )
 from pigwav.cli.display import say
-from pigwav.cli.failures import plain_failures, tell
+from pigwav.cli.failures import plain_failures, tell, tell_waiting
 from pigwav.cli.session import TokenOption, UrlOption, UserOption, holding, naming
 from pigwav.client import ClientError, CredentialsMissing, PigWavClient
 
@@ -60,7 +59,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command(epilog=LOGIN_EXAMPLES)(login)
     app.command()(logout)
     tokens = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-    tokens.callback()(_tokens)  # keeps `rotate` a word of its own
+    tokens.callback()(lambda: None)  # keeps `rotate` a word of its own
     tokens.command("rotate", epilog=ROTATE_EXAMPLES)(rotate_token)
     app.add_typer(tokens, name="token", help="Your own token: rotate.")
 
@@ -81,7 +80,7 @@ def register(
         if remembered and not (no_save or force):
             raise AlreadyRemembered(_loss(remembered, "--no-save registers without remembering"))
         service = address(Given(url), remembered)
-        with PigWavClient(service) as client:
+        with PigWavClient(service, on_wait=tell_waiting) as client:
             registered = client.register(name)
         try:
             say(f"User ID: {registered.id}\nToken: {registered.token}")
@@ -97,7 +96,9 @@ def login(*, force: ForceOption = False, url: UrlOption = None, user: UserOption
     """
     with plain_failures():
         remembered = remembered_credentials()
-        who = _identified(address(Given(url), remembered), asking.token())
+        service, token = address(Given(url), remembered), asking.token()
+        with PigWavClient(service, token=token, on_wait=tell_waiting) as client:
+            who = Credentials(service, client.me().id, token)
         if user not in (None, who.user_id):
             raise WrongUser(f"This is the token of user {who.user_id}, not of user {user}.")
         if remembered and not (force or _is_of(remembered, who.url, who.user_id)):
@@ -131,7 +132,7 @@ def rotate_token(*, url: UrlOption = None, user: UserOption = None, token: Token
     with plain_failures():
         remembered = remembered_credentials()
         who = holding(Given(url, user, token))
-        with naming(who), PigWavClient(who.url, who.user_id, who.token) as client:
+        with naming(who), PigWavClient(who.url, who.user_id, who.token, on_wait=tell_waiting) as client:
             new = client.rotate_token()
         try:
             if remembered and remembered.token == who.token and _is_of(remembered, who.url, who.user_id):
@@ -142,21 +143,12 @@ def rotate_token(*, url: UrlOption = None, user: UserOption = None, token: Token
             tell("PIGWAV_TOKEN still holds the old token.")
 
 
-def _tokens() -> None:
-    """Your own token."""
-
-
 def _is_of(remembered: Credentials, service: str, user_id: int) -> bool:
     return remembered.user_id == user_id and same_service(remembered.url, service)
 
 
 def _loss(remembered: Credentials, otherwise: str) -> str:
     return f"Remembered is {remembered}, whose token is kept nowhere else: {otherwise}, --force replaces it."
-
-
-def _identified(service: str, token: UUID) -> Credentials:
-    with PigWavClient(service, token=token) as client:
-        return Credentials(service, client.me().id, token)
 
 
 def _remember(who: Credentials) -> None:

@@ -1,8 +1,7 @@
 """`pigwav download`: links in, MP3s out."""
 
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
 from urllib.parse import parse_qs, urlsplit
@@ -12,11 +11,11 @@ import typer
 
 from pigwav.cli.credentials import Given
 from pigwav.cli.display import at_terminal, printable, say, standard_output
-from pigwav.cli.failures import Attempts, CommandWrong, plain_failures
+from pigwav.cli.failures import Attempts, CommandWrong, plain_failures, tell_waiting
 from pigwav.cli.progress import Transfers, transfers
 from pigwav.cli.session import TokenOption, UrlOption, UserOption, signed_in
 from pigwav.cli.targets import Folder, NamedFile
-from pigwav.client import Offered, PigWavClient
+from pigwav.client import PigWavClient, wait_silently
 
 EXAMPLES: Final = """\b
 Examples:
@@ -28,6 +27,9 @@ Examples:
 
 STANDARD_OUTPUT: Final = "-"
 
+RecordingsArgument = Annotated[
+    list[str], typer.Argument(metavar="LINK|ID...", help="Links that an upload printed, or ids.")
+]
 OutputOption = Annotated[
     str | None,
     typer.Option(
@@ -57,9 +59,7 @@ def asked_for(text: str) -> UUID | str:
 
 
 def download(
-    recordings: Annotated[
-        list[str], typer.Argument(metavar="LINK|ID...", help="Links that an upload printed, or ids.")
-    ],
+    recordings: RecordingsArgument,
     *,
     output: OutputOption = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace files that are there.")] = False,
@@ -77,11 +77,14 @@ def download(
     with plain_failures():
         wanted = [*dict.fromkeys(map(asked_for, recordings))]
         place = _place(output, len(wanted), force=force)
+        ids = any(isinstance(one, UUID) for one in wanted)
+        on_wait = wait_silently if quiet else tell_waiting
         attempts, saved = Attempts(named=len(wanted) > 1), []
         try:
             with (
-                PigWavClient() as client,
-                _owner(wanted, Given(url, user, token), client) as owner,
+                PigWavClient(on_wait=on_wait) as client,
+                # an id is looked up as its owner; a link needs nobody
+                signed_in(Given(url, user, token), on_wait) if ids else nullcontext(client) as owner,
                 transfers(len(wanted), quiet=quiet) as bars,
             ):
                 for one in wanted:
@@ -108,31 +111,20 @@ def _place(output: str | None, count: int, *, force: bool) -> Folder | NamedFile
     return standard_output().buffer
 
 
-def _owner(
-    wanted: Sequence[UUID | str], given: Given, client: PigWavClient
-) -> AbstractContextManager[PigWavClient]:
-    """Who looks ids up. Links need nobody."""
-    return signed_in(given) if any(isinstance(one, UUID) for one in wanted) else nullcontext(client)
-
-
 def _fetch(client: PigWavClient, link: str, place: Folder | NamedFile | BinaryIO, bars: Transfers) -> Path:
-    """The file in which it is now."""
+    """The file in which it is now; `-` for a stream."""
     offered = client.peek(link)
-    if not isinstance(place, Folder | NamedFile):
-        _pass_on(client, link, offered, place, bars)
-        return Path(STANDARD_OUTPUT)
-    target = place.target(offered)
-    with bars.following(target.path.name) as progress:
-        if not target.there:
-            client.download(link, target.path, progress=progress)
-    return target.path
-
-
-def _pass_on(client: PigWavClient, link: str, offered: Offered, to: BinaryIO, bars: Transfers) -> None:
+    if isinstance(place, Folder | NamedFile):
+        target = place.target(offered)
+        with bars.following(target.path.name) as progress:
+            if not target.there:
+                client.download(link, target.path, progress=progress)
+        return target.path
     done_bytes = 0
     with bars.following(offered.name) as progress, client.stream(link) as blocks:
         for block in blocks:
-            to.write(block)
+            place.write(block)
             done_bytes += len(block)
             progress(done_bytes, offered.size_bytes)
-    to.flush()
+    place.flush()
+    return Path(STANDARD_OUTPUT)

@@ -106,6 +106,12 @@ def tell(text: str) -> None:
     sys.stderr.flush()
 
 
+def tell_waiting(error: ClientError, wait_s: float) -> None:
+    """To a person at the terminal, who would wonder; a wait of less than a second is not worth a line."""
+    if wait_s >= 1 and sys.stderr.isatty():
+        tell(f"Waiting {wait_s:.0f} s, then trying again: {sentence(error)}")
+
+
 @contextmanager
 def plain_failures() -> Iterator[None]:
     """What can go wrong without a bug ends the command with a sentence and its status."""

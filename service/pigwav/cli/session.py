@@ -10,8 +10,8 @@ import typer
 
 from pigwav.cli.credentials import Credentials, Given, credentials, remembered_credentials, token_of
 from pigwav.cli.display import printable
-from pigwav.cli.failures import CommandWrong
-from pigwav.client import NotAuthenticated, PigWavClient
+from pigwav.cli.failures import CommandWrong, tell_waiting
+from pigwav.client import NotAuthenticated, OnWait, PigWavClient
 
 LARGEST_ID: Final = 2**63 - 1  # a bigint
 
@@ -66,9 +66,9 @@ def holding(given: Given) -> Credentials:
 
 
 @contextmanager
-def signed_in(given: Given) -> Iterator[PigWavClient]:
+def signed_in(given: Given, on_wait: OnWait = tell_waiting) -> Iterator[PigWavClient]:
     who = holding(given)
-    with naming(who), PigWavClient(who.url, who.user_id, who.token) as client:
+    with naming(who), PigWavClient(who.url, who.user_id, who.token, on_wait=on_wait) as client:
         yield client
 
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -62,6 +62,12 @@ def wavs_in(path: Path) -> list[Source]:
     if not found:
         raise NoWavFound(f"No file in this folder ends in {', '.join(SUFFIXES)}.")
     return found
+
+
+def total_bytes(sources: Iterable[Source]) -> int | None:
+    """None if one of the sizes cannot be told in advance."""
+    sizes = [source.size_bytes() for source in sources]
+    return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -13,12 +13,12 @@ import typer
 
 from pigwav.cli.credentials import Credentials, Given
 from pigwav.cli.display import at_terminal, length, printable
-from pigwav.cli.failures import Attempts, CommandWrong, plain_failures, tell
+from pigwav.cli.failures import Attempts, CommandWrong, plain_failures, tell, tell_waiting
 from pigwav.cli.progress import Transfers, transfers
 from pigwav.cli.session import TokenOption, UrlOption, UserOption, holding, naming
-from pigwav.cli.sources import STANDARD_INPUT, Source, wavs_in
+from pigwav.cli.sources import STANDARD_INPUT, Source, total_bytes, wavs_in
 from pigwav.cli.uploaded import JsonLines, Links, NotSent, Report, Summary
-from pigwav.client import AsyncPigWavClient, Recording
+from pigwav.client import AsyncPigWavClient, OnWait, Recording, wait_silently
 
 EXAMPLES: Final = """\b
 Examples:
@@ -62,7 +62,8 @@ def upload(
     One that fails does not stop the others. Folders are searched at any depth; hidden files are left out.
     """
     several = len(files) > 1 or files[0].is_dir()
-    report = _report_to(for_eyes=at_terminal() and not quiet, as_json=as_json, several=several)
+    for_programs = JsonLines() if as_json else Links()
+    report = Summary(several) if at_terminal() and not (quiet or as_json) else for_programs
     attempts = Attempts(named=True, failed=report.failed)
     with plain_failures():
         _check_standard_input(files)
@@ -73,9 +74,10 @@ def upload(
         with (
             _ending(report, attempts, len(sources)),
             naming(who),
-            transfers(len(sources), _total_bytes(sources), quiet=quiet or as_json) as bars,
+            transfers(len(sources), total_bytes(sources), quiet=quiet or as_json) as bars,
         ):
-            asyncio.run(Batch(who, bars, title, bitrate).upload(sources, jobs, attempts, report))
+            batch = Batch(who, bars, title, bitrate, on_wait=wait_silently if quiet else tell_waiting)
+            asyncio.run(batch.upload(sources, jobs, attempts, report))
     attempts.end()
 
 
@@ -87,11 +89,13 @@ class Batch:
     bars: Transfers
     title: str | None
     bitrate_kbps: int | None
+    on_wait: OnWait
 
     async def upload(self, sources: Sequence[Source], jobs: int, attempts: Attempts, report: Report) -> None:
         """Several at a time; told in order. Whatever ends it early, each is told: done, failed, or not sent."""
         slots = asyncio.Semaphore(jobs)
-        async with AsyncPigWavClient(self.who.url, self.who.user_id, self.who.token) as client:
+        who = self.who
+        async with AsyncPigWavClient(who.url, who.user_id, who.token, on_wait=self.on_wait) as client:
             tasks = deque((one, asyncio.create_task(self._one(client, one, slots))) for one in sources)
             try:
                 while tasks:
@@ -100,7 +104,9 @@ class Batch:
                         _tell(report, source, await task)
                     tasks.popleft()
             finally:
-                await _stop([task for _, task in tasks])
+                for _, task in tasks:
+                    task.cancel()
+                await asyncio.gather(*(task for _, task in tasks), return_exceptions=True)
                 for source, task in tasks:
                     _tell_stopped(report, attempts, source, task)
 
@@ -110,12 +116,6 @@ class Batch:
                 return await client.upload(
                     source.opened(), title=self.title, bitrate_kbps=self.bitrate_kbps, progress=progress
                 )
-
-
-def _report_to(*, for_eyes: bool, as_json: bool, several: bool) -> Report:
-    if as_json:
-        return JsonLines()
-    return Summary(several) if for_eyes else Links()
 
 
 def _tell(report: Report, source: Source, recording: Recording) -> None:
@@ -147,12 +147,6 @@ def _ending(report: Report, attempts: Attempts, count: int) -> Iterator[None]:
         report.end()
 
 
-async def _stop(tasks: Sequence[asyncio.Task[Recording]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
 def _check_standard_input(files: Sequence[Path]) -> None:
     if files.count(STANDARD_INPUT) > 1:
         raise CommandWrong("Standard input can be read once.")
@@ -167,8 +161,3 @@ def _found(files: Sequence[Path], attempts: Attempts) -> list[Source]:
         with attempts.preparing(str(path)):
             sources |= dict.fromkeys(wavs_in(path))
     return [*sources]
-
-
-def _total_bytes(sources: Sequence[Source]) -> int | None:
-    sizes = [source.size_bytes() for source in sources]
-    return None if None in sizes else sum(size for size in sizes if size is not None)

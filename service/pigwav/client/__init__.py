@@ -24,6 +24,7 @@ from pigwav.client.errors import (
     WavChanged,
 )
 from pigwav.client.file_names import safe_name
+from pigwav.client.retries import OnWait, wait_silently
 from pigwav.client.service import DEFAULT_URL
 from pigwav.client.transfer import Progress, unheard
 from pigwav.client.wavs import WavInput
@@ -44,6 +45,7 @@ __all__ = [
     "NotConnected",
     "NotFound",
     "Offered",
+    "OnWait",
     "OutputUnusable",
     "PigWavClient",
     "Progress",
@@ -60,4 +62,5 @@ __all__ = [
     "WavInput",
     "safe_name",
     "unheard",
+    "wait_silently",
 ]

@@ -18,7 +18,7 @@ from pigwav.client.async_wavs import AsyncOpenWav, AsyncWavInput, async_wav_of
 from pigwav.client.downloads import Checked, Download, Downloaded, Offered, offer_of
 from pigwav.client.errors import ClientError
 from pigwav.client.refusals import refusal
-from pigwav.client.retries import Repeatable, Tries, harmless, repeatable_upload
+from pigwav.client.retries import OnWait, Repeatable, Tries, harmless, repeatable_upload, wait_silently
 from pigwav.client.service import CLIENT_HEADERS, DEFAULT_URL, LIMITS, MP3_HEADERS, Call, Service, name_of
 from pigwav.client.transfer import Progress, unheard
 from pigwav.client.transport_errors import reaching, receiving
@@ -43,10 +43,12 @@ class AsyncPigWavClient:
         *,
         timeout_s: float = 60,
         attempts: int = 5,
+        on_wait: OnWait = wait_silently,
     ) -> None:
         """As `PigWavClient`."""
         self._service = Service.at(base_url, user_id, token)
         self._attempts = attempts
+        self._on_wait = on_wait
         self._http = SocketClient(timeout=timeout_s, headers=CLIENT_HEADERS, limits=LIMITS)
 
     async def __aenter__(self) -> Self:
@@ -176,6 +178,7 @@ class AsyncPigWavClient:
                 return await once(tries)
             except ClientError as error:
                 wait_s = tries.wait_s(error)
+                self._on_wait(error, wait_s)
             await asyncio.sleep(wait_s)
 
     async def _send(self, call: Call[T], content: AsyncIterator[bytes] | None = None) -> httpx2.Response:

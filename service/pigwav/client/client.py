@@ -15,7 +15,7 @@ from pigwav.client.answers import Recording, Registered, User
 from pigwav.client.downloads import Checked, Download, Downloaded, Offered, offer_of
 from pigwav.client.errors import ClientError
 from pigwav.client.refusals import refusal
-from pigwav.client.retries import Repeatable, Tries, harmless, repeatable_upload
+from pigwav.client.retries import OnWait, Repeatable, Tries, harmless, repeatable_upload, wait_silently
 from pigwav.client.service import CLIENT_HEADERS, DEFAULT_URL, LIMITS, MP3_HEADERS, Call, Service, name_of
 from pigwav.client.transfer import Progress, unheard
 from pigwav.client.transport_errors import reaching, receiving
@@ -41,13 +41,16 @@ class PigWavClient:
         *,
         timeout_s: float = 60,
         attempts: int = 5,
+        on_wait: OnWait = wait_silently,
     ) -> None:
         """`timeout_s` bounds each wait for the network, not a whole transfer; `attempts` are all tries of a call.
 
+        `on_wait` is called before each wait for the next try, with the error and the seconds.
         `register` and links need no credentials. Raises nothing: an address is tried when it is used.
         """
         self._service = Service.at(base_url, user_id, token)
         self._attempts = attempts
+        self._on_wait = on_wait
         self._http = httpx2.Client(timeout=timeout_s, headers=CLIENT_HEADERS, limits=LIMITS)
 
     def __enter__(self) -> Self:
@@ -212,6 +215,7 @@ class PigWavClient:
                 return once(tries)
             except ClientError as error:
                 wait_s = tries.wait_s(error)
+                self._on_wait(error, wait_s)
             time.sleep(wait_s)
 
     def _send(self, call: Call[T], content: Iterator[bytes] | None = None) -> httpx2.Response:

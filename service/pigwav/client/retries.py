@@ -30,6 +30,14 @@ Repeatable: TypeAlias = Callable[[ClientError], bool]
 """Whether it is safe, and any use, to make the call again after this."""
 
 
+OnWait: TypeAlias = Callable[[ClientError, float], None]
+"""Called before each wait, with the error that the last try ended with, and the seconds until the next."""
+
+
+def wait_silently(_error: ClientError, _wait_s: float) -> None:
+    """The OnWait that tells nobody."""
+
+
 class Rereadable(Protocol):
     @property
     def repeatable(self) -> bool: ...
