@@ -14,8 +14,8 @@ import httpx2
 from pydantic import SecretStr
 
 from needs import miss
+from pigwav.provisioning.provision import Provision
 from pigwav.settings import ProvisionSettings, StoreSettings
-from pigwav.store.provision import Provision
 from upping import plain_environment
 from waiting import wait_until
 

@@ -6,8 +6,8 @@ from pydantic import SecretStr
 
 from accounts import register
 from minio_server import MinioServer
+from pigwav.provisioning.provision import Provision
 from pigwav.settings import Settings, StoreSettings
-from pigwav.store.provision import Provision
 from serving import served
 
 

@@ -12,8 +12,8 @@ import typer
 from pigwav.cli.operate import DataOption
 
 if TYPE_CHECKING:
+    from pigwav.provisioning.compatibility import Finding
     from pigwav.settings import StoreSettings
-    from pigwav.store.compatibility import Finding
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -33,8 +33,8 @@ def provision(
     PIGWAV_PROVISION_SECRET_KEY, the service's in PIGWAV_S3_ACCESS_KEY and PIGWAV_S3_SECRET_KEY. May be repeated.
     """
     from pigwav.errors import NotProvisioned  # noqa: PLC0415 - the base install has no server
+    from pigwav.provisioning.provision import Provision, State  # noqa: PLC0415
     from pigwav.settings import read_settings  # noqa: PLC0415
-    from pigwav.store.provision import Provision, State  # noqa: PLC0415
 
     settings = read_settings()
     counts = dict.fromkeys(State, 0)
@@ -62,7 +62,7 @@ def s3_check(
     Works under a prefix of its own in PIGWAV_S3_BUCKET and leaves nothing behind.
     """
     from pigwav.errors import NotProvisioned  # noqa: PLC0415 - the base install has no server
-    from pigwav.store.compatibility import open_probe  # noqa: PLC0415
+    from pigwav.provisioning.compatibility import open_probe  # noqa: PLC0415
 
     findings = []
     with _store(endpoint, data) as settings, open_probe(settings) as probe:

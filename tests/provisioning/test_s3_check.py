@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from e2e.programs import Ended, run_pigwav
 from minio_server import MinioServer
+from pigwav.provisioning.compatibility import SERVER, Probe, open_probe
 from pigwav.settings import StoreSettings
-from pigwav.store.compatibility import SERVER, Probe, open_probe
 
 
 @pytest.fixture(params=["embedded", "minio"])

@@ -10,10 +10,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pigwav.domain import ObjectKey
 from pigwav.errors import PigWavError, StoreUnavailable
+from pigwav.provisioning.minio_admin import MinioUsers, is_refusal
 from pigwav.settings import StoreSettings
 from pigwav.store.base import PART_BYTES, ObjectHeaders
 from pigwav.store.boto import door, first_line, open_client, open_session
-from pigwav.store.minio_admin import MinioUsers, is_refusal
 from pigwav.store.s3 import S3Store, open_s3
 
 Result: TypeAlias = tuple[bool, str]

@@ -11,10 +11,10 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pigwav.errors import NotConfigured, StoreUnavailable
+from pigwav.provisioning.least_privilege import Proof
+from pigwav.provisioning.minio_admin import MinioUsers, Policy, open_users
 from pigwav.settings import ProvisionSettings, StoreSettings
 from pigwav.store.boto import door, error_code, first_line, open_client, open_session
-from pigwav.store.least_privilege import Proof
-from pigwav.store.minio_admin import MinioUsers, Policy, open_users
 
 ANSWER_WITHIN_S: Final = 30.0
 _BETWEEN_TRIES_S: Final = 0.5
@@ -36,8 +36,8 @@ class Step:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Something that has to be so; `mend` makes it so and may be repeated."""
+class Requirement:
+    """Something that must hold. `mend` makes it hold, and may be repeated."""
 
     what: str
     is_right: Callable[[], bool]
@@ -68,15 +68,15 @@ class Provision:
             raise NotConfigured("PIGWAV_S3_ACCESS_KEY is the operator's: name another key for the service.")
 
     def run(self, *, look_only: bool = False) -> Iterator[Step]:
-        """What is so, what was made, what is proven, while it happens. A WRONG part ends it.
+        """What is so, what was made, what is proven, while it happens. A requirement that is WRONG ends it.
 
         Raises NotConfigured, StoreUnavailable.
         """
         with closing(_client(self._root)) as root, closing(_client(self._store)) as service:
             self._wait_for(root)
             users = open_users(self._root)
-            for part in self._parts(root, service, users):
-                step = _seen_to(part, look_only=look_only)
+            for requirement in self._requirements(root, service, users):
+                step = _seen_to(requirement, look_only=look_only)
                 yield step
                 if step.state is State.WRONG:
                     return
@@ -96,23 +96,25 @@ class Provision:
                 raise StoreUnavailable(f"The object store does not answer: {trouble}")
             time.sleep(_BETWEEN_TRIES_S)
 
-    def _parts(self, root: Any, service: Any, users: MinioUsers | None) -> Iterator[_Part]:
+    def _requirements(self, root: Any, service: Any, users: MinioUsers | None) -> Iterator[Requirement]:
         bucket, key = self._bucket, self._key
-        yield _Part(f"bucket {bucket}", lambda: _is_there(root, bucket), lambda: self._make_bucket(root))
+        yield Requirement(
+            f"bucket {bucket}", lambda: _is_there(root, bucket), lambda: self._make_bucket(root)
+        )
         if users is None:
             return
         policy, wanted = f"pigwav-{bucket}", minio_policy_for(bucket)
-        yield _Part(
+        yield Requirement(
             f"policy {policy}: the service's work in bucket {bucket} and nothing else",
             lambda: _same(users.policy(policy), wanted),
             lambda: users.set_policy(policy, wanted),
         )
-        yield _Part(
+        yield Requirement(
             f"access key {key} with the secret of PIGWAV_S3_SECRET_KEY",
             lambda: _is_accepted(service),
             lambda: users.set_user(key, self._secret),
         )
-        yield _Part(
+        yield Requirement(
             f"policy {policy} on access key {key}, and no other",
             lambda: users.policies_of(key) == [policy],
             lambda: users.attach_only(policy, key),
@@ -159,13 +161,13 @@ def minio_policy_for(bucket: str) -> Policy:
     return policy | {"Statement": [*policy["Statement"], {"Effect": "Deny", "Action": ["admin:*"]}]}
 
 
-def _seen_to(part: _Part, *, look_only: bool) -> Step:
-    if part.is_right():
-        return Step(State.KEPT, part.what)
+def _seen_to(requirement: Requirement, *, look_only: bool) -> Step:
+    if requirement.is_right():
+        return Step(State.KEPT, requirement.what)
     if look_only:
-        return Step(State.WRONG, f"missing or different: {part.what}")
-    part.mend()
-    return Step(State.MADE, part.what)
+        return Step(State.WRONG, f"missing or different: {requirement.what}")
+    requirement.mend()
+    return Step(State.MADE, requirement.what)
 
 
 def _client(settings: StoreSettings) -> Any:

@@ -15,10 +15,10 @@ from e2e.programs import Ended, run_pigwav
 from fakes.s3_server import answering, fictional, xml_error
 from minio_server import ROOT_KEY, ROOT_SECRET, MinioServer
 from pigwav.errors import NotConfigured, StoreUnavailable
+from pigwav.provisioning.least_privilege import Proof
+from pigwav.provisioning.minio_admin import MinioUsers
+from pigwav.provisioning.provision import Provision, State, Step, policy_for
 from pigwav.settings import ProvisionSettings, StoreSettings
-from pigwav.store.least_privilege import Proof
-from pigwav.store.minio_admin import MinioUsers
-from pigwav.store.provision import Provision, State, Step, policy_for
 
 PROVEN_BY_TRYING = 21
 
