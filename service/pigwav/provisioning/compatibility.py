@@ -17,7 +17,7 @@ from pigwav.domain import ObjectKey
 from pigwav.errors import PigWavError, StoreUnavailable
 from pigwav.settings import StoreSettings
 from pigwav.store.base import PART_BYTES, ObjectHeaders, Part, UploadId, metadata_text
-from pigwav.store.boto import door, first_line, open_client, open_session
+from pigwav.store.boto import first_line, open_client, open_session, translate_errors
 from pigwav.store.s3 import S3Store, open_s3
 
 _SMALL: Final = os.urandom(100_000)
@@ -74,7 +74,7 @@ class Probe:
 
     def server(self) -> str:
         """As it calls itself in its answers; empty where it does not. Raises StoreUnavailable."""
-        with door():
+        with translate_errors():
             headers = self.s3.head_bucket(Bucket=self.bucket)["ResponseMetadata"]["HTTPHeaders"]
         return str(headers.get("server", ""))
 
@@ -290,7 +290,7 @@ def _try(behaviour: _Behaviour) -> Finding:
     begun = time.perf_counter()
     problem = None
     try:
-        with door():
+        with translate_errors():
             behaviour.tried()
     except (Misbehaves, PigWavError) as error:
         problem = first_line(error)

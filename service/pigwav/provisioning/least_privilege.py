@@ -13,7 +13,7 @@ from pigwav.errors import PigWavError, StoreUnavailable
 from pigwav.provisioning.minio_admin import MinioUsers, is_refusal
 from pigwav.settings import StoreSettings
 from pigwav.store.base import PART_BYTES, ObjectHeaders
-from pigwav.store.boto import door, first_line, open_client, open_session
+from pigwav.store.boto import first_line, open_client, open_session, translate_errors
 from pigwav.store.s3 import S3Store, open_s3
 
 Result: TypeAlias = tuple[bool, str]
@@ -52,7 +52,7 @@ class Proof:
             yield from map(
                 _can, [("reach the bucket", store.check), ("list the bucket", lambda: any(store.list()))]
             )
-        with door():
+        with translate_errors():
             names = [bucket["Name"] for bucket in self._root.list_buckets()["Buckets"]]
         others = [name for name in names if name != self._bucket]
         yield from map(_cannot, self._looks())
@@ -99,7 +99,7 @@ class Proof:
     @contextmanager
     def _put_by_root(self) -> Iterator[None]:
         """An object in the service's bucket."""
-        with door():
+        with translate_errors():
             self._root.put_object(Bucket=self._bucket, Key=self._key, Body=_BODY)
             try:
                 yield
@@ -117,7 +117,7 @@ class Proof:
     @contextmanager
     def _other_bucket(self) -> Iterator[str]:
         """A bucket of the operator's with an object in it."""
-        with door():
+        with translate_errors():
             self._root.create_bucket(Bucket=self._name)
             try:
                 self._root.put_object(Bucket=self._name, Key=self._key, Body=_BODY)

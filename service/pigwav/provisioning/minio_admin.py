@@ -41,21 +41,21 @@ class MinioUsers:
         )
 
     def names(self) -> list[str]:
-        with _door():
+        with _translate_errors():
             return [*json.loads(self._admin.user_list())]
 
     def set_user(self, name: str, secret: str) -> None:
         """Make the user, or give an old one this secret; enabled either way."""
-        with _door():
+        with _translate_errors():
             self._admin.user_add(name, secret)
 
     def remove_user(self, name: str) -> None:
-        with _door():
+        with _translate_errors():
             self._admin.user_remove(name)
 
     def policies_of(self, name: str) -> list[str]:
         """Names of the policies that are attached to this user, who may be missing."""
-        with _door():
+        with _translate_errors():
             try:
                 names: str = json.loads(self._admin.user_info(name)).get("policyName", "")
             except MinioAdminException as error:
@@ -66,11 +66,11 @@ class MinioUsers:
 
     def attach_only(self, policy: str, name: str) -> None:
         """Whatever else was attached to this user is no more."""
-        with _door():
+        with _translate_errors():
             self._admin.policy_set(policy, user=name)
 
     def policy(self, name: str) -> Policy | None:
-        with _door():
+        with _translate_errors():
             try:
                 policy: Policy = json.loads(self._admin.policy_info(name))
             except MinioAdminException as error:
@@ -80,15 +80,15 @@ class MinioUsers:
         return policy
 
     def set_policy(self, name: str, policy: Policy) -> None:
-        with _door():
+        with _translate_errors():
             self._admin.policy_add(name, policy=policy)
 
     def add_service_account(self, access_key: str, secret_key: str) -> None:
-        with _door():
+        with _translate_errors():
             self._admin.add_service_account(access_key=access_key, secret_key=secret_key)
 
     def remove_service_account(self, access_key: str) -> None:
-        with _door():
+        with _translate_errors():
             self._admin.delete_service_account(access_key)
 
 
@@ -112,7 +112,7 @@ def is_refusal(error: StoreUnavailable) -> bool:
 
 
 @contextmanager
-def _door() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """The SDK's and urllib3's exceptions become ours. ValueError: an answer that is no JSON or not encrypted."""
     try:
         yield

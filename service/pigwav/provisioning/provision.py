@@ -14,7 +14,7 @@ from pigwav.errors import NotConfigured, StoreUnavailable
 from pigwav.provisioning.least_privilege import Proof
 from pigwav.provisioning.minio_admin import MinioUsers, Policy, open_users
 from pigwav.settings import ProvisionSettings, StoreSettings
-from pigwav.store.boto import door, error_code, first_line, open_client, open_session
+from pigwav.store.boto import error_code, first_line, open_client, open_session, translate_errors
 
 ANSWER_WITHIN_S: Final = 30.0
 _BETWEEN_TRIES_S: Final = 0.5
@@ -124,7 +124,7 @@ class Provision:
         # AWS wants it outside its first region; other servers have one region, whatever it is called.
         elsewhere = not self._store.endpoint and self._store.region != "us-east-1"
         where = {"CreateBucketConfiguration": {"LocationConstraint": self._store.region}} if elsewhere else {}
-        with door():
+        with translate_errors():
             root.create_bucket(Bucket=self._bucket, **where)
 
     def _by_hand(self) -> Step:
@@ -190,7 +190,7 @@ def _trouble(root: Any) -> str | None:
 
 def _is_accepted(service: Any) -> bool:
     """Whether the server knows this key and its secret, whatever they may do."""
-    with door():
+    with translate_errors():
         try:
             service.list_buckets()
         except ClientError as error:
@@ -199,7 +199,7 @@ def _is_accepted(service: Any) -> bool:
 
 
 def _is_there(root: Any, bucket: str) -> bool:
-    with door():
+    with translate_errors():
         try:
             root.head_bucket(Bucket=bucket)
         except ClientError as error:

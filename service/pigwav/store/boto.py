@@ -1,4 +1,4 @@
-"""boto3's client for a configured store. Its exceptions stop at `door`."""
+"""boto3's client for a configured store. Its exceptions stop at `translate_errors`."""
 
 import re
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ def _config(settings: StoreSettings, attempts: int) -> Config:
 
 
 @contextmanager
-def door() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """boto3's exceptions become StoreUnavailable, or StorageFull where the store says so; a request that boto3 finds
     malformed is our own mistake.
     """

@@ -16,7 +16,14 @@ from pigwav.domain import ObjectKey
 from pigwav.errors import NotConfigured, ObjectMissing, StoreUnavailable
 from pigwav.settings import StoreSettings
 from pigwav.store.base import ObjectHeaders, OpenUpload, Part, StoredObject, UploadId
-from pigwav.store.boto import CONNECT_TIMEOUT_S, door, error_code, first_line, open_client, open_session
+from pigwav.store.boto import (
+    CONNECT_TIMEOUT_S,
+    error_code,
+    first_line,
+    open_client,
+    open_session,
+    translate_errors,
+)
 
 if TYPE_CHECKING:
     from obstore.store import S3Config  # is not there at run time
@@ -59,19 +66,19 @@ class S3Store:
 
     def put(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
         md5 = hashlib.md5(body, usedforsecurity=False)
-        with door():
+        with translate_errors():
             answer = self._s3.put_object(
                 Bucket=self._bucket, Key=key, Body=body, ContentMD5=_base64(md5.digest()), **_as_s3(headers)
             )
         _check_stored(answer, md5.hexdigest())
 
     def begin_multipart(self, key: ObjectKey, headers: ObjectHeaders) -> UploadId:
-        with door():
+        with translate_errors():
             return self._begin(key, _as_s3(headers))
 
     def put_part(self, key: ObjectKey, upload_id: UploadId, number: int, body: bytes) -> Part:
         md5 = hashlib.md5(body, usedforsecurity=False)
-        with door():
+        with translate_errors():
             answer = self._s3.upload_part(
                 Bucket=self._bucket,
                 Key=key,
@@ -86,7 +93,7 @@ class S3Store:
     def complete_multipart(self, key: ObjectKey, upload_id: UploadId, parts: list[Part]) -> None:
         in_order = sorted(parts, key=lambda part: part.number)
         entries = [{"PartNumber": part.number, "ETag": part.etag} for part in in_order]
-        with door():
+        with translate_errors():
             try:
                 self._s3.complete_multipart_upload(
                     Bucket=self._bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": entries}
@@ -97,7 +104,7 @@ class S3Store:
                     raise
 
     def abort_multipart(self, key: ObjectKey, upload_id: UploadId) -> None:
-        with door():
+        with translate_errors():
             try:
                 self._s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id)
             except ClientError as error:
@@ -106,14 +113,14 @@ class S3Store:
 
     def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
         # MinIO lists open uploads for an exact key, or for no prefix at all; others take the key as a prefix.
-        with door():
+        with translate_errors():
             for entry in self._entries("list_multipart_uploads", "Uploads", Prefix=key or ""):
                 if key is None or entry["Key"] == key:
                     upload_id = UploadId(entry["UploadId"])
                     yield OpenUpload(ObjectKey(entry["Key"]), upload_id, entry.get("Initiated"))
 
     def parts(self, key: ObjectKey, upload_id: UploadId) -> list[Part]:
-        with door():
+        with translate_errors():
             try:
                 entries = [*self._entries("list_parts", "Parts", Key=key, UploadId=upload_id)]
             except ClientError as error:
@@ -126,7 +133,7 @@ class S3Store:
         return [Part(number, etag) for number, etag in latest.items()]
 
     def copy(self, source: ObjectKey, target: ObjectKey) -> None:
-        with door():
+        with translate_errors():
             head = self._head(source)
             if head is None:
                 raise ObjectMissing
@@ -141,21 +148,21 @@ class S3Store:
                 raise ObjectMissing from error
 
     def delete(self, key: ObjectKey) -> None:
-        with door():
+        with translate_errors():
             self._s3.delete_object(Bucket=self._bucket, Key=key)
 
     def stat(self, key: ObjectKey) -> StoredObject | None:
-        with door():
+        with translate_errors():
             head = self._head(key)
         return None if head is None else StoredObject(key, head["ContentLength"], head["LastModified"])
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
-        with door():
+        with translate_errors():
             for entry in self._entries("list_objects_v2", "Contents", Prefix=prefix):
                 yield StoredObject(ObjectKey(entry["Key"]), entry["Size"], entry["LastModified"])
 
     def check(self) -> None:
-        with door():
+        with translate_errors():
             self._s3.head_bucket(Bucket=self._bucket)
 
     async def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
