@@ -2,8 +2,11 @@
 
 import asyncio
 import hashlib
+import itertools
 import os
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
+from threading import Event
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from pigwav.lanes import Lane
 from pigwav.store.base import PART_BYTES, ObjectHeaders, ObjectStore, OpenUpload, UploadId
 from pigwav.store.memory import MemoryStore
 from pigwav.store.upload import StoredBytes, StreamingUpload
+from pigwav.store.upload_phase import CLEAN_UP, Phase
 
 HEAD = os.urandom(417)
 FINAL_HEAD = os.urandom(417)
@@ -455,6 +459,105 @@ class TestAborting:
 
         store = FaultyStore(MemoryStore(), before={"put_part": unavailable})
         asyncio.run(upload())
+
+
+class TestPhase:
+    @pytest.mark.parametrize(
+        ("size_bytes", "fails", "phase", "asked"),
+        [
+            (1000, None, Phase.STORED, ["delete"]),
+            (1000, "put", Phase.UNKNOWN, ["open_uploads", "delete"]),
+            (PART_BYTES + 1, None, Phase.STORED, ["delete"]),
+            (PART_BYTES + 1, "begin_multipart", Phase.UNKNOWN, ["open_uploads", "abort_multipart", "delete"]),
+            (PART_BYTES + 1, "put_part", Phase.UNKNOWN, ["abort_multipart", "delete"]),
+            (PART_BYTES + 1, "complete_multipart", Phase.UNKNOWN, ["abort_multipart", "delete"]),
+            (PART_BYTES + 1, "stat", Phase.STORED, ["delete"]),
+        ],
+    )
+    def test_how_far_an_upload_came_decides_what_an_abort_asks_of_the_store(
+        self, lane: Lane, key: ObjectKey, size_bytes: int, fails: str | None, phase: Phase, asked: list[str]
+    ) -> None:
+        async def upload() -> None:
+            upload = open_upload(store, lane, key)
+            assert upload.phase is Phase.NOTHING_SENT
+            with suppress(StoreUnavailable):
+                await write_and_finish(upload, size_bytes, FINAL_HEAD)
+            store.asked.clear()
+            assert upload.phase is phase
+            assert await upload.abort() == CLEAN_UP[phase]
+
+        store = FaultyStore(MemoryStore(), after={fails: unavailable} if fails else {})
+        asyncio.run(upload())
+        assert store.asked == asked
+
+    def test_an_upload_that_its_writer_leaves_in_the_middle_is_aborted_by_its_id(
+        self, lane: Lane, key: ObjectKey
+    ) -> None:
+        async def upload() -> None:
+            upload = open_upload(store, lane, key)
+            await write_all(upload, 2 * PART_BYTES + 1)
+            store.asked.clear()
+            assert await upload.abort() == CLEAN_UP[Phase.BEGUN]
+
+        store = FaultyStore(MemoryStore())
+        asyncio.run(upload())
+        assert [call for call in store.asked if call != "put_part"] == ["abort_multipart"]
+
+    def test_a_part_that_lands_does_not_hide_another_that_failed_beside_it(
+        self, lane: Lane, key: ObjectKey
+    ) -> None:
+        """The last part, and part 1 once more, are in flight at the same time."""
+
+        async def upload() -> None:
+            upload = open_upload(store, lane, key)
+            await write_all(upload, PART_BYTES + 1000)
+            with pytest.raises(StoreUnavailable):
+                await upload.finish(FINAL_HEAD)
+            cleaned = await upload.abort()
+            assert cleaned.repeat_later
+
+        store = FaultyStore(MemoryStore(), before={"put_part": SecondFailsThirdLandsLater()})
+        asyncio.run(upload())
+        assert store.asked.count("put_part") == 3
+
+    def test_a_call_that_fails_after_its_writer_was_cancelled_is_known_to_the_abort(
+        self, lane: Lane, key: ObjectKey
+    ) -> None:
+        async def upload() -> None:
+            upload = open_upload(store, lane, key)
+            await write_all(upload, 1000)
+            finishing = asyncio.create_task(upload.finish(HEAD))
+            assert await asyncio.to_thread(gate.reached.wait, 10)
+            finishing.cancel()
+            await turns_of_the_loop()
+            gate.open()
+            await asyncio.wait({finishing})
+            assert finishing.cancelled()
+            assert (await upload.abort()).repeat_later
+
+        def hang() -> None:
+            gate()
+            unavailable()
+
+        gate = Gate()
+        store = FaultyStore(MemoryStore(), before={"put": hang})
+        asyncio.run(upload())
+
+
+class SecondFailsThirdLandsLater:
+    """A hook for two calls at the same time: one fails, and the other goes on only then."""
+
+    def __init__(self) -> None:
+        self._calls = itertools.count(1)
+        self._failed = Event()
+
+    def __call__(self) -> None:
+        number = next(self._calls)
+        if number == 2:
+            self._failed.set()
+            raise StoreUnavailable
+        if number == 3:
+            assert self._failed.wait(10)
 
 
 async def turns_of_the_loop() -> None:

@@ -4,10 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import select
 
 from factories import wav
 from fakes.faulty_store import FaultyStore, Gate, unavailable
+from pigwav.db.models import RecordingRow
+from pigwav.domain import ObjectKey
 from pigwav.errors import UploadBroken
+from pigwav.store.base import ObjectHeaders
 from pigwav.wiring import Services
 from traces import Traces
 from uploading import blocks, new_user
@@ -39,5 +43,29 @@ def test_a_client_that_leaves_while_the_store_does_not_answer_leaves_a_row(
     store.before[operation] = hang
     user = asyncio.run(run())
 
-    assert Traces(services).of(user) == ["pending"]
+    assert Traces(services).of(user) == ["deleted"], "a tombstone: sweep looks again"
     assert Traces(services).of_store(user) == []
+
+    store.before.clear()
+    takes_effect_after_all(services, store)
+    services.sweep()
+    assert Traces(services).of(user) == ["deleted"], (
+        "sweep waits as long as a lease, or it would look too early"
+    )
+
+    let_the_lease_run_out(services)
+    services.sweep()
+    assert Traces(services).of(user) == []
+    assert Traces(services).of_store(user) == []
+
+
+def takes_effect_after_all(services: Services, store: FaultyStore) -> None:
+    """The call to the store that nobody waited for."""
+    with services.sweep.database.read() as db:
+        key = ObjectKey(db.execute(select(RecordingRow.object_key)).scalar_one())
+    store.begin_multipart(key, ObjectHeaders())
+
+
+def let_the_lease_run_out(services: Services) -> None:
+    with services.sweep.database.begin() as db:
+        db.connection().exec_driver_sql("UPDATE recordings SET lease_until = now() - interval '1 s'")

@@ -6,20 +6,23 @@ write -> filling -> in flight -> parts 1, 2, 3, ...
 
 The head: what stands before the audio frames, the tags and the first frame.
 
-Up to PART_BYTES it is one PUT at the end, and nothing is sent before.
+Up to PART_BYTES it is one PUT at the end, and nothing is sent before. What has to be cleaned up after a failure
+follows from the upload's phase alone (upload_phase.py).
 """
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import aclosing
 from dataclasses import dataclass
+from threading import Lock
 from typing import ParamSpec, TypeVar
 
 from pigwav.domain import ObjectKey
-from pigwav.errors import ObjectChanged, StoreUnavailable
+from pigwav.errors import ObjectChanged
 from pigwav.lanes import Lane
 from pigwav.store.base import PART_BYTES, ObjectHeaders, ObjectStore, Part, UploadId
+from pigwav.store.upload_phase import CLEAN_UP, Call, CleanUp, Phase
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,12 +68,16 @@ class StreamingUpload:
         self._in_flight: asyncio.Task[None] | None = None
         self._in_flight_bytes = 0
 
-        self._upload_id = UploadId("")  # empty: not known
+        self._phase = Phase.NOTHING_SENT
+        self._phase_lock = Lock()  # two parts may land at the same time
+        self._upload_id = UploadId("")  # empty until the store has told it
         self._first_part: Part | None = None
         self._parts: list[Part] = []
-        self._may_be_begun = False
-        self._may_be_stored = False
-        self._given_up: StoreUnavailable | None = None
+
+    @property
+    def phase(self) -> Phase:
+        """What the store's answers so far say."""
+        return self._phase
 
     @property
     def is_whole(self) -> bool:
@@ -92,11 +99,16 @@ class StreamingUpload:
         self._sha256.update(block)
         self._size_bytes += len(block)
         self._filling += block
-        with self._told():
-            if self._in_flight is not None and self._in_flight.done():
-                await self._landed()
-            while len(self._filling) > PART_BYTES:
-                await self._cut()
+        if self._in_flight is not None and self._in_flight.done():
+            await self._landed()
+        while len(self._filling) > PART_BYTES:
+            await self._landed()
+            part = self._take(PART_BYTES)
+            if self._held:
+                self._launch_part(part)
+            else:
+                self._held = part
+                self._launch(self._begin(), carrying_bytes=0)
 
     async def finish(self, head: bytes) -> StoredBytes:
         """Make the object complete. `head` takes the place of the predicted one and, unless `is_whole`, has its length.
@@ -104,43 +116,31 @@ class StreamingUpload:
         Raises ObjectChanged or ObjectMissing when the store gives back other bytes than were written, or none.
         """
         predicted = self._predicted or b""
-        with self._told():
-            if self.is_whole:
-                sha256 = await self._finish_whole(predicted, head)
-            elif len(head) == len(predicted):
-                sha256 = await self._finish_multipart(predicted, head)
-            else:
-                raise ValueError(f"a head of {len(head)} bytes cannot replace {len(predicted)}")
+        if self.is_whole:
+            sha256 = await self._finish_whole(predicted, head)
+        elif len(head) == len(predicted):
+            sha256 = await self._finish_multipart(predicted, head)
+        else:
+            raise ValueError(f"a head of {len(head)} bytes cannot replace {len(predicted)}")
         return StoredBytes(self._size_bytes, sha256)
 
-    async def abort(self) -> None:
-        """Leave no object and no open upload under this key, even where it is unknown what the store did.
+    async def abort(self) -> CleanUp:
+        """Leave no object and no open upload under this key, even if it is unknown what the store did.
 
-        May be repeated, also after its own failure or cancellation. A store that was sent nothing is asked nothing.
-        Raises StoreUnavailable, too, where a call was given up that may still take effect, and nobody was told.
+        Answers what it did; if that says `repeat_later`, a call may still take effect. May be repeated, also after
+        its own failure or cancellation. A store that was sent nothing is asked nothing. Raises StoreUnavailable.
         """
         await self._settle()
         self._held = b""
         self._filling.clear()
-        if self._may_be_begun:
-            for upload_id in await self._our_uploads():
+        clean_up = CLEAN_UP[self.phase]
+        if clean_up.abort_uploads:
+            # If the answer to `begin_multipart` was lost: all uploads of the key, to which nobody else writes.
+            for upload_id in [self._upload_id] if self._upload_id else await self._lane(self._open_uploads):
                 await self._lane(self._store.abort_multipart, self._key, upload_id)
-            self._may_be_begun = False
-        if self._may_be_stored:
+        if clean_up.delete_object:
             await self._lane(self._store.delete, self._key)
-            self._may_be_stored = False
-        if self._given_up is not None:
-            error, self._given_up = self._given_up, None
-            raise error
-
-    async def _cut(self) -> None:
-        """Take a full part out of `filling`, which has more."""
-        if not self._held:
-            self._held = self._take(PART_BYTES)
-            self._launch(self._begin(), carrying_bytes=0)
-        else:
-            await self._landed()
-            self._launch_part(self._take(PART_BYTES))
+        return clean_up
 
     def _take(self, size_bytes: int) -> bytes:
         with memoryview(self._filling) as filling, filling[:size_bytes] as full:
@@ -174,8 +174,7 @@ class StreamingUpload:
             self._in_flight_bytes = 0
 
     async def _begin(self) -> None:
-        self._may_be_begun = True
-        self._upload_id = await self._write(self._store.begin_multipart, self._key, self._headers)
+        self._upload_id = await self._call(Call.BEGIN, self._store.begin_multipart, self._key, self._headers)
         await self._on_begun(self._upload_id)
         if self._is_predicted:
             self._first_part = await self._put_part(1, self._held)
@@ -184,40 +183,30 @@ class StreamingUpload:
         self._parts.append(await self._put_part(number, body))
 
     async def _put_part(self, number: int, body: bytes) -> Part:
-        return await self._write(self._store.put_part, self._key, self._upload_id, number, body)
+        return await self._call(Call.PUT_PART, self._store.put_part, self._key, self._upload_id, number, body)
 
-    async def _write(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """On the lane. Where it is cancelled, nobody hears how the call ended, so that is noted by the call itself."""
+    async def _call(self, call: Call, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """On the lane. The thread itself records how the call ended: a caller who is cancelled does not hear it."""
 
-        def noting() -> T:
+        def recorded() -> T:
+            answered = False
             try:
-                return call(*args, **kwargs)
-            except StoreUnavailable as error:
-                self._given_up = error
-                raise
+                result = method(*args, **kwargs)
+                answered = True
+            finally:
+                with self._phase_lock:
+                    self._phase = self._phase.after(call, answered=answered)
+            return result
 
-        return await self._lane(noting)
+        return await self._lane(recorded)
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Whoever gets the failure out of the block knows of it."""
-        try:
-            yield
-        except StoreUnavailable:
-            self._given_up = None
-            raise
-
-    async def _our_uploads(self) -> list[UploadId]:
-        """Where the answer to `begin` got lost: all uploads of the key, which nobody else writes to."""
-        if self._upload_id:
-            return [self._upload_id]
-        return await self._lane(lambda: [found.upload_id for found in self._store.open_uploads(self._key)])
+    def _open_uploads(self) -> list[UploadId]:
+        return [found.upload_id for found in self._store.open_uploads(self._key)]
 
     async def _finish_whole(self, predicted: bytes, head: bytes) -> bytes:
         self._held = _with_head(self._take(len(self._filling)), predicted, head)
         self._size_bytes = len(self._held)
-        self._may_be_stored = True
-        await self._write(self._store.put, self._key, self._held, self._headers)
+        await self._call(Call.PUT, self._store.put, self._key, self._held, self._headers)
         sha256 = self._sha256 if head == predicted else await self._lane(hashlib.sha256, self._held)
         self._held = b""
         return sha256.digest()
@@ -231,8 +220,9 @@ class StreamingUpload:
             first = await self._put_part(1, _with_head(self._held, predicted, head))
         await self._landed()
         self._held = b""
-        self._may_be_stored = True
-        await self._write(self._store.complete_multipart, self._key, self._upload_id, [first, *self._parts])
+        await self._call(
+            Call.COMPLETE, self._store.complete_multipart, self._key, self._upload_id, [first, *self._parts]
+        )
         return self._sha256.digest() if head == predicted else await self._read_back(predicted)
 
     async def _read_back(self, predicted: bytes) -> bytes:

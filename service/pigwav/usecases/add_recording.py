@@ -35,13 +35,13 @@ from pigwav.errors import (
     NotAuthenticated,
     ObjectChanged,
     ObjectMissing,
-    StoreUnavailable,
     Unavailable,
     UploadOvertaken,
 )
 from pigwav.lanes import Lanes, to_the_end
 from pigwav.store.base import ObjectHeaders, ObjectStore, UploadId, metadata_text
 from pigwav.store.upload import StoredBytes, StreamingUpload
+from pigwav.store.upload_phase import Phase
 from pigwav.telemetry.logs import log
 from pigwav.telemetry.metrics import Metrics
 from pigwav.usecases import idempotency
@@ -110,7 +110,6 @@ class AddRecording:
     ) -> Recording:
         upload = self._upload(intent, conversion)
         tag = id3_tag(titles.shown(conversion.tags))
-        unsure = False
         try:
             if made := await self.lanes.db(self._declare, intent):
                 return made
@@ -121,10 +120,9 @@ class AddRecording:
             stored = await self._finish(intent, upload, tag + result.first_frame)
             facts = RecordingFacts(stored.size_bytes, stored.sha256, result.facts)
             title = titles.title(result.facts.tags)
-            unsure = True  # from here on the row may be ready although we are told otherwise
             recording = await self.lanes.db(self._acknowledge, intent, facts, title)
-        except BaseException as error:
-            kept = await to_the_end(self._settle(intent, upload, error, unsure=unsure))
+        except BaseException:
+            kept = await to_the_end(self._settle(intent, upload))
             if kept is None:
                 raise
             return kept
@@ -213,19 +211,17 @@ class AddRecording:
                 raise UploadOvertaken  # which also takes back what was said of the key
         return recording
 
-    async def _settle(
-        self, intent: Intent, upload: StreamingUpload, error: BaseException, *, unsure: bool
-    ) -> Recording | None:
-        """After a failure: the recording, where it was acknowledged all the same; else clean up.
+    async def _settle(self, intent: Intent, upload: StreamingUpload) -> Recording | None:
+        """After a failure: the recording, if it was acknowledged all the same; else clean up.
 
         Bytes first, then the row that names them. What cannot be reached now is left to `sweep`.
         """
         try:
-            if unsure and (kept := await self.lanes.db(self._find, intent)):
+            # Only an object that is stored is acknowledged; the answer to that commit may be what was lost.
+            if upload.phase is Phase.STORED and (kept := await self.lanes.db(self._find, intent)):
                 return kept
-            await upload.abort()
-            may_land_later = isinstance(error, StoreUnavailable)
-            await self.lanes.db(self._entomb if may_land_later else self._forget, intent)
+            done = await upload.abort()
+            await self.lanes.db(self._leave_tombstone if done.repeat_later else self._forget, intent)
         except Unavailable as trouble:
             log.warning("upload_left_to_sweep", recording=str(intent.id), reason=trouble.code)
         return None
@@ -234,8 +230,8 @@ class AddRecording:
         with self.database.read() as db:
             return recordings.find(db, intent.id, intent.user)
 
-    def _entomb(self, intent: Intent) -> None:
-        """A call that we gave up waiting for may still take effect in the store."""
+    def _leave_tombstone(self, intent: Intent) -> None:
+        """So that `sweep` cleans up again: a call that failed may still take effect in the store."""
         with self.database.begin() as db:
             recordings.entomb(db, intent.id, self.leases.lease_s)
 
