@@ -43,21 +43,31 @@ def read(store: ObjectStore, key: ObjectKey, start: int, stop: int) -> bytes:
     return asyncio.run(collect())
 
 
+def read_blocking(store: ObjectStore, key: ObjectKey, start: int, stop: int) -> bytes:
+    return b"".join(store.read_blocking(key, start, stop))
+
+
+Read = Callable[[ObjectStore, ObjectKey, int, int], bytes]
+both_ways = pytest.mark.parametrize("read", [read, read_blocking], ids=["async", "blocking"])
+
+
 def keys(store: ObjectStore, prefix: str) -> list[str]:
     return [found.key.removeprefix(prefix) for found in store.list(prefix)]
 
 
 class TestObjects:
-    def test_what_was_put_is_read(self, store: ObjectStore, key: ObjectKey) -> None:
+    @both_ways
+    def test_what_was_put_is_read(self, store: ObjectStore, key: ObjectKey, read: Read) -> None:
         store.put(key, BODY, PLAIN)
         assert read(store, key, 0, len(BODY)) == BODY
 
+    @both_ways
     @pytest.mark.parametrize(
         ("start", "stop"),
         [(0, 1), (299_999, 300_000), (1, 299_999), (65_535, 65_537), (0, 262_144), (262_144, 300_000)],
     )
     def test_a_range_is_exactly_its_bytes(
-        self, store: ObjectStore, key: ObjectKey, start: int, stop: int
+        self, store: ObjectStore, key: ObjectKey, start: int, stop: int, read: Read
     ) -> None:
         store.put(key, BODY, PLAIN)
         assert read(store, key, start, stop) == BODY[start:stop]
@@ -72,22 +82,32 @@ class TestObjects:
             store.put(key, BODY, PLAIN)
         assert read(store, key, start, stop) == BODY[start:stop]
 
-    def test_blocks_are_never_empty_and_at_most_a_mebibyte(self, store: ObjectStore, key: ObjectKey) -> None:
+    @pytest.mark.parametrize("way", ["async", "blocking"])
+    def test_blocks_are_never_empty_and_at_most_a_mebibyte(
+        self, store: ObjectStore, key: ObjectKey, way: str
+    ) -> None:
         async def sizes() -> list[int]:
             return [len(block) async for block in store.read(key, 0, len(PART_1))]
 
         store.put(key, PART_1, PLAIN)
-        found = asyncio.run(sizes())
+        if way == "async":
+            found = asyncio.run(sizes())
+        else:
+            found = [len(block) for block in store.read_blocking(key, 0, len(PART_1))]
         assert len(found) > 1
         assert all(0 < size <= 1024 * 1024 for size in found)
 
-    def test_reading_a_missing_key_is_object_missing(self, store: ObjectStore, key: ObjectKey) -> None:
+    @both_ways
+    def test_reading_a_missing_key_is_object_missing(
+        self, store: ObjectStore, key: ObjectKey, read: Read
+    ) -> None:
         with pytest.raises(ObjectMissing):
             read(store, key, 0, 1)
 
+    @both_ways
     @pytest.mark.parametrize("start", [0, len(BODY) - 1, len(BODY)])
     def test_reading_past_the_end_never_passes_for_complete(
-        self, store: ObjectStore, key: ObjectKey, start: int
+        self, store: ObjectStore, key: ObjectKey, start: int, read: Read
     ) -> None:
         store.put(key, BODY, PLAIN)
         with pytest.raises(StoreUnavailable):
@@ -363,6 +383,7 @@ EACH_METHOD: dict[str, Callable[[S3Store, ObjectKey], object]] = {
     "list": lambda store, key: [*store.list(key)],
     "check": lambda store, _: store.check(),
     "read": lambda store, key: read(store, key, 0, 1),
+    "read_blocking": lambda store, key: read_blocking(store, key, 0, 1),
 }
 
 
@@ -431,13 +452,15 @@ class TestTrouble:
         with pytest.raises(StoreUnavailable):
             open_s3(s3.model_copy(update={"bucket": "pigwav-no-such-bucket"}), attempts=1).check()
 
-    def test_a_connection_that_dies_in_mid_stream_is_unavailable(self, key: ObjectKey) -> None:
+    @both_ways
+    def test_a_connection_that_dies_in_mid_stream_is_unavailable(self, key: ObjectKey, read: Read) -> None:
         with answering(lambda _: PARTIAL + bytes(400_000)) as endpoint:
             store = open_s3(fictional(endpoint), attempts=2)
             with pytest.raises(StoreUnavailable):
                 read(store, key, 0, 1_000_000)
 
-    def test_a_store_that_falls_silent_in_mid_stream_is_unavailable(self, key: ObjectKey) -> None:
+    @both_ways
+    def test_a_store_that_falls_silent_in_mid_stream_is_unavailable(self, key: ObjectKey, read: Read) -> None:
         with serving(stall) as endpoint:
             store = open_s3(fictional(endpoint, timeout_s=0.1), attempts=1)
             with pytest.raises(StoreUnavailable):
@@ -501,6 +524,19 @@ class TestTrouble:
 
         with serving(stall_until_freed) as endpoint:
             asyncio.run(leave_it(endpoint))
+
+    def test_a_blocking_read_that_is_closed_frees_its_connection(self, key: ObjectKey) -> None:
+        freed = threading.Event()
+
+        def stall_until_freed(connection: socket.socket) -> None:
+            stall(connection)
+            freed.set()
+
+        with serving(stall_until_freed) as endpoint:
+            blocks = open_s3(fictional(endpoint, timeout_s=60)).read_blocking(key, 0, 1_000_000)
+            assert next(blocks)
+            blocks.close()
+            assert freed.wait(10)
 
 
 class TestOpening:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import suppress
 from threading import Event
 from typing import Any
@@ -208,6 +208,30 @@ class TestFinishing:
         store = FaultyStore(inner, after={"complete_multipart": change})
         with pytest.raises(ObjectChanged):
             asyncio.run(upload())
+
+    def test_an_object_is_read_back_whole_and_no_call_reads_more_than_a_part(
+        self, lane: Lane, key: ObjectKey
+    ) -> None:
+        """A thread of the lane is not taken for as long as a long recording is read."""
+        size_bytes = 3 * PART_BYTES + 1000
+        store = RangesRead(MemoryStore())
+        asyncio.run(write_and_finish(open_upload(store, lane, key), size_bytes, FINAL_HEAD))
+        assert max(stop - start for start, stop in store.ranges) <= PART_BYTES
+        edges = [0, *(stop for _, stop in store.ranges)]
+        assert store.ranges == [*itertools.pairwise(edges)]
+        assert edges[-1] == size_bytes
+
+
+class RangesRead(FaultyStore):
+    """Remembers what was read by blocking calls."""
+
+    def __init__(self, inner: ObjectStore) -> None:
+        super().__init__(inner)
+        self.ranges: list[tuple[int, int]] = []
+
+    def read_blocking(self, key: ObjectKey, start: int, stop: int) -> Generator[bytes]:
+        self.ranges.append((start, stop))
+        return super().read_blocking(key, start, stop)
 
 
 class TestMemory:

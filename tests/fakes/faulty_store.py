@@ -1,6 +1,6 @@
 """An object store that fails, or waits, where a test tells it to."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
 from threading import Event
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ class FaultyStore:
     """`inner`, with hooks by method name: `before` an operation takes effect, or `after` it did.
 
     A hook that raises makes the operation fail; one that blocks (Gate) holds it. `asked` names the operations so
-    far. For `read`, `after` means after the first block.
+    far. `read` stands for both ways to read, and `after` it means after each block.
     """
 
     def __init__(
@@ -70,6 +70,12 @@ class FaultyStore:
     async def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
         self._enter("read")
         async for block in self._inner.read(key, start, stop):
+            yield block
+            self._leave("read")
+
+    def read_blocking(self, key: ObjectKey, start: int, stop: int) -> Generator[bytes]:
+        self._enter("read")
+        for block in self._inner.read_blocking(key, start, stop):
             yield block
             self._leave("read")
 

@@ -57,10 +57,7 @@ def read(store: ObjectStore, key: ObjectKey) -> bytes:
     stored = store.stat(key)
     assert stored
 
-    async def collect() -> bytes:
-        return b"".join([block async for block in store.read(key, 0, stored.size_bytes)])
-
-    return asyncio.run(collect())
+    return b"".join(store.read_blocking(key, 0, stored.size_bytes))
 
 
 def a_day_later(services: Services) -> Quarantine:

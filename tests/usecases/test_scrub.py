@@ -39,10 +39,7 @@ def bytes_of(store: ObjectStore, key: ObjectKey) -> bytes:
     stored = store.stat(key)
     assert stored
 
-    async def collect() -> bytes:
-        return b"".join([block async for block in store.read(key, 0, stored.size_bytes)])
-
-    return asyncio.run(collect())
+    return b"".join(store.read_blocking(key, 0, stored.size_bytes))
 
 
 def rot(store: ObjectStore, key: ObjectKey) -> None:
@@ -236,7 +233,7 @@ class Clock:
     def __call__(self) -> float:
         return self.now_s
 
-    async def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         self.now_s += seconds
 
 

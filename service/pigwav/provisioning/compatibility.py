@@ -1,6 +1,5 @@
 """Whether an S3 server behaves as the service needs it: each behaviour tried, under a prefix of its own."""
 
-import asyncio
 import hashlib
 import os
 import secrets
@@ -256,10 +255,7 @@ class Probe:
         _expect(self._read(name, 0, len(whole)) == whole, "other bytes came back")
 
     def _read(self, name: str, start: int, stop: int) -> bytes:
-        async def collect() -> bytes:
-            return b"".join([block async for block in self.store.read(self.key(name), start, stop)])
-
-        return asyncio.run(collect())
+        return b"".join(self.store.read_blocking(self.key(name), start, stop))
 
     def _clean(self) -> None:
         for upload in [*self.store.open_uploads()]:

@@ -1,6 +1,6 @@
-"""What the service needs of an object store. Writes, deletes and lists block (on a lane); reads are async."""
+"""What the service needs of an object store. All but `read`, which is async, blocks: call it on a lane."""
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate
@@ -60,13 +60,30 @@ class Part:
     etag: str
 
 
-class ObjectStore(Protocol):
-    """One bucket. Every method raises StoreUnavailable when the store does not answer or refuses to serve.
+class Lookup(Protocol):
+    """One bucket. In every protocol here, every method raises StoreUnavailable if the store does not answer or refuses.
 
     Everything may be repeated: an object or a part put twice is there once (the last one wins), an upload may
     be completed twice; aborting an upload or deleting a key that is gone is no error.
     """
 
+    def stat(self, key: ObjectKey) -> StoredObject | None: ...
+
+
+class Reader(Lookup, Protocol):
+    """Both reads give the bytes [start, stop) of an object, 0 <= start < stop <= its size.
+
+    They come in blocks of 64 KiB to 1 MiB; closing the generator frees its connection. Raises ObjectMissing before
+    the first block if there is no such key, and StoreUnavailable if fewer bytes come than were asked for.
+    """
+
+    def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
+        """For the event loop: holds no thread."""
+
+    def read_blocking(self, key: ObjectKey, start: int, stop: int) -> Generator[bytes]: ...
+
+
+class Writer(Protocol):
     def put(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
         """Store a whole object. The store checks the body against its MD5."""
 
@@ -79,36 +96,37 @@ class ObjectStore(Protocol):
 
     def abort_multipart(self, key: ObjectKey, upload_id: UploadId) -> None: ...
 
-    def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
-        """The open uploads of exactly this key, or of the whole bucket."""
-
-    def parts(self, key: ObjectKey, upload_id: UploadId) -> list[Part]:
-        """What an open upload holds, by number; nothing where there is no such upload.
-
-        Of a part that was put twice it is the later one; within the same second it may be either.
-        """
-
     def copy(self, source: ObjectKey, target: ObjectKey) -> None:
         """The whole object once more, of any size, with its headers, by the store itself. The source stays.
 
-        Who removes the source afterwards reads the copy back first. Raises ObjectMissing.
+        A caller that removes the source afterwards reads the copy back first. Raises ObjectMissing.
         """
 
     def delete(self, key: ObjectKey) -> None: ...
 
-    def stat(self, key: ObjectKey) -> StoredObject | None: ...
+
+class Catalog(Lookup, Protocol):
+    """What the bucket holds."""
+
+    def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
+        """The open uploads of exactly this key, or of the whole bucket."""
+
+    def parts(self, key: ObjectKey, upload_id: UploadId) -> list[Part]:
+        """What an open upload holds, by number; nothing if there is no such upload.
+
+        Of a part that was put twice it is the later one; within the same second it may be either.
+        """
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """Every object under `prefix`, in key order, page by page."""
 
+
+class Reachable(Protocol):
     def check(self) -> None:
         """One cheap call that proves the bucket can be reached with our credentials."""
 
-    def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
-        """The bytes [start, stop) of an object, 0 <= start < stop <= its size, in blocks of 64 KiB to 1 MiB.
 
-        Holds no thread; `aclose()` (contextlib.aclosing) frees its connection. Raises ObjectMissing before
-        the first block where there is no such key, StoreUnavailable where fewer bytes come than asked for.
-        """
+class ObjectStore(Reader, Writer, Catalog, Reachable, Protocol):
+    """All that a store does. A use-case asks for the protocols that it needs."""
 
     def close(self) -> None: ...

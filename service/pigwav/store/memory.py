@@ -2,7 +2,7 @@
 
 import hashlib
 import itertools
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
@@ -131,6 +131,10 @@ class MemoryStore:
         """Memory is always there."""
 
     async def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
+        for block in self.read_blocking(key, start, stop):
+            yield block
+
+    def read_blocking(self, key: ObjectKey, start: int, stop: int) -> Generator[bytes]:
         with self._lock:
             found = self._objects.get(key)
         if found is None:

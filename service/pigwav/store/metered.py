@@ -1,74 +1,117 @@
 """An object store that counts what it is asked."""
 
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import aclosing, closing, contextmanager
 
 from pigwav.domain import ObjectKey
 from pigwav.errors import PigWavError
 from pigwav.store.base import ObjectHeaders, ObjectStore, OpenUpload, Part, StoredObject, UploadId
 from pigwav.telemetry.metrics import Metrics
 
-T = TypeVar("T")
-
 
 class MeteredStore:
-    """`inner`, with every blocking call counted and timed."""
+    """`inner`, with every call counted by its outcome when it ends, and timed.
 
-    def __init__(self, inner: ObjectStore, metrics: Metrics) -> None:
+    Of a call that gives blocks or entries one by one, the seconds to the first of them are observed: what comes after
+    it waits for the caller, too. A caller that stops before the end is the outcome "ok".
+    """
+
+    def __init__(
+        self, inner: ObjectStore, metrics: Metrics, *, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self._inner = inner
         self._metrics = metrics
+        self._clock = clock
 
     def put(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
-        self._metered("put", lambda: self._inner.put(key, body, headers))
+        with self._metered("put"):
+            self._inner.put(key, body, headers)
 
     def begin_multipart(self, key: ObjectKey, headers: ObjectHeaders) -> UploadId:
-        return self._metered("begin_multipart", lambda: self._inner.begin_multipart(key, headers))
+        with self._metered("begin_multipart"):
+            return self._inner.begin_multipart(key, headers)
 
     def put_part(self, key: ObjectKey, upload_id: UploadId, number: int, body: bytes) -> Part:
-        return self._metered("put_part", lambda: self._inner.put_part(key, upload_id, number, body))
+        with self._metered("put_part"):
+            return self._inner.put_part(key, upload_id, number, body)
 
     def complete_multipart(self, key: ObjectKey, upload_id: UploadId, parts: list[Part]) -> None:
-        self._metered("complete_multipart", lambda: self._inner.complete_multipart(key, upload_id, parts))
+        with self._metered("complete_multipart"):
+            self._inner.complete_multipart(key, upload_id, parts)
 
     def abort_multipart(self, key: ObjectKey, upload_id: UploadId) -> None:
-        self._metered("abort_multipart", lambda: self._inner.abort_multipart(key, upload_id))
-
-    def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
-        return self._inner.open_uploads(key)
-
-    def parts(self, key: ObjectKey, upload_id: UploadId) -> list[Part]:
-        return self._metered("parts", lambda: self._inner.parts(key, upload_id))
+        with self._metered("abort_multipart"):
+            self._inner.abort_multipart(key, upload_id)
 
     def copy(self, source: ObjectKey, target: ObjectKey) -> None:
-        self._metered("copy", lambda: self._inner.copy(source, target))
+        with self._metered("copy"):
+            self._inner.copy(source, target)
 
     def delete(self, key: ObjectKey) -> None:
-        self._metered("delete", lambda: self._inner.delete(key))
+        with self._metered("delete"):
+            self._inner.delete(key)
 
     def stat(self, key: ObjectKey) -> StoredObject | None:
-        return self._metered("stat", lambda: self._inner.stat(key))
+        with self._metered("stat"):
+            return self._inner.stat(key)
+
+    def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
+        with self._metered("open_uploads") as first:
+            for upload in self._inner.open_uploads(key):
+                first()
+                yield upload
+
+    def parts(self, key: ObjectKey, upload_id: UploadId) -> list[Part]:
+        with self._metered("parts"):
+            return self._inner.parts(key, upload_id)
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
-        return self._inner.list(prefix)
+        with self._metered("list") as first:
+            for found in self._inner.list(prefix):
+                first()
+                yield found
 
     def check(self) -> None:
-        self._metered("check", self._inner.check)
+        with self._metered("check"):
+            self._inner.check()
 
-    def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
-        return self._inner.read(key, start, stop)
+    async def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
+        with self._metered("read") as first:
+            async with aclosing(self._inner.read(key, start, stop)) as blocks:
+                async for block in blocks:
+                    first()
+                    yield block
+
+    def read_blocking(self, key: ObjectKey, start: int, stop: int) -> Generator[bytes]:
+        with (
+            self._metered("read_blocking") as first,
+            closing(self._inner.read_blocking(key, start, stop)) as blocks,
+        ):
+            for block in blocks:
+                first()
+                yield block
 
     def close(self) -> None:
         self._inner.close()
 
-    def _metered(self, operation: str, call: Callable[[], T]) -> T:
-        began = time.perf_counter()
-        outcome = "ok"
+    @contextmanager
+    def _metered(self, operation: str) -> Iterator[Callable[[], None]]:
+        """Observes the seconds until the block calls what it is given, else until the block ends."""
+        began = self._clock()
+        outcome, observed = "ok", False
+
+        def observe() -> None:
+            nonlocal observed
+            if not observed:
+                observed = True
+                self._metrics.store_seconds.labels(operation).observe(self._clock() - began)
+
         try:
-            return call()
+            yield observe
         except PigWavError as error:
             outcome = error.code
             raise
         finally:
+            observe()
             self._metrics.store_requests.labels(operation, outcome).inc()
-            self._metrics.store_seconds.labels(operation).observe(time.perf_counter() - began)

@@ -2,7 +2,8 @@
 
 import hashlib
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -168,20 +169,30 @@ class S3Store:
     async def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
         missing_bytes = stop - start
         blocks: obstore.BytesStream | None = None
-        try:
-            found = await obstore.get_async(self._reads, key, options={"range": (start, stop)})
-            blocks = found.stream(min_chunk_size=READ_BLOCK_BYTES)
-            async for block in blocks:
-                missing_bytes -= len(block)
-                yield block
-        except FileNotFoundError as error:
-            raise ObjectMissing from error
-        except (ObstoreError, OSError) as error:
-            raise StoreUnavailable(first_line(error)) from error
-        finally:
-            del blocks  # a traceback may keep this frame, but must not keep the connection
-        if missing_bytes:
-            raise StoreUnavailable(f"The object store sent {missing_bytes} bytes less than it was asked for.")
+        with _translate_read_errors():
+            try:
+                found = await obstore.get_async(self._reads, key, options={"range": (start, stop)})
+                blocks = found.stream(min_chunk_size=READ_BLOCK_BYTES)
+                async for block in blocks:
+                    missing_bytes -= len(block)
+                    yield block
+            finally:
+                del blocks  # a traceback may keep this frame, but must not keep the connection
+        _check_whole(missing_bytes)
+
+    def read_blocking(self, key: ObjectKey, start: int, stop: int) -> Generator[bytes]:
+        missing_bytes = stop - start
+        blocks: obstore.BytesStream | None = None
+        with _translate_read_errors():
+            try:
+                found = obstore.get(self._reads, key, options={"range": (start, stop)})
+                blocks = found.stream(min_chunk_size=READ_BLOCK_BYTES)
+                for block in blocks:
+                    missing_bytes -= len(block)
+                    yield block
+            finally:
+                del blocks
+        _check_whole(missing_bytes)
 
     def close(self) -> None:
         self._s3.close()
@@ -287,6 +298,22 @@ def _open_bucket(
         },
         retry_config={"max_retries": attempts - 1},
     )
+
+
+@contextmanager
+def _translate_read_errors() -> Iterator[None]:
+    """obstore's exceptions become ObjectMissing or StoreUnavailable."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ObjectMissing from error
+    except (ObstoreError, OSError) as error:
+        raise StoreUnavailable(first_line(error)) from error
+
+
+def _check_whole(missing_bytes: int) -> None:
+    if missing_bytes:
+        raise StoreUnavailable(f"The object store sent {missing_bytes} bytes less than it was asked for.")
 
 
 def _as_s3(headers: ObjectHeaders) -> dict[str, Any]:

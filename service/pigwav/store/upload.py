@@ -13,15 +13,16 @@ follows from the upload's phase alone (upload_phase.py).
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from pigwav.domain import ObjectKey
 from pigwav.errors import ObjectChanged
 from pigwav.lanes import Lane
-from pigwav.store.base import PART_BYTES, ObjectHeaders, ObjectStore, Part, UploadId
+from pigwav.store.base import PART_BYTES, Catalog, ObjectHeaders, Part, Reader, UploadId, Writer
+from pigwav.store.read_back import read_back
 from pigwav.store.upload_phase import CLEAN_UP, Call, CleanUp, Phase
 
 P = ParamSpec("P")
@@ -34,6 +35,10 @@ class StoredBytes:
     sha256: bytes
 
 
+class UploadTarget(Writer, Reader, Catalog, Protocol):
+    """The store of an upload: written to, read back, and asked for uploads whose id was lost."""
+
+
 class StreamingUpload:
     """One object, written by one caller, who calls `abort` after any failure or cancellation.
 
@@ -43,7 +48,7 @@ class StreamingUpload:
 
     def __init__(
         self,
-        store: ObjectStore,
+        store: UploadTarget,
         lane: Lane,
         key: ObjectKey,
         headers: ObjectHeaders,
@@ -231,12 +236,12 @@ class StreamingUpload:
         if stored is None or stored.size_bytes != self._size_bytes:
             raise ObjectChanged("The object is not there in the size in which it was written.")
         as_stored, as_written = hashlib.sha256(), hashlib.sha256(predicted)
-        skip = len(predicted)
-        async with aclosing(self._store.read(self._key, 0, self._size_bytes)) as blocks:
-            async for block in blocks:
-                as_stored.update(block)
-                as_written.update(block[skip:])
-                skip = max(0, skip - len(block))
+        read = partial(read_back, self._store, self._key)
+        await self._lane(read, 0, len(predicted), as_stored.update)
+        # In pieces: a call on the lane is waited for by whoever is cancelled, and keeps others waiting.
+        for start in range(len(predicted), self._size_bytes, PART_BYTES):
+            stop = min(start + PART_BYTES, self._size_bytes)
+            await self._lane(read, start, stop, as_stored.update, as_written.update)
         if as_written.digest() != self._sha256.digest():
             raise ObjectChanged("The object is not what was written.")
         return as_stored.digest()

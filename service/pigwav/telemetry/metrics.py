@@ -93,7 +93,7 @@ class Metrics:
         )
         self.store_seconds = Histogram(
             "pigwav_store_request_duration_seconds",
-            "Blocking calls to the object store.",
+            "From a call to the object store to its answer, or to the first block or entry of it.",
             ["operation"],
             buckets=_SECONDS,
             registry=own,

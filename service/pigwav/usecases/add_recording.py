@@ -39,8 +39,8 @@ from pigwav.errors import (
     UploadOvertaken,
 )
 from pigwav.lanes import Lanes, to_the_end
-from pigwav.store.base import ObjectHeaders, ObjectStore, UploadId, metadata_text
-from pigwav.store.upload import StoredBytes, StreamingUpload
+from pigwav.store.base import ObjectHeaders, UploadId, metadata_text
+from pigwav.store.upload import StoredBytes, StreamingUpload, UploadTarget
 from pigwav.store.upload_phase import Phase
 from pigwav.telemetry.logs import log
 from pigwav.telemetry.metrics import Metrics
@@ -66,7 +66,7 @@ class Intent:
 @dataclass(frozen=True)
 class AddRecording:
     database: Database
-    store: ObjectStore
+    store: UploadTarget
     lanes: Lanes
     converter: Converter
     leases: Leases

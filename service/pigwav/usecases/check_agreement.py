@@ -10,7 +10,7 @@ from pigwav.db import recordings
 from pigwav.db.recordings import Claim
 from pigwav.db.session import Database
 from pigwav.domain import ObjectKey, RecordingState
-from pigwav.store.base import ObjectStore, OpenUpload, StoredObject
+from pigwav.store.base import Catalog, OpenUpload, StoredObject
 
 PREFIX: Final = "recordings/"
 QUARANTINE: Final = "quarantine/"
@@ -43,7 +43,7 @@ class CheckAgreement:
     """Blocking. Only disagreements are kept in memory, however many recordings there are."""
 
     database: Database
-    store: ObjectStore
+    store: Catalog
 
     def __call__(self) -> Agreement:
         """Raises Unavailable."""

@@ -7,13 +7,13 @@ from pigwav.db import revision
 from pigwav.db.session import Database
 from pigwav.errors import DatabaseUnavailable
 from pigwav.lanes import Lanes
-from pigwav.store.base import ObjectStore
+from pigwav.store.base import Reachable
 
 
 @dataclass(frozen=True)
 class CheckReady:
     database: Database
-    store: ObjectStore
+    store: Reachable
     lanes: Lanes
     open_uploads: OpenUploads
 

@@ -13,8 +13,8 @@ from pigwav.db.session import Database
 from pigwav.domain import ObjectKey
 from pigwav.errors import ObjectMissing, StoreUnavailable, Unavailable
 from pigwav.store.base import ObjectStore, OpenUpload, StoredObject
+from pigwav.store.read_back import sha256_of
 from pigwav.usecases.check_agreement import QUARANTINE, Agreement, CheckAgreement
-from pigwav.usecases.read_back import sha256_of
 
 RUNNER: Final = 0x5069675761765175  # "PigWavQu": the advisory lock of the one quarantine that runs
 STRAY_AFTER: Final = timedelta(hours=24)

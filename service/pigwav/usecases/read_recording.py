@@ -9,7 +9,7 @@ from pigwav.db.session import Database
 from pigwav.domain import ObjectKey, Recording, RecordingId, UserId
 from pigwav.errors import RecordingNotFound, StoreUnavailable
 from pigwav.lanes import Lane
-from pigwav.store.base import ObjectStore
+from pigwav.store.base import Reader
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class FindRecording:
 
 @dataclass(frozen=True)
 class ReadRecording:
-    store: ObjectStore
+    store: Reader
 
     async def __call__(self, recording: Recording, start: int, stop: int) -> AsyncGenerator[bytes]:
         """The MP3's bytes [start, stop). The first block is there when this returns, so that errors can be answered.

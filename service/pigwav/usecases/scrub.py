@@ -3,20 +3,20 @@
 It may be stopped at any time and goes on where it was, so that it can run for ever in pieces.
 """
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from typing import Protocol
 
 from pigwav.db import scrubbing
 from pigwav.db.scrubbing import Promise
 from pigwav.db.session import Database
 from pigwav.domain import ObjectKey
 from pigwav.errors import ObjectMissing, StoreUnavailable
-from pigwav.store.base import ObjectStore
-from pigwav.usecases.read_back import sha256_of
+from pigwav.store.base import Reachable, Reader
+from pigwav.store.read_back import sha256_of
 
 Clock = Callable[[], float]
 
@@ -60,19 +60,22 @@ class Pace:
         return max(0.0, -self._tokens / self._rate_per_s)
 
 
+class ScrubbedStore(Reader, Reachable, Protocol): ...
+
+
 @dataclass(frozen=True)
 class Scrub:
     """Blocking: run it in a program of its own, beside the service. Changes nothing but `scrubbed_at`."""
 
     database: Database
-    store: ObjectStore
+    store: ScrubbedStore
     clock: Clock = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    sleep: Callable[[float], None] = time.sleep
 
     def __call__(self, *, bytes_per_s: float | None = None, for_s: float | None = None) -> Iterator[ReadBack]:
         """Each ready recording once, or as many as begin within `for_s` seconds. Raises Unavailable."""
         ends_at = None if for_s is None else self.clock() + for_s
-        pace = self._pace(bytes_per_s)
+        pace = None if bytes_per_s is None else Pace(bytes_per_s, self.clock)
         with self.database.read() as db:
             began_at = scrubbing.now(db)
         last = None
@@ -83,16 +86,7 @@ class Scrub:
                 return
             yield ReadBack(last.object_key, last.size_bytes, self._condition(last, pace))
 
-    def _pace(self, bytes_per_s: float | None) -> Callable[[int], Awaitable[None]]:
-        kept = None if bytes_per_s is None else Pace(bytes_per_s, self.clock)
-
-        async def pace(size_bytes: int) -> None:
-            if kept and (wait_s := kept.take(size_bytes)):
-                await self.sleep(wait_s)
-
-        return pace
-
-    def _condition(self, promise: Promise, pace: Callable[[int], Awaitable[None]]) -> Condition:
+    def _condition(self, promise: Promise, pace: Pace | None) -> Condition:
         """What looks wrong is looked at twice, object and row."""
         look = partial(self._look, promise, pace)
         if look() is Condition.GOOD or (condition := look()) is Condition.GOOD:
@@ -102,13 +96,17 @@ class Scrub:
         with self.database.read() as db:
             return condition if scrubbing.is_ready(db, promise.id) else Condition.GONE
 
-    def _look(self, promise: Promise, pace: Callable[[int], Awaitable[None]]) -> Condition:
+    def _look(self, promise: Promise, pace: Pace | None) -> Condition:
+        def wait(block: bytes) -> None:
+            if pace and (wait_s := pace.take(len(block))):
+                self.sleep(wait_s)
+
         key, size_bytes = promise.object_key, promise.size_bytes
         try:
             stored = self.store.stat(key)
             if stored is None or stored.size_bytes != size_bytes:
                 return Condition.DAMAGED
-            is_same = sha256_of(self.store, key, size_bytes, pace=pace) == promise.sha256
+            is_same = sha256_of(self.store, key, size_bytes, wait) == promise.sha256
         except ObjectMissing:
             return Condition.DAMAGED
         except StoreUnavailable:

@@ -6,13 +6,13 @@ Every step may be repeated; live uploads are never touched.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from pigwav.db import idempotency_keys, recordings
 from pigwav.db.recordings import Remains
 from pigwav.db.session import Database
 from pigwav.errors import StoreUnavailable
-from pigwav.store.base import ObjectStore
+from pigwav.store.base import Catalog, Writer
 from pigwav.telemetry.logs import log
 from pigwav.telemetry.metrics import Metrics
 
@@ -20,6 +20,9 @@ RUNNER: Final = 0x5069675761765377  # "PigWavSw": the advisory lock of the one s
 _BATCH: Final = 100
 _STORE_IS_AWAY: Final = 5
 """So many failures in a row are not about single objects."""
+
+
+class SweptStore(Writer, Catalog, Protocol): ...
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Sweep:
     """Blocking: run it on a lane or in a program of its own. `retention` None: recordings are kept for ever."""
 
     database: Database
-    store: ObjectStore
+    store: SweptStore
     metrics: Metrics
     retention: timedelta | None = None
     keys_for: timedelta = timedelta(hours=24)
