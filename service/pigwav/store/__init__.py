@@ -1,1 +1,1 @@
-"""The object store room: MP3 objects in, out, listed, deleted. Knows nothing of WAVs, users or HTTP."""
+"""The object store: MP3 objects in, out, listed, deleted. Knows nothing of WAVs, users or HTTP."""

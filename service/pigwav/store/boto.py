@@ -39,14 +39,7 @@ def open_client(
     session: boto3.Session, settings: StoreSettings, *, attempts: int, signed: bool = True
 ) -> Any:
     """Any: boto3 makes a client's methods at run time. Nothing is sent yet. Unsigned is without any key."""
-    config = _config(settings, attempts)
-    if not signed:
-        config = config.merge(Config(signature_version=UNSIGNED))
-    return session.client("s3", endpoint_url=settings.endpoint or None, config=config)
-
-
-def _config(settings: StoreSettings, attempts: int) -> Config:
-    return Config(
+    config = Config(
         s3={"addressing_style": "path"},
         connect_timeout=min(CONNECT_TIMEOUT_S, settings.timeout_s),
         read_timeout=settings.timeout_s,
@@ -57,27 +50,24 @@ def _config(settings: StoreSettings, attempts: int) -> Config:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
+    if not signed:
+        config = config.merge(Config(signature_version=UNSIGNED))
+    return session.client("s3", endpoint_url=settings.endpoint or None, config=config)
 
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """boto3's exceptions become StoreUnavailable, or StorageFull where the store says so; a request that boto3 finds
-    malformed is our own mistake.
-    """
+    """boto3's exceptions become StoreUnavailable, or StorageFull if the store says so."""
     try:
         yield
     except ParamValidationError:
-        raise
-    except (ClientError, BotoCoreError) as error:
-        raise _kind(error)(first_line(error)) from error
-
-
-def _kind(error: ClientError | BotoCoreError) -> type[StoreUnavailable]:
-    if not isinstance(error, ClientError):
-        return StoreUnavailable
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    full = status == HTTPStatus.INSUFFICIENT_STORAGE or error_code(error) in _FULL
-    return StorageFull if full else StoreUnavailable
+        raise  # our own mistake: boto3 found the request malformed
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        is_full = status == HTTPStatus.INSUFFICIENT_STORAGE or error_code(error) in _FULL
+        raise (StorageFull if is_full else StoreUnavailable)(first_line(error)) from error
+    except BotoCoreError as error:
+        raise StoreUnavailable(first_line(error)) from error
 
 
 def error_code(error: ClientError) -> str:

@@ -101,7 +101,8 @@ class S3Store:
                 )
             except ClientError as error:
                 # MinIO forgets an upload once it is complete: repeating one whose answer got lost ends here.
-                if error_code(error) != "NoSuchUpload" or self._etag(key) != _multipart_etag(in_order):
+                head = self._head(key) if error_code(error) == "NoSuchUpload" else None
+                if head is None or head["ETag"].strip('"') != _multipart_etag(in_order):
                     raise
 
     def abort_multipart(self, key: ObjectKey, upload_id: UploadId) -> None:
@@ -206,44 +207,34 @@ class S3Store:
             return None
         return head
 
-    def _etag(self, key: ObjectKey) -> str | None:
-        head = self._head(key)
-        return None if head is None else str(head["ETag"]).strip('"')
-
     def _begin(self, key: ObjectKey, headers: dict[str, Any]) -> UploadId:
         answer = self._s3.create_multipart_upload(Bucket=self._bucket, Key=key, **headers)
         upload_id = UploadId(answer["UploadId"])
         if answer["ResponseMetadata"]["RetryAttempts"]:
-            self._abort_others(key, upload_id)  # an attempt whose answer got lost began one, too
+            for upload in [*self.open_uploads(key)]:  # an attempt whose answer was lost began one, too
+                if upload.upload_id != upload_id:
+                    self.abort_multipart(key, upload.upload_id)
         return upload_id
-
-    def _abort_others(self, key: ObjectKey, ours: UploadId) -> None:
-        for upload in list(self.open_uploads(key)):
-            if upload.upload_id != ours:
-                self.abort_multipart(key, upload.upload_id)
 
     def _copy_in_parts(self, source: ObjectKey, target: ObjectKey, head: dict[str, Any]) -> None:
         upload_id = self._begin(target, {name: head[name] for name in _COPIED_HEADERS if name in head})
+        size_bytes, parts = head["ContentLength"], []
         try:
-            parts = [
-                self._copy_part(target, upload_id, number, **self._as_source(source, head), **range_)
-                for number, range_ in enumerate(self._ranges(head["ContentLength"]), 1)
-            ]
+            for number, start in enumerate(range(0, size_bytes, self._copy_part_bytes), 1):
+                stop = min(start + self._copy_part_bytes, size_bytes)
+                answer = self._s3.upload_part_copy(
+                    Bucket=self._bucket,
+                    Key=target,
+                    UploadId=upload_id,
+                    PartNumber=number,
+                    CopySourceRange=f"bytes={start}-{stop - 1}",
+                    **self._as_source(source, head),
+                )
+                parts.append(Part(number, answer["CopyPartResult"]["ETag"]))
             self.complete_multipart(target, upload_id, parts)
         except (ClientError, BotoCoreError, StoreUnavailable):
             self.abort_multipart(target, upload_id)
             raise
-
-    def _ranges(self, size_bytes: int) -> Iterator[dict[str, str]]:
-        for start in range(0, size_bytes, self._copy_part_bytes):
-            stop = min(start + self._copy_part_bytes, size_bytes)
-            yield {"CopySourceRange": f"bytes={start}-{stop - 1}"}
-
-    def _copy_part(self, target: ObjectKey, upload_id: UploadId, number: int, **source: Any) -> Part:
-        answer = self._s3.upload_part_copy(
-            Bucket=self._bucket, Key=target, UploadId=upload_id, PartNumber=number, **source
-        )
-        return Part(number, answer["CopyPartResult"]["ETag"])
 
     def _as_source(self, key: ObjectKey, head: dict[str, Any]) -> dict[str, Any]:
         """Exactly the object that was looked at."""

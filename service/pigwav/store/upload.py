@@ -140,8 +140,13 @@ class StreamingUpload:
         self._filling.clear()
         clean_up = CLEAN_UP[self.phase]
         if clean_up.abort_uploads:
-            # If the answer to `begin_multipart` was lost: all uploads of the key, to which nobody else writes.
-            for upload_id in [self._upload_id] if self._upload_id else await self._lane(self._open_uploads):
+            ours = [self._upload_id]
+            if (
+                not self._upload_id
+            ):  # the answer to `begin_multipart` was lost; nobody else writes to this key
+                found = await self._lane(lambda: [*self._store.open_uploads(self._key)])
+                ours = [upload.upload_id for upload in found]
+            for upload_id in ours:
                 await self._lane(self._store.abort_multipart, self._key, upload_id)
         if clean_up.delete_object:
             await self._lane(self._store.delete, self._key)
@@ -204,9 +209,6 @@ class StreamingUpload:
             return result
 
         return await self._lane(recorded)
-
-    def _open_uploads(self) -> list[UploadId]:
-        return [found.upload_id for found in self._store.open_uploads(self._key)]
 
     async def _finish_whole(self, predicted: bytes, head: bytes) -> bytes:
         self._held = _with_head(self._take(len(self._filling)), predicted, head)

@@ -56,7 +56,16 @@ class CheckAgreement:
         found = Agreement(checked, quarantined=sum(1 for _ in self.store.list(QUARANTINE)))
         # The world went on while both lists were read: what looked wrong is looked at once more.
         for key in suspects:
-            self._look_again(key, found)
+            # Row, object, row: it is wrong only if the row says the same before and after the object was looked for.
+            before, stored, claim = self.claim_of(key), self.store.stat(key), self.claim_of(key)
+            if before != claim or _agree(claim, stored):
+                continue
+            if claim is None:
+                found.orphans.append(key)
+            elif claim.state is RecordingState.PENDING:
+                found.pending.append(key)
+            else:
+                found.missing.append(key)
         found.open_uploads.extend(upload.key for upload in self.stray_uploads())
         return found
 
@@ -78,18 +87,6 @@ class CheckAgreement:
             ours = claim is not None and claim.state is not RecordingState.READY
             if not ours and upload in self.store.open_uploads(upload.key):
                 yield upload
-
-    def _look_again(self, key: ObjectKey, found: Agreement) -> None:
-        """Row, object, row: it is wrong only where the row says the same before and after the object was looked for."""
-        before, stored, claim = self.claim_of(key), self.store.stat(key), self.claim_of(key)
-        if before != claim or _agree(claim, stored):
-            return
-        if claim is None:
-            found.orphans.append(key)
-        elif claim.state is RecordingState.PENDING:
-            found.pending.append(key)
-        else:
-            found.missing.append(key)
 
     def _pairs(self) -> Iterator[tuple[ObjectKey, Claim | None, StoredObject | None]]:
         """Rows and objects by key: both come in the order of the keys' bytes."""

@@ -41,10 +41,6 @@ class Quarantined:
     ran: bool = True
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True)
 class Quarantine:
     """Blocking: run it in a program of its own, beside the service."""
@@ -52,7 +48,7 @@ class Quarantine:
     database: Database
     store: ObjectStore
     check: CheckAgreement
-    now: Callable[[], datetime] = _utc_now
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def __call__(self) -> Quarantined:
         """Raises Unavailable, before anything is changed."""
@@ -106,17 +102,14 @@ class Quarantine:
             target = ObjectKey(f"{target}.{ours.hex()}")
             there = self.store.stat(target)
         if there is None:
-            there = self._copied(stored.key, target)
+            # A copy that was interrupted left open uploads; its source is still there.
+            for upload in [*self.store.open_uploads(target)]:
+                self.store.abort_multipart(target, upload.upload_id)
+            self.store.copy(stored.key, target)
+            there = self.store.stat(target)
         if there is None or self._sha256(there) != ours:
             raise StoreUnavailable("Its copy in the quarantine has other bytes.")
         return target
-
-    def _copied(self, source: ObjectKey, target: ObjectKey) -> StoredObject | None:
-        # A copy that was interrupted left them; its source is still there.
-        for upload in [*self.store.open_uploads(target)]:
-            self.store.abort_multipart(target, upload.upload_id)
-        self.store.copy(source, target)
-        return self.store.stat(target)
 
     def _sha256(self, stored: StoredObject) -> bytes:
         return sha256_of(self.store, stored.key, stored.size_bytes)
