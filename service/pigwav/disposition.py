@@ -5,10 +5,11 @@ import unicodedata
 from typing import Final
 from urllib.parse import quote
 
+from pigwav.bidi import BIDI_CONTROLS
+
 _MAX_STEM_BYTES: Final = 200
 """File systems take names of 255 bytes; this leaves room for an extension and a browser's " (1)"."""
 
-_BIDI_CONTROLS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _ATTR_CHARS: Final = "!#$&+-.^_`|~"  # RFC 8187, besides letters and digits
 
 
@@ -28,7 +29,7 @@ def _file_name(text: str) -> str:
 
 
 def _in_file_name(char: str) -> str:
-    if char in _BIDI_CONTROLS or unicodedata.category(char) in ("Cc", "Cs"):
+    if char in BIDI_CONTROLS or unicodedata.category(char) in ("Cc", "Cs"):
         return ""
     if unicodedata.category(char) in ("Zl", "Zp"):
         return " "

@@ -8,7 +8,10 @@ from enum import StrEnum
 from typing import Final, NewType
 from uuid import UUID
 
+from pigwav.bidi import BIDI_EMBEDDINGS
+
 UserId = NewType("UserId", int)
+LARGEST_USER_ID: Final = 2**63 - 1  # a bigint
 RecordingId = NewType("RecordingId", UUID)
 LeaseId = NewType("LeaseId", UUID)
 ObjectKey = NewType("ObjectKey", str)
@@ -17,8 +20,7 @@ MAX_TITLE_CHARS: Final = 200
 SILENCE_DBFS: Final = -120.0
 """Stands for minus infinity, which JSON does not have. One step of 16 bits is -90.31 dBFS."""
 _DROPPED: Final = re.compile(
-    "["
-    "\u202a-\u202e\u2066-\u2069"  # turn text around
+    f"[{BIDI_EMBEDDINGS}"
     "\u00ad\u200b\u2060-\u2064\u206a-\u206f\ufff9-\ufffb\U000e0001"  # are not seen
     "\ufeff\ufffe"  # are byte order marks to some readers, wherever they stand
     "]"

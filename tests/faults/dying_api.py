@@ -23,8 +23,9 @@ import uvloop
 
 from faults.steps import SteppedDatabase, Steps, stepped_store
 from pigwav.api.app import create_app
-from pigwav.api.server import BACKLOG, Server, server_config
+from pigwav.api.server import Server, server_config
 from pigwav.errors import Unavailable
+from pigwav.listening import BACKLOG
 from pigwav.settings import Settings
 from pigwav.store.s3 import open_s3
 from pigwav.telemetry.logs import configure_logging

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pigwav.devstack.address import RunFile, StackAddress
-from pigwav.devstack.folder import LOG_BYTES, DataFolder, needed_bytes, open_log, write_private
+from pigwav.devstack.folder import LOG_BYTES, DataFolder, needed_bytes, open_log
 from pigwav.devstack.waiting import Sleeper
 from pigwav.errors import FolderInUse, FolderUnusable
 
@@ -155,13 +155,6 @@ def test_a_long_log_is_set_aside_and_a_short_one_continued(tmp_path: Path):
     os.close(open_log(log))
     assert log.stat().st_size == 0
     assert (tmp_path / "s3.log.old").stat().st_size == LOG_BYTES + 1
-
-
-def test_a_reader_never_sees_half_a_file(tmp_path: Path):
-    write_private(tmp_path / "file", {"a": 1})
-    write_private(tmp_path / "file", {"a": 2})
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-    assert json.loads((tmp_path / "file").read_text()) == {"a": 2}
 
 
 def test_a_large_disk_needs_more_room_than_seaweedfs_keeps_free():

@@ -16,7 +16,7 @@ from pigwav.api.headers import etag, http_date, repr_digest
 from pigwav.api.openapi import problems
 from pigwav.api.routes import LINK, LINK_MP3
 from pigwav.disposition import content_disposition
-from pigwav.domain import Recording, RecordingId, UserId
+from pigwav.domain import LARGEST_USER_ID, Recording, RecordingId, UserId
 from pigwav.errors import (
     InvalidRequest,
     Overloaded,
@@ -32,7 +32,7 @@ router = APIRouter(tags=["link"])
 
 MP3: Final = "audio/mpeg"
 
-UserQuery = Annotated[int, Query(ge=1, le=2**63 - 1, description="The owner's user id.")]
+UserQuery = Annotated[int, Query(ge=1, le=LARGEST_USER_ID, description="The owner's user id.")]
 
 _AUDIO: Final[dict[str, Any]] = {"content": {MP3: {"schema": {"type": "string", "format": "binary"}}}}
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {

@@ -11,11 +11,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from pigwav.api.connections.connection import connection_class
+from pigwav.listening import BACKLOG
 from pigwav.telemetry.logs import log
 from pigwav.wiring import Services
-
-BACKLOG: Final = 2048
-"""Connections that the kernel holds for us while we are busy."""
 
 
 def server_config(app: FastAPI, services: Services) -> uvicorn.Config:

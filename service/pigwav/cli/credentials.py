@@ -5,8 +5,6 @@ along with it; never to one that was merely remembered or is a default.
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from uuid import UUID
 import typer
 
 from pigwav.client import DEFAULT_URL, CredentialsMissing
+from pigwav.private_json import write_private_json
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -158,20 +157,10 @@ def remembered_credentials() -> Credentials | None:
 
 
 def remember(new: Credentials) -> None:
-    """Readable by nobody else; the old file is replaced when the new one is whole and on the disk."""
+    """In a file that nobody else may read. Raises OSError."""
     target = credentials_file()
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    document = {"url": new.url, "user": new.user_id, "token": str(new.token)}
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".credentials-")  # mode 0600
-    partial = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(document, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_private_json(target, {"url": new.url, "user": new.user_id, "token": str(new.token)})
 
 
 def forget() -> None:

@@ -26,6 +26,7 @@ def serve(
     from pigwav.api.server import Server, server_config  # noqa: PLC0415
     from pigwav.cli.core_dumps import leave_none  # noqa: PLC0415
     from pigwav.cli.open_files import fitted, raise_limit  # noqa: PLC0415
+    from pigwav.listening import listen  # noqa: PLC0415
     from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415
     from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
     from pigwav.wiring import open_services  # noqa: PLC0415
@@ -36,7 +37,7 @@ def serve(
     settings = read_settings()
     configure_logging(as_json=settings.log_format is LogFormat.JSON, level=settings.log_level)
     settings = fitted(settings, raise_limit())
-    listening = socket.socket(fileno=fd) if fd is not None else _listen(host, port)
+    listening = socket.socket(fileno=fd) if fd is not None else listen(host, port)
     with open_services(settings) as services:
         app = create_app(services, background=working(services))
         server = Server(server_config(app, services), services)
@@ -63,19 +64,6 @@ def _collect_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    from pigwav.errors import AddressInUse  # noqa: PLC0415
-
-    try:
-        return socket.create_server((host, port), backlog=2048, family=_family(host))
-    except OSError as error:
-        raise AddressInUse(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from error
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:

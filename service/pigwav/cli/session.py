@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Final
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -12,8 +12,7 @@ from pigwav.cli.credentials import Credentials, Given, credentials, remembered_c
 from pigwav.cli.display import printable
 from pigwav.cli.failures import CommandWrong, tell_waiting
 from pigwav.client import NotAuthenticated, OnWait, PigWavClient
-
-LARGEST_ID: Final = 2**63 - 1  # a bigint
+from pigwav.domain import LARGEST_USER_ID
 
 
 def service_address(text: str) -> str:
@@ -38,7 +37,7 @@ UserOption = Annotated[
     typer.Option(
         envvar="PIGWAV_USER",
         min=1,
-        max=LARGEST_ID,
+        max=LARGEST_USER_ID,
         metavar="USER_ID",
         help="Your user id.",
         show_default=False,

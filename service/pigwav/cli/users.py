@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from pigwav.cli.operate import DataOption
+from pigwav.domain import LARGEST_USER_ID
 
 if TYPE_CHECKING:
     from pigwav.accounts import Accounts
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from pigwav.settings import DatabaseSettings
 
 DATA: Final = Path("pigwav-data")
-LARGEST_ID: Final = 2**63 - 1  # a bigint
 
-IdArgument = Annotated[int, typer.Argument(min=1, max=LARGEST_ID, metavar="USER_ID", help="The user's id.")]
+IdArgument = Annotated[
+    int, typer.Argument(min=1, max=LARGEST_USER_ID, metavar="USER_ID", help="The user's id.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

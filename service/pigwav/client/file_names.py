@@ -5,9 +5,10 @@ import unicodedata
 from typing import Final
 from urllib.parse import unquote
 
+from pigwav.bidi import BIDI_CONTROLS
+
 _PARAMETER: Final = re.compile(r';\s*([\w!#$&+.^`|~*-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)', re.ASCII)
 _EXTENDED: Final = re.compile(r"(utf-8|iso-8859-1)'[^']*'(.*)", re.IGNORECASE | re.DOTALL)  # RFC 8187
-_BIDI_CONTROLS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _MOST_BYTES: Final = 240
 """File systems take names of 255 bytes; this leaves room for `.part`."""
 
@@ -38,4 +39,4 @@ def safe_name(name: str) -> str:
 
 def is_harmful(char: str) -> bool:
     """Whether it moves a cursor, breaks a line, turns text around or is no character."""
-    return char in _BIDI_CONTROLS or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
+    return char in BIDI_CONTROLS or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pigwav.devstack.folder import write_private
+from pigwav.private_json import write_private_json
 
 REGION: Final = "us-east-1"
 LOOPBACK: Final = "127.0.0.1"
@@ -55,7 +55,7 @@ class RunFile:
 
     def write(self, path: Path) -> None:
         """Mode 0600. Raises OSError."""
-        write_private(
+        write_private_json(
             path, {"pid": self.pid, "url": self.url, "ports": dict(self.ports), **asdict(self.stack)}
         )
 

@@ -2,10 +2,8 @@
 
 import errno
 import fcntl
-import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -164,14 +162,6 @@ def open_log(path: Path) -> int:
         if path.stat().st_size > LOG_BYTES:
             path.replace(path.with_suffix(".log.old"))
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-
-
-def write_private(path: Path, content: object) -> None:
-    """Write JSON that only we may read; readers see the old file or the new one, never half of it."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # 0600
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file, ensure_ascii=False, indent=1)
-    Path(name).replace(path)
 
 
 def _make_private(path: Path) -> None:

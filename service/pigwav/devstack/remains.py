@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pigwav.devstack.folder import DYING_S, write_private
+from pigwav.devstack.folder import DYING_S
 from pigwav.devstack.part import Part
 from pigwav.devstack.processes import command_line, is_running
 from pigwav.devstack.waiting import POLL_S, StopRequested, Waiter
 from pigwav.errors import FolderInUse
+from pigwav.private_json import write_private_json
 
 _KILL_AFTER_S: Final = 5.0
 
@@ -26,7 +27,7 @@ class Remains:
     path: Path
 
     def record(self, parts: Iterable[Part]) -> None:
-        write_private(self.path, [_entry(part) for part in parts if part.pid is not None])
+        write_private_json(self.path, [_entry(part) for part in parts if part.pid is not None])
 
     def forget(self) -> None:
         self.path.unlink(missing_ok=True)

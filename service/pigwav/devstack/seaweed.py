@@ -13,10 +13,11 @@ from typing import Final
 from pydantic import SecretStr
 
 from pigwav.devstack.address import LOOPBACK, REGION
-from pigwav.devstack.folder import DataFolder, plain_words, write_private
+from pigwav.devstack.folder import DataFolder, plain_words
 from pigwav.devstack.part import Part, Program
 from pigwav.domain import ObjectKey
 from pigwav.errors import NotConfigured, PartFailed, StoreUnavailable
+from pigwav.private_json import write_private_json
 from pigwav.settings import StoreSettings
 from pigwav.store.base import ObjectHeaders
 from pigwav.store.s3 import S3Store, open_s3
@@ -142,7 +143,7 @@ class SeaweedFS:
             "actions": [f"{action}:{BUCKET}" for action in _ACTIONS],
         }
         with plain_words(self._folder):
-            write_private(self._folder / _IDENTITY_FILE, {"identities": [identity]})
+            write_private_json(self._folder / _IDENTITY_FILE, {"identities": [identity]})
 
     def _forget_ports(self) -> None:
         """The master keeps its (empty) election log in a folder named after its port; ports are new in every run."""

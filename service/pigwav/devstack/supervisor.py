@@ -18,13 +18,13 @@ from pigwav.audio.ffmpeg import find_ffmpeg
 from pigwav.db.session import Database
 from pigwav.devstack.address import RunFile
 from pigwav.devstack.folder import DataFolder, plain_words
-from pigwav.devstack.listen import listen, reachable_url_of, url_of
 from pigwav.devstack.part import Part, Program
 from pigwav.devstack.remains import Remains
 from pigwav.devstack.restarts import Restarts
 from pigwav.devstack.stack import Stack, watching
 from pigwav.devstack.waiting import Signals, StopRequested
 from pigwav.devstack.watch import Watch
+from pigwav.listening import listen, reachable_url_of, url_of
 from pigwav.settings import Settings
 from pigwav.store.s3 import open_s3
 

@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
-from pigwav.devstack.listen import listen, reachable_url_of, url_of
 from pigwav.errors import AddressInUse
+from pigwav.listening import listen, reachable_url_of, url_of
 
 
 def test_port_0_is_any_free_port_and_the_url_names_it():

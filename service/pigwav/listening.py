@@ -1,4 +1,4 @@
-"""The address that the API answers on, taken by the supervisor so that a restarting API refuses nobody."""
+"""The socket that the API answers on."""
 
 import errno
 import os
@@ -8,12 +8,13 @@ from typing import Final
 from pigwav.errors import AddressInUse
 
 BACKLOG: Final = 2048
+"""Connections that the kernel holds for us while we are busy."""
 
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening TCP socket; port 0: any free one. Raises AddressInUse with the reason.
 
-    It listens at once: who comes before the API is ready waits in the queue.
+    It listens at once: a client that connects before the API is ready waits in the queue.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
