@@ -43,21 +43,22 @@ class ReadBack:
 
 
 class Pace:
-    """`rate_per_s` on average, and at most one second's worth saved up. Pure: it says how long to wait."""
+    """`bytes_per_s` on average, and at most one second's worth saved up. Pure: it says how long to wait.
 
-    def __init__(self, rate_per_s: float, clock: Clock) -> None:
-        self._rate_per_s = rate_per_s
+    pyrate-limiter cannot do this: it counts whole microseconds per byte, so that 50 MB/s become 1 MB/s, and it never
+    grants a block that is larger than one second's worth.
+    """
+
+    def __init__(self, bytes_per_s: float, clock: Clock) -> None:
+        self._bytes_per_s = bytes_per_s
         self._clock = clock
-        self._tokens = 0.0
-        self._counted_at = clock()
+        self._earned_at = clock()
 
-    def take(self, tokens: float) -> float:
-        """Seconds to wait from now, until these tokens are earned."""
+    def take(self, size_bytes: int) -> float:
+        """Seconds to wait from now, until these bytes are earned."""
         now = self._clock()
-        earned = (now - self._counted_at) * self._rate_per_s
-        self._tokens = min(self._tokens + earned, self._rate_per_s) - tokens
-        self._counted_at = now
-        return max(0.0, -self._tokens / self._rate_per_s)
+        self._earned_at = max(self._earned_at, now - 1) + size_bytes / self._bytes_per_s
+        return max(0.0, self._earned_at - now)
 
 
 class ScrubbedStore(Reader, Reachable, Protocol): ...
