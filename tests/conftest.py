@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import httpx2
 import pytest
 from pydantic import SecretStr
 
@@ -19,6 +20,7 @@ from needs import miss
 from pigwav.devstack import StackAddress, stack_for
 from pigwav.settings import DatabaseSettings, Settings, StoreSettings
 from pigwav.telemetry.logs import configure_logging
+from serving import ServedApi, served
 from upping import RunningUp, pigwav_up
 
 StartUp = Callable[..., RunningUp]
@@ -76,13 +78,7 @@ def stack(embedded: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="session")
 def s3_settings(stack: StackAddress) -> StoreSettings:
     """The session's S3 server and its bucket."""
-    return StoreSettings(
-        endpoint=stack.s3_endpoint,
-        region="us-east-1",
-        bucket=stack.s3_bucket,
-        access_key=stack.s3_access_key,
-        secret_key=stack.s3_secret_key,
-    )
+    return stack.store_settings()
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +93,19 @@ def settings(stack: StackAddress, s3_settings: StoreSettings) -> Settings:
     """A whole configuration over the session's stack, with a database of its own."""
     database = DatabaseSettings(url=SecretStr(fresh_database(stack.database_url)))
     return Settings(database=database, store=s3_settings)
+
+
+@pytest.fixture(scope="session")
+def api(settings: Settings) -> Iterator[ServedApi]:
+    """One running API, the same for the whole session."""
+    with served(settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def http(api: ServedApi) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=api.url, timeout=30) as client:
+        yield client
 
 
 @pytest.fixture

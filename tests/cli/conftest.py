@@ -1,21 +1,14 @@
-"""One running API, and people who use it with the program `pigwav`, each in a home of their own."""
+"""People who use the running API with the program `pigwav`, each in a home of their own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cli.person import Person
-from pigwav.settings import Settings
-from serving import ServedApi, served
+from serving import ServedApi
 
 NewPerson = Callable[[], Person]
-
-
-@pytest.fixture(scope="session")
-def api(settings: Settings) -> Iterator[ServedApi]:
-    with served(settings) as running:
-        yield running
 
 
 @pytest.fixture

@@ -40,14 +40,7 @@ class OwnStack:
 
     @property
     def store(self) -> StoreSettings:
-        address = self.address
-        return StoreSettings(
-            endpoint=address.s3_endpoint,
-            region="us-east-1",
-            bucket=address.s3_bucket,
-            access_key=address.s3_access_key,
-            secret_key=address.s3_secret_key,
-        )
+        return self.address.store_settings()
 
     def kill(self, name: str) -> None:
         """As `kill -9` does, and wait for its death."""

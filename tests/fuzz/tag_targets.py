@@ -1,17 +1,15 @@
 """Tags: what a hostile WAV may say of itself, and what is made of it."""
 
-import io
 import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Final
 
-from mutagen.id3 import ID3
-
 from factories import bext_chunk, info_chunk
 from fuzz.seeds import small_wavs
 from fuzz.target import Target
+from mutagen_tags import seen_by_mutagen
 from pigwav.audio.chunks import TagChunk, TailWalk
 from pigwav.audio.id3 import id3_fields, id3_tag
 from pigwav.audio.tag_text import MAX_TAG_CHARS, tags_from
@@ -66,26 +64,6 @@ def _is_as_much_of_the_date(written: str | None, said: str | None) -> bool:
     return bool(_YEAR_AND_DAY.fullmatch(written or "")) and digits.startswith(
         (written or "").replace("-", "")
     )
-
-
-def seen_by_mutagen(tag: bytes) -> Tags:
-    """Of a tag of ours, every frame."""
-    read = ID3(io.BytesIO(tag))
-    assert not read.unknown_frames
-    seen = {key: str(frame) for key, frame in read.items()}
-    reference = seen.pop("TXXX:time_reference", None)
-    tags = Tags(
-        title=seen.pop("TIT2", None),
-        artist=seen.pop("TPE1", None),
-        album=seen.pop("TALB", None),
-        date=seen.pop("TDRC", None) or seen.pop("TXXX:date", None),
-        comment=seen.pop("COMM::eng", None),
-        track=seen.pop("TRCK", None),
-        originator=seen.pop("TXXX:originator", None),
-        time_reference_samples=int(reference) if reference else None,
-    )
-    assert not seen
-    return tags
 
 
 def _said() -> Iterator[bytes]:

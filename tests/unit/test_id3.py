@@ -14,6 +14,7 @@ from mutagen.mp3 import MP3
 
 from converting import FFMPEG, convert, played
 from factories import wav
+from mutagen_tags import seen_by_mutagen
 from pigwav.audio.id3 import id3_fields, id3_tag
 from pigwav.audio.tag_text import tags_from
 from pigwav.domain import MAX_TITLE_CHARS, Tags, plain_name
@@ -47,25 +48,6 @@ def tags() -> st.SearchStrategy[Tags]:
         originator=texts(),
         time_reference_samples=st.none() | st.integers(0, 2**53 - 1),
     )
-
-
-def seen_by_mutagen(tag: bytes) -> Tags:
-    """Every frame of a tag that holds nothing else."""
-    read = ID3(io.BytesIO(tag))
-    seen = {key: str(frame) for key, frame in read.items()}
-    reference = seen.pop("TXXX:time_reference", None)
-    found = Tags(
-        title=seen.pop("TIT2", None),
-        artist=seen.pop("TPE1", None),
-        album=seen.pop("TALB", None),
-        date=seen.pop("TDRC", None) or seen.pop("TXXX:date", None),
-        comment=seen.pop("COMM::eng", None),
-        track=seen.pop("TRCK", None),
-        originator=seen.pop("TXXX:originator", None),
-        time_reference_samples=int(reference) if reference else None,
-    )
-    assert (seen, read.unknown_frames) == ({}, [])
-    return found
 
 
 @given(tags())

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from databases import fresh_database
 from fakes.faulty_store import FaultyStore
+from minio_server import MinioServer
 from pigwav.devstack import StackAddress
 from pigwav.settings import DatabaseSettings, Settings
 from pigwav.store.memory import MemoryStore
@@ -27,4 +28,13 @@ def own_database(stack: StackAddress) -> DatabaseSettings:
 @pytest.fixture
 def services(settings: Settings, own_database: DatabaseSettings, store: FaultyStore) -> Iterator[Services]:
     with open_services(settings.model_copy(update={"database": own_database}), store=store) as opened:
+        yield opened
+
+
+@pytest.fixture
+def on_minio(settings: Settings, minio: MinioServer) -> Iterator[Services]:
+    """A real S3 server (the embedded one is tried in tests/e2e), with the key that may do the least."""
+    database = DatabaseSettings(url=SecretStr(fresh_database(settings.database.url.get_secret_value())))
+    whole = settings.model_copy(update={"database": database, "store": minio.provisioned()})
+    with open_services(whole) as opened:
         yield opened

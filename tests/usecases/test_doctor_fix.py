@@ -3,24 +3,20 @@
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from pydantic import SecretStr
 
-from databases import fresh_database
 from factories import wav
 from fakes.faulty_store import FaultyStore, Gate, OnCall, unavailable
-from minio_server import MinioServer
 from pigwav.domain import ObjectKey, UserId
 from pigwav.errors import StoreUnavailable
-from pigwav.settings import DatabaseSettings, Settings
 from pigwav.store.base import PART_BYTES, ObjectHeaders, ObjectStore, UploadId
 from pigwav.usecases.quarantine import STRAY_AFTER, Quarantine
-from pigwav.wiring import Services, open_services
+from pigwav.wiring import Services
+from stored_objects import stored_bytes
 from uploading import add, blocks, fails, new_user
 
 PLAIN = ObjectHeaders()
@@ -53,13 +49,6 @@ def in_quarantine(key: ObjectKey) -> ObjectKey:
     return ObjectKey(f"quarantine/{key}")
 
 
-def read(store: ObjectStore, key: ObjectKey) -> bytes:
-    stored = store.stat(key)
-    assert stored
-
-    return b"".join(store.read_blocking(key, 0, stored.size_bytes))
-
-
 def a_day_later(services: Services) -> Quarantine:
     """Stray uploads that were begun just now are old for it."""
     return replace(services.quarantine, now=lambda: datetime.now(UTC) + STRAY_AFTER)
@@ -85,7 +74,7 @@ class TestOrphans:
         assert fixed.left.agreed
         assert fixed.left.quarantined == 1
         assert store.stat(key) is None
-        assert read(store, in_quarantine(key)) == BODY
+        assert stored_bytes(store, in_quarantine(key)) == BODY
 
     @pytest.mark.usefixtures("healthy")
     def test_a_store_that_agrees_is_only_looked_at(self, services: Services, store: FaultyStore) -> None:
@@ -122,7 +111,7 @@ class TestOrphans:
         fixed = services.quarantine()
 
         assert fixed.left.agreed
-        assert read(store, in_quarantine(key)) == BODY
+        assert stored_bytes(store, in_quarantine(key)) == BODY
         assert [found.key for found in store.list("quarantine/")] == [in_quarantine(key)]
 
     def test_a_copy_that_was_interrupted_in_its_parts_leaves_none(
@@ -148,7 +137,7 @@ class TestOrphans:
         assert fixed.moved == {}
         assert "other bytes" in fixed.kept[key]
         assert fixed.left.orphans == [key]
-        assert read(store, key) == BODY
+        assert stored_bytes(store, key) == BODY
 
     def test_what_lies_in_the_quarantine_is_never_replaced(
         self, services: Services, store: FaultyStore, healthy: UserId
@@ -159,9 +148,9 @@ class TestOrphans:
             store.put(key, body, PLAIN)
             assert services.quarantine().left.agreed
 
-        kept = [read(store, found.key) for found in store.list("quarantine/")]
+        kept = [stored_bytes(store, found.key) for found in store.list("quarantine/")]
         assert sorted(kept) == sorted({*bodies})
-        assert read(store, in_quarantine(key)) == BODY
+        assert stored_bytes(store, in_quarantine(key)) == BODY
 
     def test_an_empty_one_is_moved_too(self, services: Services, store: FaultyStore, healthy: UserId) -> None:
         key = an_orphan(healthy)
@@ -227,7 +216,7 @@ class TestOrphans:
         assert fixed.moved == {}
         assert "are they the right ones?" in fixed.kept[theirs]
         assert fixed.left.orphans == [theirs]
-        assert read(store, theirs) == BODY
+        assert stored_bytes(store, theirs) == BODY
 
 
 class Died(BaseException):
@@ -279,7 +268,7 @@ class TestWhatLives:
 
         assert set(fixed.left.missing) == {lost.object_key, cut.object_key}
         assert (fixed.moved, fixed.kept) == ({}, {})
-        assert read(store, cut.object_key) == b"x"
+        assert stored_bytes(store, cut.object_key) == b"x"
 
     @pytest.mark.usefixtures("healthy")
     def test_an_upload_whose_process_vanished_is_left_to_the_sweep(
@@ -323,7 +312,7 @@ class TestStrayUploads:
 
         assert fixed.moved == {key: in_quarantine(key)}
         assert fixed.left.agreed
-        assert read(store, in_quarantine(key)) == PART_1 + PART_2
+        assert stored_bytes(store, in_quarantine(key)) == PART_1 + PART_2
 
     def test_it_may_die_between_completion_and_move(
         self, services: Services, store: FaultyStore, healthy: UserId
@@ -337,7 +326,7 @@ class TestStrayUploads:
 
         assert services.quarantine().left.agreed
 
-        assert read(store, in_quarantine(key)) == PART_2
+        assert stored_bytes(store, in_quarantine(key)) == PART_2
 
     def test_several_of_one_key_and_its_object_are_all_put_aside(
         self, services: Services, store: FaultyStore, healthy: UserId
@@ -349,7 +338,7 @@ class TestStrayUploads:
 
         assert a_day_later(services)().left.agreed
 
-        kept = [read(store, found.key) for found in store.list("quarantine/")]
+        kept = [stored_bytes(store, found.key) for found in store.list("quarantine/")]
         assert sorted(kept) == sorted([BODY, PART_1, PART_2])
 
     @pytest.mark.parametrize("parts", [(), ((1, PART_2),)], ids=["no part", "a part"])
@@ -374,13 +363,13 @@ class TestStrayUploads:
         self, services: Services, store: FaultyStore
     ) -> None:
         _, recording = add(services, wav(seconds=0.1))
-        before = read(store, recording.object_key)
+        before = stored_bytes(store, recording.object_key)
         upload = stray_upload(store, recording.object_key, (1, PART_2))
 
         fixed = a_day_later(services)()
 
         assert "replace" in fixed.kept[recording.object_key]
-        assert read(store, recording.object_key) == before
+        assert stored_bytes(store, recording.object_key) == before
         assert [found.upload_id for found in store.open_uploads()] == [upload]
 
     def test_parts_that_make_no_object_are_left_where_they_are(
@@ -417,15 +406,6 @@ def test_two_doctors_at_the_same_time_do_the_work_of_one(
     assert services.check_agreement().agreed
 
 
-@pytest.fixture
-def on_minio(settings: Settings, minio: MinioServer) -> Iterator[Services]:
-    """A real S3 server (the embedded one is tried in tests/e2e), with the key that may do the least."""
-    database = DatabaseSettings(url=SecretStr(fresh_database(settings.database.url.get_secret_value())))
-    whole = settings.model_copy(update={"database": database, "store": minio.provisioned()})
-    with open_services(whole) as opened:
-        yield opened
-
-
 def test_a_real_store_and_the_services_own_key_do_it_all(on_minio: Services) -> None:
     store = on_minio.quarantine.store
     user, _ = add(on_minio, wav(seconds=0.1))
@@ -438,7 +418,7 @@ def test_a_real_store_and_the_services_own_key_do_it_all(on_minio: Services) -> 
 
     assert fixed.left.agreed
     assert (fixed.aborted, fixed.kept) == ([empty], {})
-    assert read(store, in_quarantine(orphan)) == BODY
-    assert read(store, in_quarantine(parts)) == PART_1 + PART_2
+    assert stored_bytes(store, in_quarantine(orphan)) == BODY
+    assert stored_bytes(store, in_quarantine(parts)) == PART_1 + PART_2
     assert [*store.open_uploads()] == []
     assert on_minio.check_agreement() == fixed.left

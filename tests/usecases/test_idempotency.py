@@ -1,8 +1,8 @@
 """Under one Idempotency-Key one recording is made, however often, wherever and after whatever it is tried."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -179,22 +179,29 @@ def test_after_a_crash_the_key_is_held_until_the_lease_has_run_out_and_then_free
     assert_one_recording(services, asyncio.run(run()))
 
 
+@asynccontextmanager
+async def frozen_beyond_its_lease(
+    services: Services, store: FaultyStore, user: UserId
+) -> AsyncIterator[None]:
+    """During the block an upload stands still, as if its process were frozen; then it goes on, and is overtaken."""
+    gate = Gate()
+    store.after["put"] = OnCall(1, gate)
+    frozen = asyncio.create_task(upload(services, user, key()))
+    await asyncio.to_thread(gate.reached.wait)
+    let_leases_expire(services)
+    yield
+    gate.open()
+    with pytest.raises(UploadOvertaken):
+        await frozen
+
+
 def test_an_upload_whose_key_was_taken_over_does_not_come_back_to_life(
     services: Services, store: FaultyStore
 ) -> None:
-    """A process that froze for longer than its lease, while the sender tried again."""
-    gate = Gate()
-    store.after["put"] = OnCall(1, gate)
-
     async def run() -> UserId:
         user = await new_user(services)
-        frozen = asyncio.create_task(upload(services, user, key()))
-        await asyncio.to_thread(gate.reached.wait)
-        let_leases_expire(services)
-        second = await upload(services, user, key())
-        gate.open()
-        with pytest.raises(UploadOvertaken):
-            await frozen
+        async with frozen_beyond_its_lease(services, store, user):
+            second = await upload(services, user, key())
         assert await upload(services, user, key()) == second
         return user
 
@@ -204,19 +211,10 @@ def test_an_upload_whose_key_was_taken_over_does_not_come_back_to_life(
 def test_an_upload_that_sweep_gave_up_leaves_its_key_free_when_it_wakes_up(
     services: Services, store: FaultyStore
 ) -> None:
-    """A process that froze for longer than its lease, and nobody else has tried meanwhile."""
-    gate = Gate()
-    store.after["put"] = OnCall(1, gate)
-
     async def run() -> UserId:
         user = await new_user(services)
-        frozen = asyncio.create_task(upload(services, user, key()))
-        await asyncio.to_thread(gate.reached.wait)
-        let_leases_expire(services)
-        await asyncio.to_thread(services.sweep)
-        gate.open()
-        with pytest.raises(UploadOvertaken):
-            await frozen
+        async with frozen_beyond_its_lease(services, store, user):
+            await asyncio.to_thread(services.sweep)
         await upload(services, user, key())
         return user
 

@@ -1,23 +1,19 @@
 """Every recording is read back, the least recently read first; rot is found, and nothing is touched."""
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
 import pytest
-from pydantic import SecretStr
 
-from databases import fresh_database
 from factories import wav
 from fakes.faulty_store import FaultyStore, Hook, OnCall, unavailable
-from minio_server import MinioServer
 from pigwav.domain import ObjectKey, Recording
 from pigwav.errors import StoreUnavailable
-from pigwav.settings import DatabaseSettings, Settings
 from pigwav.store.base import ObjectHeaders, ObjectStore
 from pigwav.usecases.scrub import Condition, Pace
-from pigwav.wiring import Services, open_services
+from pigwav.wiring import Services
+from stored_objects import stored_bytes
 from uploading import add, fails
 
 PLAIN = ObjectHeaders()
@@ -35,16 +31,9 @@ def recordings(services: Services, count: int) -> list[Recording]:
     return [add(services, wav(seconds=0.1))[1] for _ in range(count)]
 
 
-def bytes_of(store: ObjectStore, key: ObjectKey) -> bytes:
-    stored = store.stat(key)
-    assert stored
-
-    return b"".join(store.read_blocking(key, 0, stored.size_bytes))
-
-
 def rot(store: ObjectStore, key: ObjectKey) -> None:
     """One bit is another."""
-    body = bytearray(bytes_of(store, key))
+    body = bytearray(stored_bytes(store, key))
     body[-1] ^= 1
     store.put(key, bytes(body), PLAIN)
 
@@ -81,7 +70,7 @@ class TestWhatItFinds:
         elif damage == "gone":
             store.delete(bad)
         else:
-            whole = bytes_of(store, bad)
+            whole = stored_bytes(store, bad)
             store.put(bad, whole + b"x" if damage == "longer" else whole[:-1], PLAIN)
         before = store.stat(bad)
 
@@ -270,16 +259,6 @@ class TestPace:
             clock.now_s += 0.001  # the store needs time, too
             clock.now_s += pace.take(size_bytes)
         assert clock.now_s - 1000 == pytest.approx(7.0, abs=0.01)
-
-
-@pytest.fixture
-def on_minio(settings: Settings, minio: MinioServer) -> Iterator[Services]:
-    """A real S3 server (the embedded one is tried in tests/e2e)."""
-    database = DatabaseSettings(url=SecretStr(fresh_database(settings.database.url.get_secret_value())))
-    with open_services(
-        settings.model_copy(update={"database": database, "store": minio.provisioned()})
-    ) as opened:
-        yield opened
 
 
 def test_a_real_store_is_read_back(on_minio: Services) -> None:

@@ -90,10 +90,8 @@ def _line(finding: "Finding") -> str:
 @contextmanager
 def _store(endpoint: str | None, data: Path) -> "Iterator[StoreSettings]":
     """The configured store; where none is, that of the `pigwav up` on `data`."""
-    from pydantic import SecretStr  # noqa: PLC0415
-
     from pigwav.devstack import stack_for  # noqa: PLC0415
-    from pigwav.settings import StoreSettings, read_settings  # noqa: PLC0415
+    from pigwav.settings import read_settings  # noqa: PLC0415
 
     settings = read_settings().store
     if endpoint:
@@ -102,9 +100,4 @@ def _store(endpoint: str | None, data: Path) -> "Iterator[StoreSettings]":
         yield settings
     else:
         with stack_for(data, new=False) as stack:
-            yield StoreSettings(
-                endpoint=stack.s3_endpoint,
-                bucket=stack.s3_bucket,
-                access_key=stack.s3_access_key,
-                secret_key=SecretStr(stack.s3_secret_key),
-            )
+            yield stack.store_settings()

@@ -7,7 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from pigwav.private_json import write_private_json
+from pigwav.settings import StoreSettings
 
 REGION: Final = "us-east-1"
 LOOPBACK: Final = "127.0.0.1"
@@ -22,6 +25,15 @@ class StackAddress:
     s3_bucket: str
     s3_access_key: str = field(repr=False)
     s3_secret_key: str = field(repr=False)
+
+    def store_settings(self) -> StoreSettings:
+        return StoreSettings(
+            endpoint=self.s3_endpoint,
+            region=REGION,
+            bucket=self.s3_bucket,
+            access_key=self.s3_access_key,
+            secret_key=SecretStr(self.s3_secret_key),
+        )
 
     def environment(self) -> dict[str, str]:
         """The settings of a service that stands on this stack."""

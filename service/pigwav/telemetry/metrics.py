@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
@@ -15,97 +16,70 @@ class Metrics:
 
     def __init__(self) -> None:
         own = self._registry = CollectorRegistry()
-        self.http_requests = Counter(
-            "pigwav_http_requests_total", "Answered requests.", ["method", "route", "status"], registry=own
+        counter = partial(Counter, registry=own)
+        gauge = partial(Gauge, registry=own, multiprocess_mode="livesum")
+        histogram = partial(Histogram, registry=own, buckets=_SECONDS)
+        self.http_requests = counter(
+            "pigwav_http_requests_total", "Answered requests.", ["method", "route", "status"]
         )
-        self.http_seconds = Histogram(
+        self.http_seconds = histogram(
             "pigwav_http_request_duration_seconds",
             "From the request's head to the answer's end.",
             ["method", "route"],
-            buckets=_SECONDS,
-            registry=own,
         )
-        self.connections_ended = Counter(
+        self.connections_ended = counter(
             "pigwav_connections_ended_total",
             "Connections that we ended, or refused an upload on, by the reason.",
             ["reason"],
-            registry=own,
         )
-        self.downloads_open = Gauge(
-            "pigwav_downloads_open", "MP3s being sent.", registry=own, multiprocess_mode="livesum"
+        self.downloads_open = gauge("pigwav_downloads_open", "MP3s being sent.")
+        self.uploads = counter(
+            "pigwav_uploads_total", "Uploads by outcome: stored, or the error's code.", ["outcome"]
         )
-        self.uploads = Counter(
-            "pigwav_uploads_total",
-            "Uploads by outcome: stored, or the error's code.",
-            ["outcome"],
-            registry=own,
-        )
-        self.decoder_ends = Counter(
+        self.decoder_ends = counter(
             "pigwav_decoder_ends_total",
             "ffmpeg processes by how they ended: ok, refused, stopped, not-started, or a signal's name.",
             ["how"],
-            registry=own,
         )
-        self.uploads_open = Gauge(
-            "pigwav_uploads_open", "Uploads being received.", registry=own, multiprocess_mode="livesum"
+        self.uploads_open = gauge("pigwav_uploads_open", "Uploads being received.")
+        self.uploads_most = gauge("pigwav_uploads_most", "Uploads that may be open.")
+        self.held_bytes = gauge(
+            "pigwav_upload_held_bytes", "Memory that open uploads hold for MP3 on its way to the store."
         )
-        self.uploads_most = Gauge(
-            "pigwav_uploads_most", "Uploads that may be open.", registry=own, multiprocess_mode="livesum"
-        )
-        self.held_bytes = Gauge(
-            "pigwav_upload_held_bytes",
-            "Memory that open uploads hold for MP3 on its way to the store.",
-            registry=own,
-            multiprocess_mode="livesum",
-        )
-        self.overloaded = Counter(
+        self.overloaded = counter(
             "pigwav_overloaded_total",
             "Requests and connections refused with `overloaded` (503), by the limit.",
             ["limit"],
-            registry=own,
         )
-        self.rate_limited = Counter(
-            "pigwav_rate_limited_total", "Requests refused for their rate (429).", ["policy"], registry=own
+        self.rate_limited = counter(
+            "pigwav_rate_limited_total", "Requests refused for their rate (429).", ["policy"]
         )
-        self.disk_free_bytes = Gauge(
+        self.disk_free_bytes = gauge(
             "pigwav_disk_free_bytes",
             "Bytes free on the disk of a watched folder.",
             ["folder"],
-            registry=own,
             multiprocess_mode="livemostrecent",
         )
-        self.answer_seconds = Histogram(
-            "pigwav_upload_answer_seconds",
-            "From an upload's last byte to its recording being ready.",
-            buckets=_SECONDS,
-            registry=own,
+        self.answer_seconds = histogram(
+            "pigwav_upload_answer_seconds", "From an upload's last byte to its recording being ready."
         )
-        self.wav_bytes = Counter("pigwav_wav_bytes_total", "WAV bytes of stored recordings.", registry=own)
-        self.mp3_bytes = Counter("pigwav_mp3_bytes_total", "MP3 bytes of stored recordings.", registry=own)
-        self.audio_seconds = Counter(
-            "pigwav_audio_seconds_total", "Audio in stored recordings.", registry=own
-        )
-        self.store_requests = Counter(
+        self.wav_bytes = counter("pigwav_wav_bytes_total", "WAV bytes of stored recordings.")
+        self.mp3_bytes = counter("pigwav_mp3_bytes_total", "MP3 bytes of stored recordings.")
+        self.audio_seconds = counter("pigwav_audio_seconds_total", "Audio in stored recordings.")
+        self.store_requests = counter(
             "pigwav_store_requests_total",
             "Calls to the object store by outcome: ok, or the error's code.",
             ["operation", "outcome"],
-            registry=own,
         )
-        self.store_seconds = Histogram(
+        self.store_seconds = histogram(
             "pigwav_store_request_duration_seconds",
             "From a call to the object store to its answer, or to the first block or entry of it.",
             ["operation"],
-            buckets=_SECONDS,
-            registry=own,
         )
-        self.given_up = Counter(
-            "pigwav_uploads_given_up_total",
-            "Uploads whose lease ran out and that `sweep` gave up.",
-            registry=own,
+        self.given_up = counter(
+            "pigwav_uploads_given_up_total", "Uploads whose lease ran out and that `sweep` gave up."
         )
-        self.swept = Counter(
-            "pigwav_objects_swept_total", "Recordings whose bytes `sweep` removed.", registry=own
-        )
+        self.swept = counter("pigwav_objects_swept_total", "Recordings whose bytes `sweep` removed.")
 
     def families(self) -> Iterable[Metric]:
         """This process's metrics, with their types and what they say."""

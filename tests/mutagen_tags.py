@@ -1,0 +1,26 @@
+"""Our tags, as another reader of ID3 sees them."""
+
+import io
+
+from mutagen.id3 import ID3
+
+from pigwav.domain import Tags
+
+
+def seen_by_mutagen(tag: bytes) -> Tags:
+    """Every frame of a tag that holds nothing else."""
+    read = ID3(io.BytesIO(tag))
+    seen = {key: str(frame) for key, frame in read.items()}
+    reference = seen.pop("TXXX:time_reference", None)
+    found = Tags(
+        title=seen.pop("TIT2", None),
+        artist=seen.pop("TPE1", None),
+        album=seen.pop("TALB", None),
+        date=seen.pop("TDRC", None) or seen.pop("TXXX:date", None),
+        comment=seen.pop("COMM::eng", None),
+        track=seen.pop("TRCK", None),
+        originator=seen.pop("TXXX:originator", None),
+        time_reference_samples=int(reference) if reference else None,
+    )
+    assert (seen, read.unknown_frames) == ({}, [])
+    return found
