@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from pigwav.api.connections.connection import Connection
+from pigwav.api.connections.refusals import Refusals
 from pigwav.settings import HttpSettings
 from pigwav.telemetry.metrics import Metrics
 
@@ -19,6 +20,7 @@ from pigwav.telemetry.metrics import Metrics
 class Bounded(Connection):
     bounds = HttpSettings()
     metrics = Metrics()
+    refusals = Refusals(metrics)
 
 
 async def answers_ok(_scope: Any, receive: Any, send: Any) -> None:
