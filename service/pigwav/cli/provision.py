@@ -93,11 +93,12 @@ def _store(endpoint: str | None, data: Path) -> "Iterator[StoreSettings]":
     from pigwav.devstack import stack_for  # noqa: PLC0415
     from pigwav.settings import read_settings  # noqa: PLC0415
 
-    settings = read_settings().store
+    settings = read_settings()
+    store = settings.store
     if endpoint:
-        yield settings.model_copy(update={"endpoint": endpoint})
-    elif settings.bucket:
-        yield settings
+        yield store.model_copy(update={"endpoint": endpoint})
+    elif store.bucket:
+        yield store
     else:
-        with stack_for(data, new=False) as stack:
+        with stack_for(data, new=False, postgres_bin=settings.postgres_bin) as stack:
             yield stack.store_settings()

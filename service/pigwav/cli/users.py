@@ -124,5 +124,5 @@ def _database(data: Path) -> "Iterator[DatabaseSettings]":
 
     from pigwav.devstack import stack_for  # noqa: PLC0415 - boto3 takes 0.2 s
 
-    with stack_for(data, new=False) as stack:
+    with stack_for(data, new=False, postgres_bin=settings.postgres_bin) as stack:
         yield settings.database.model_copy(update={"url": SecretStr(stack.database_url)})

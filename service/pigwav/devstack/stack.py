@@ -9,6 +9,7 @@ from typing import Final
 from pigwav.devstack.address import RunFile, StackAddress, past_the_proxy
 from pigwav.devstack.folder import DataFolder
 from pigwav.devstack.postgres import Postgres
+from pigwav.devstack.postgres_programs import PostgresPrograms, find_postgres
 from pigwav.devstack.remains import Remains
 from pigwav.devstack.seaweed import BUCKET, SeaweedFS
 from pigwav.devstack.waiting import Sleeper, Waiter
@@ -23,8 +24,14 @@ READY_WITHIN_S: Final = 120.0
 class Stack:
     """Both parts, kept by a Watch. Nothing runs before `start`; what runs is the Watch's to stop."""
 
-    def __init__(self, folder: DataFolder, *, connections: int = CONNECTIONS) -> None:
-        self._postgres = Postgres(folder, connections=connections)
+    def __init__(
+        self,
+        folder: DataFolder,
+        *,
+        connections: int = CONNECTIONS,
+        programs: PostgresPrograms | None = None,
+    ) -> None:
+        self._postgres = Postgres(folder, connections=connections, programs=programs)
         self._seaweed = SeaweedFS(folder)
 
     @property
@@ -82,10 +89,10 @@ def running(data: Path) -> StackAddress | None:
 
 
 @contextmanager
-def stack_for(data: Path, *, new: bool = True) -> Iterator[StackAddress]:
+def stack_for(data: Path, *, new: bool = True, postgres_bin: Path | None = None) -> Iterator[StackAddress]:
     """The stack that runs on this folder, or one that is started here and stopped at the end (from the main thread).
 
-    Not `new`: a folder that holds no data yet is refused. Raises CannotStart.
+    Not `new`: a folder that holds no data yet is refused. `postgres_bin`: the setting. Raises CannotStart.
     """
     if address := running(data):
         yield address
@@ -93,8 +100,9 @@ def stack_for(data: Path, *, new: bool = True) -> Iterator[StackAddress]:
     folder = DataFolder(data.absolute())
     if not (new or folder.is_used()):
         raise FolderUnusable(f"There is no PigWav data in {folder.path}.")
+    programs = find_postgres(postgres_bin)
     with watching(folder, Sleeper()) as watch:
-        stack = Stack(folder)
+        stack = Stack(folder, programs=programs)
         stack.start(watch)
         stack.wait(watch)
         yield stack.address

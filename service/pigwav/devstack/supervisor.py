@@ -19,6 +19,7 @@ from pigwav.db.session import Database
 from pigwav.devstack.address import RunFile
 from pigwav.devstack.folder import DataFolder, plain_words
 from pigwav.devstack.part import Part, Program
+from pigwav.devstack.postgres_programs import find_postgres
 from pigwav.devstack.remains import Remains
 from pigwav.devstack.restarts import Restarts
 from pigwav.devstack.stack import Stack, watching
@@ -76,8 +77,9 @@ class Up:
 
     def _run_on_own_stack(self, signals: Signals) -> None:
         folder = DataFolder(self.data.absolute())
+        programs = find_postgres(self.settings.postgres_bin)
         with watching(folder, signals) as watch, listen(self.host, self.port) as listening:
-            stack = Stack(folder, connections=self._connections())
+            stack = Stack(folder, connections=self._connections(), programs=programs)
             stack.start(watch)
             environment = {
                 **stack.address.environment(),

@@ -2,6 +2,7 @@
 
 import os
 from enum import StrEnum
+from pathlib import Path
 
 from pydantic import Field
 
@@ -64,6 +65,11 @@ class Settings(Section):
         gt=0,
         description="Seconds that a request waits for its turn at the database or the object store (503); where blocks "
         "wait longer for the encoder, no further upload is taken.",
+    )
+    postgres_bin: Path | None = Field(
+        None,
+        description="Folder with the programs (postgres, initdb) of the Postgres that `pigwav up` runs: 17 or later, "
+        "and of the major version that made the data folder; empty means the embedded one.",
     )
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
