@@ -34,9 +34,9 @@ class RunningUp:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def child(self, name: str) -> psutil.Process:
-        """The direct child whose command line holds this."""
+        """The direct child that runs the program of this name."""
         children = psutil.Process(self.process.pid).children()
-        return next(child for child in children if name in " ".join(child.cmdline()))
+        return next(child for child in children if child.name() == name)
 
     def press_ctrl_c(self) -> None:
         """A terminal sends it to the whole process group."""
