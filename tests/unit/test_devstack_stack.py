@@ -87,6 +87,13 @@ def test_only_we_may_enter_the_folder_of_the_databases_socket(stack: StackAddres
     assert (folder / ".s.PGSQL.5432").is_socket()
 
 
+def test_the_database_has_one_role_and_no_extension_to_attack(stack: StackAddress):
+    roles = "SELECT array_agg(rolname::text) FROM pg_roles WHERE rolcanlogin"
+    extensions = "SELECT array_agg(extname::text) FROM pg_extension"
+    assert ask(stack.database_url, roles) == ["pigwav"]
+    assert ask(stack.database_url, extensions) == ["plpgsql"]
+
+
 def test_strangers_may_do_nothing_with_the_bucket(stack: StackAddress, s3):
     s3.put_object(Bucket=stack.s3_bucket, Key="stranger", Body=b"x")
     anonymous = s3_client(stack, signature_version=UNSIGNED)
