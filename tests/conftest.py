@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from databases import fresh_database
 from minio_server import MinioServer, minio_program, serving_minio
+from moto_server import MotoServer, serving_moto
 from needs import miss
 from pigwav.devstack import StackAddress, stack_for
 from pigwav.settings import DatabaseSettings, Settings, StoreSettings
@@ -85,6 +86,13 @@ def s3_settings(stack: StackAddress) -> StoreSettings:
 def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MinioServer]:
     """A real MinIO, the same for the whole session; nothing is provisioned in it. Tests share it: own buckets."""
     with serving_minio(minio_program(), tmp_path_factory.mktemp("minio")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[MotoServer]:
+    """AWS as moto plays it, empty for each module: moto keeps all that was ever stored in it."""
+    with serving_moto() as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""An S3 server that answers whatever a test says, byte for byte."""
+"""An S3 server that answers whatever a test says, byte for byte: resets, half answers, silence, errors that pass."""
 
 import re
 import socket
@@ -36,24 +36,24 @@ def serving(serve: Callable[[socket.socket], None]) -> Iterator[str]:
 @contextmanager
 def answering(answer: Callable[[bytes], bytes]) -> Iterator[str]:
     """The URL of a server that answers one request per connection, in raw bytes, and closes it."""
-    with serving(lambda connection: connection.sendall(answer(_request(connection)))) as endpoint:
+    with serving(lambda connection: connection.sendall(answer(read_message(connection)))) as endpoint:
         yield endpoint
 
 
-def _request(connection: socket.socket) -> bytes:
-    """All of it: to close a connection with something unread is to reset it, and its answer may be lost. Who asks to be
-    told to go on (`Expect: 100-continue`) has sent no body yet.
+def read_message(connection: socket.socket) -> bytes:
+    """A whole request or answer: to close a connection with something unread is to reset it, and what was sent last may
+    be lost. A client that sends `Expect: 100-continue` has sent no body yet.
     """
-    request = connection.recv(65536)
-    while b"\r\n\r\n" not in request and (more := connection.recv(65536)):
-        request += more
-    head, _, body = request.partition(b"\r\n\r\n")
+    message = connection.recv(65536)
+    while b"\r\n\r\n" not in message and (more := connection.recv(65536)):
+        message += more
+    head, _, body = message.partition(b"\r\n\r\n")
     length = re.search(rb"(?im)^content-length: (\d+)", head)
     missing = int(length[1]) - len(body) if length and b"100-continue" not in head.lower() else 0
     while missing > 0 and (more := connection.recv(65536)):
-        request += more
+        message += more
         missing -= len(more)
-    return request
+    return message
 
 
 def fictional(endpoint: str, *, timeout_s: float = 5) -> StoreSettings:
@@ -62,10 +62,12 @@ def fictional(endpoint: str, *, timeout_s: float = 5) -> StoreSettings:
     )
 
 
-def xml_error(status: int, code: str) -> bytes:
-    """As S3 answers, on a connection that it closes. Status 200 is real: CompleteMultipartUpload may still fail."""
+def xml_error(status: int, code: str, *, with_body: bool = True) -> bytes:
+    """As S3 answers, on a connection that it closes; to HEAD without the body. Status 200 is real:
+    CompleteMultipartUpload may still fail.
+    """
     body = f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>No.</Message></Error>"
     return (
         f"HTTP/1.1 {status} {code}\r\nConnection: close\r\nContent-Type: application/xml\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n{body}"
+        f"Content-Length: {len(body)}\r\n\r\n{body if with_body else ''}"
     ).encode()

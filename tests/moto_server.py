@@ -1,0 +1,111 @@
+"""moto: AWS's S3 and IAM in memory, over HTTP, in a thread of the test's process."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+import boto3
+from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.authorization import enable_iam_authentication
+from moto.server import ThreadedMotoServer
+from pydantic import SecretStr
+
+from pigwav.settings import ProvisionSettings, StoreSettings
+from pigwav.store.provision import policy_for
+
+EVERYTHING: Final = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+}
+REQUEST_LOGGER: Final = "werkzeug"
+"""It logs each request, at INFO, before its answer is sent."""
+
+
+@dataclass(frozen=True)
+class MotoServer:
+    """Every request needs a signature of a known access key and an IAM policy that allows it, as at AWS."""
+
+    endpoint: str
+    operator: ProvisionSettings
+    """A key with every right."""
+    s3: Any
+    iam: Any
+    """boto3's clients with that key. Any: boto3 makes their methods at run time."""
+
+    def provisioned(self) -> StoreSettings:
+        """A bucket of its own, with a key that has the policy that `pigwav provision` prints."""
+        settings = self.unprovisioned()
+        self.s3.create_bucket(Bucket=settings.bucket)
+        return self.with_user(settings)
+
+    def unprovisioned(self) -> StoreSettings:
+        """A bucket and a key that are not there yet, named like no other."""
+        name = f"pigwav-{uuid4().hex[:8]}"
+        return StoreSettings(
+            endpoint=self.endpoint, bucket=name, access_key=name, secret_key=SecretStr("service-secret")
+        )
+
+    def with_user(self, settings: StoreSettings) -> StoreSettings:
+        """The same with the key of a new user, named as the bucket. IAM chooses keys itself."""
+        policy = policy_for(settings.bucket or "")
+        # AWS lets HeadBucket pass with s3:ListBucket; moto wants an action of that name, which AWS does not have.
+        head = {"Effect": "Allow", "Action": "s3:HeadBucket", "Resource": f"arn:aws:s3:::{settings.bucket}"}
+        statements = [*policy["Statement"], head]
+        access_key, secret_key = _make_user(
+            self.iam, settings.bucket or "", policy | {"Statement": statements}
+        )
+        return settings.model_copy(update={"access_key": access_key, "secret_key": SecretStr(secret_key)})
+
+    def deny(self, settings: StoreSettings, *actions: str) -> None:
+        """From now on the key of `settings` may do none of these actions ("s3:PutObject") anywhere."""
+        statement = {"Effect": "Deny", "Action": [*actions], "Resource": "*"}
+        self.iam.put_user_policy(
+            UserName=settings.bucket,
+            PolicyName="denied",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        )
+
+    def seed(self, settings: StoreSettings, objects: Mapping[str, bytes]) -> None:
+        """Put the objects past HTTP: thousands in a second."""
+        backend = get_backend("s3")[DEFAULT_ACCOUNT_ID]["aws"]
+        for key, body in objects.items():
+            backend.put_object(settings.bucket or "", key, body)
+
+
+def _make_user(iam: Any, name: str, policy: Mapping[str, object]) -> tuple[str, str]:
+    """Access key and secret key of a new user with this policy."""
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="allowed", PolicyDocument=json.dumps(policy))
+    made = iam.create_access_key(UserName=name)["AccessKey"]
+    return made["AccessKeyId"], made["SecretAccessKey"]
+
+
+@contextmanager
+def serving_moto() -> Iterator[MotoServer]:
+    """Empty at the beginning. moto's state is the process's: one at a time."""
+    logging.getLogger(REQUEST_LOGGER).setLevel(logging.WARNING)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        endpoint = f"http://{host}:{port}"
+        # Before authentication begins, any key will do.
+        anybody = boto3.Session("any", "any", region_name="us-east-1")
+        key, secret = _make_user(anybody.client("iam", endpoint_url=endpoint), "operator", EVERYTHING)
+        operators = boto3.Session(key, secret, region_name="us-east-1")
+        with enable_iam_authentication():
+            yield MotoServer(
+                endpoint,
+                ProvisionSettings(access_key=key, secret_key=SecretStr(secret)),
+                s3=operators.client("s3", endpoint_url=endpoint),
+                iam=operators.client("iam", endpoint_url=endpoint),
+            )
+    finally:
+        server.stop()
+        for service in ("s3", "iam"):
+            get_backend(service)[DEFAULT_ACCOUNT_ID]["aws"].reset()  # closes the files of larger objects
