@@ -18,7 +18,7 @@ FULL = [
     (400, "XMinioAdminBucketQuotaExceeded"),
     (403, "QuotaExceeded"),
 ]
-NOT_FULL = [(503, "XMinioBackendDown"), (503, "SlowDown"), (403, "AccessDenied"), (400, "EntityTooLarge")]
+NOT_FULL = [(503, "XMinioBackendDown"), (503, "SlowDown"), (400, "EntityTooLarge")]
 
 
 def put(store: S3Store) -> None:

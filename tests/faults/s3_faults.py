@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from fakes.s3_server import xml_error
 from faults.background_loop import BackgroundLoop
 from faults.tcp_proxy import Dial
 
@@ -118,7 +119,7 @@ class S3Faults:
             fault = self._fault_for(request.operation)
             if fault is not None and fault.status:
                 await _discard(reader, request.length_bytes)
-                client.write(_answer(fault, with_body=request.method != "HEAD"))
+                client.write(xml_error(fault.status, fault.code, with_body=request.method != "HEAD"))
             else:
                 await self._forward(request, reader, client, fault)
             await client.drain()
@@ -184,14 +185,6 @@ def _parsed(head: bytes) -> _Request:
         int(named.get(b"content-length", 0)),
         named.get(b"expect", b"").lower() == b"100-continue",
     )
-
-
-def _answer(fault: Fault, *, with_body: bool) -> bytes:
-    body = f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{fault.code}</Code><Message>No.</Message></Error>"
-    return (
-        f"HTTP/1.1 {fault.status} {fault.code}\r\nConnection: close\r\nContent-Type: application/xml\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n{body if with_body else ''}"
-    ).encode()
 
 
 async def _copy(reader: StreamReader, writer: StreamWriter) -> None:
