@@ -13,10 +13,10 @@ from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.authorization import enable_iam_authentication
 from moto.server import ThreadedMotoServer
+from pigwav.store.provision import policy_for
 from pydantic import SecretStr
 
 from pigwav.settings import ProvisionSettings, StoreSettings
-from pigwav.store.provision import policy_for
 
 EVERYTHING: Final = {
     "Version": "2012-10-17",
@@ -69,6 +69,10 @@ class MotoServer:
             PolicyName="denied",
             PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
         )
+
+    def allow(self, settings: StoreSettings) -> None:
+        """What was denied is allowed again."""
+        self.iam.delete_user_policy(UserName=settings.bucket, PolicyName="denied")
 
     def seed(self, settings: StoreSettings, objects: Mapping[str, bytes]) -> None:
         """Put the objects past HTTP: thousands in a second."""

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from databases import fresh_database
 from fakes.faulty_store import FaultyStore
 from minio_server import MinioServer
+from moto_server import MotoServer
 from pigwav.devstack import StackAddress
 from pigwav.settings import DatabaseSettings, Settings
 from pigwav.store.memory import MemoryStore
@@ -31,10 +32,11 @@ def services(settings: Settings, own_database: DatabaseSettings, store: FaultySt
         yield opened
 
 
-@pytest.fixture
-def on_minio(settings: Settings, minio: MinioServer) -> Iterator[Services]:
-    """A real S3 server (the embedded one is tried in tests/e2e), with the key that may do the least."""
+@pytest.fixture(params=["minio", "moto"])
+def on_s3(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Services]:
+    """An S3 server (the embedded one is tried in tests/e2e), with the key that may do the least."""
+    server: MinioServer | MotoServer = request.getfixturevalue(request.param)
     database = DatabaseSettings(url=SecretStr(fresh_database(settings.database.url.get_secret_value())))
-    whole = settings.model_copy(update={"database": database, "store": minio.provisioned()})
+    whole = settings.model_copy(update={"database": database, "store": server.provisioned()})
     with open_services(whole) as opened:
         yield opened

@@ -406,19 +406,19 @@ def test_two_doctors_at_the_same_time_do_the_work_of_one(
     assert services.check_agreement().agreed
 
 
-def test_a_real_store_and_the_services_own_key_do_it_all(on_minio: Services) -> None:
-    store = on_minio.quarantine.store
-    user, _ = add(on_minio, wav(seconds=0.1))
+def test_an_s3_server_and_the_services_own_key_do_it_all(on_s3: Services) -> None:
+    store = on_s3.quarantine.store
+    user, _ = add(on_s3, wav(seconds=0.1))
     orphan, empty, parts = (an_orphan(user) for _ in range(3))
     store.put(orphan, BODY, HEADERS)
     stray_upload(store, empty)
     stray_upload(store, parts, (3, PART_2), (2, PART_1))
 
-    fixed = a_day_later(on_minio)()
+    fixed = a_day_later(on_s3)()
 
     assert fixed.left.agreed
     assert (fixed.aborted, fixed.kept) == ([empty], {})
     assert stored_bytes(store, in_quarantine(orphan)) == BODY
     assert stored_bytes(store, in_quarantine(parts)) == PART_1 + PART_2
     assert [*store.open_uploads()] == []
-    assert on_minio.check_agreement() == fixed.left
+    assert on_s3.check_agreement() == fixed.left

@@ -261,10 +261,10 @@ class TestPace:
         assert clock.now_s - 1000 == pytest.approx(7.0, abs=0.01)
 
 
-def test_a_real_store_is_read_back(on_minio: Services) -> None:
-    keys = [one.object_key for one in recordings(on_minio, 3)]
-    rot(on_minio.scrub.store, keys[1])
+def test_an_s3_server_is_read_back(on_s3: Services) -> None:
+    keys = [one.object_key for one in recordings(on_s3, 3)]
+    rot(on_s3.scrub.store, keys[1])
 
-    found = conditions(on_minio)
+    found = conditions(on_s3)
 
     assert [found[key] for key in keys] == [GOOD, DAMAGED, GOOD]
