@@ -13,9 +13,10 @@ from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.authorization import enable_iam_authentication
 from moto.server import ThreadedMotoServer
-from pigwav.store.provision import policy_for
 from pydantic import SecretStr
 
+from pigwav.provisioning.minio_admin import Policy
+from pigwav.provisioning.provision import policy_for
 from pigwav.settings import ProvisionSettings, StoreSettings
 
 EVERYTHING: Final = {
@@ -63,12 +64,11 @@ class MotoServer:
 
     def deny(self, settings: StoreSettings, *actions: str) -> None:
         """From now on the key of `settings` may do none of these actions ("s3:PutObject") anywhere."""
-        statement = {"Effect": "Deny", "Action": [*actions], "Resource": "*"}
-        self.iam.put_user_policy(
-            UserName=settings.bucket,
-            PolicyName="denied",
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-        )
+        _attach(self.iam, settings.bucket, "denied", _everywhere("Deny", *actions))
+
+    def allow_more(self, settings: StoreSettings, *actions: str) -> None:
+        """From now on the key of `settings` may do these actions everywhere."""
+        _attach(self.iam, settings.bucket, "more", _everywhere("Allow", *actions))
 
     def allow(self, settings: StoreSettings) -> None:
         """What was denied is allowed again."""
@@ -81,12 +81,20 @@ class MotoServer:
             backend.put_object(settings.bucket or "", key, body)
 
 
-def _make_user(iam: Any, name: str, policy: Mapping[str, object]) -> tuple[str, str]:
+def _make_user(iam: Any, name: str, policy: Policy) -> tuple[str, str]:
     """Access key and secret key of a new user with this policy."""
     iam.create_user(UserName=name)
-    iam.put_user_policy(UserName=name, PolicyName="allowed", PolicyDocument=json.dumps(policy))
+    _attach(iam, name, "allowed", policy)
     made = iam.create_access_key(UserName=name)["AccessKey"]
     return made["AccessKeyId"], made["SecretAccessKey"]
+
+
+def _attach(iam: Any, user: str | None, name: str, policy: Policy) -> None:
+    iam.put_user_policy(UserName=user, PolicyName=name, PolicyDocument=json.dumps(policy))
+
+
+def _everywhere(effect: str, *actions: str) -> Policy:
+    return {"Version": "2012-10-17", "Statement": [{"Effect": effect, "Action": [*actions], "Resource": "*"}]}
 
 
 @contextmanager
@@ -100,7 +108,9 @@ def serving_moto() -> Iterator[MotoServer]:
         endpoint = f"http://{host}:{port}"
         # Before authentication begins, any key will do.
         anybody = boto3.Session("any", "any", region_name="us-east-1")
-        key, secret = _make_user(anybody.client("iam", endpoint_url=endpoint), "operator", EVERYTHING)
+        key, secret = _make_user(
+            anybody.client("iam", endpoint_url=endpoint), "operator", _everywhere("Allow", "*")
+        )
         operators = boto3.Session(key, secret, region_name="us-east-1")
         with enable_iam_authentication():
             yield MotoServer(

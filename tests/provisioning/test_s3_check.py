@@ -10,7 +10,8 @@ from pydantic import SecretStr
 
 from e2e.programs import Ended, run_pigwav
 from minio_server import MinioServer
-from pigwav.provisioning.compatibility import SERVER, Probe, open_probe
+from moto_server import MotoServer
+from pigwav.provisioning.compatibility import RIGHTS, SERVER, Probe, open_probe
 from pigwav.settings import StoreSettings
 
 
@@ -74,6 +75,47 @@ def test_each_misbehaviour_is_named_with_what_to_change(probe: Probe) -> None:
     assert kept.problem == "it differs: ContentDisposition"
     assert len(findings) == 20
     assert [*probe.store.list("pigwav-s3-check/")] == []
+
+
+def test_a_server_that_trusts_every_body_is_named(moto: MotoServer) -> None:
+    """moto looks at no Content-MD5; all else it does as AWS."""
+    with open_probe(moto.provisioned()) as probe:
+        findings = [*probe.findings()]
+        left = [*probe.store.list()], [*probe.store.open_uploads()]
+
+    [failed] = [finding for finding in findings if not finding.ok]
+    assert failed.behaviour == "a body that does not fit its Content-MD5 is refused"
+    assert (failed.problem, failed.change) == ("it was stored", SERVER)
+    assert len(findings) == 20
+    assert left == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("action", "behaviours"),
+    [
+        (
+            "s3:AbortMultipartUpload",
+            [
+                "a short part that is not the last is refused",
+                "an upload may be aborted twice and leaves nothing",
+            ],
+        ),
+        ("s3:DeleteObject", ["a deleted object is gone; deleting it again is harmless"]),
+        ("s3:ListMultipartUploadParts", ["parts of an open upload are listed, and with gaps make an object"]),
+    ],
+)
+def test_a_right_that_the_key_lacks_is_named_by_what_fails_without_it(
+    moto: MotoServer, action: str, behaviours: list[str]
+) -> None:
+    store = moto.provisioned()
+    moto.deny(store, action)
+
+    with open_probe(store) as probe:
+        findings = [*probe.findings()]
+
+    refused = {f.behaviour: f.change for f in findings if not f.ok and "AccessDenied" in (f.problem or "")}
+    assert [*refused] == behaviours
+    assert refused[behaviours[-1]] == RIGHTS
 
 
 def test_where_the_bucket_does_not_answer_nothing_else_is_tried(s3_settings: StoreSettings) -> None:
