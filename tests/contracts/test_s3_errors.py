@@ -1,6 +1,7 @@
 """What the service makes of errors that no S3 server, and not moto either, gives on demand."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -8,7 +9,7 @@ from fakes.s3_server import answering, fictional, xml_error
 from pigwav.domain import ObjectKey
 from pigwav.errors import ObjectMissing, StoreUnavailable
 from pigwav.store.base import ObjectHeaders, Part, UploadId
-from pigwav.store.s3 import open_s3
+from pigwav.store.s3 import S3Store, open_s3
 
 KEY = ObjectKey("recordings/1/2026/11/a.mp3")
 PLAIN = ObjectHeaders()
@@ -54,6 +55,31 @@ def test_a_completion_that_fails_inside_a_200_is_tried_again() -> None:
 def test_a_completion_that_keeps_failing_inside_a_200_is_no_success() -> None:
     with answering(lambda _: xml_error(200, "InternalError")) as endpoint, pytest.raises(StoreUnavailable):
         open_s3(fictional(endpoint), attempts=2).complete_multipart(KEY, UPLOAD, PARTS)
+
+
+CUT_OFF = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 300\r\n\r\n"
+CALLS: dict[str, Callable[[S3Store], object]] = {
+    "put": lambda store: store.put(KEY, b"x", PLAIN),
+    "begin_multipart": lambda store: store.begin_multipart(KEY, PLAIN),
+    "put_part": lambda store: store.put_part(KEY, UPLOAD, 1, b"x"),
+    "complete_multipart": lambda store: store.complete_multipart(KEY, UPLOAD, PARTS),
+    "open_uploads": lambda store: [*store.open_uploads()],
+    "parts": lambda store: store.parts(KEY, UPLOAD),
+    "list": lambda store: [*store.list()],
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_an_answer_that_is_cut_off_behind_its_head_is_no_success(call: Callable[[S3Store], object]) -> None:
+    with answering(lambda _: CUT_OFF) as endpoint, pytest.raises(StoreUnavailable):
+        call(open_s3(fictional(endpoint), attempts=1))
+
+
+def test_a_completion_whose_answer_is_cut_off_behind_its_head_is_tried_again() -> None:
+    answers = [CUT_OFF, COMPLETED]
+    with answering(lambda _: answers.pop(0)) as endpoint:
+        open_s3(fictional(endpoint)).complete_multipart(KEY, UPLOAD, PARTS)
+    assert answers == []
 
 
 def test_a_read_that_is_put_off_is_unavailable_not_missing() -> None:

@@ -52,7 +52,23 @@ def open_client(
     )
     if not signed:
         config = config.merge(Config(signature_version=UNSIGNED))
-    return session.client("s3", endpoint_url=settings.endpoint or None, config=config)
+    client = session.client("s3", endpoint_url=settings.endpoint or None, config=config)
+    client.meta.events.register("before-parse.s3", _fail_without_body)
+    return client
+
+
+def _fail_without_body(operation_model: Any, response_dict: dict[str, Any], **_: object) -> None:
+    """An answer that was cut off behind its head counts as a server's error, which is tried again.
+
+    boto3 would read it as an empty one: a list without entries, a completion that has succeeded.
+    """
+    body = response_dict["body"]
+    if response_dict["status_code"] >= HTTPStatus.MULTIPLE_CHOICES or not isinstance(body, bytes):
+        return
+    output = operation_model.output_shape
+    fields = output.members.values() if output else ()
+    if any("location" not in field.serialization for field in fields) and not body.strip():
+        response_dict["status_code"] = HTTPStatus.INTERNAL_SERVER_ERROR.value
 
 
 @contextmanager

@@ -320,7 +320,7 @@ def _as_s3(headers: ObjectHeaders) -> dict[str, Any]:
 def _check_stored(answer: dict[str, Any], md5_hex: str) -> None:
     """An ETag is the body's MD5, except under KMS encryption."""
     by_kms = answer.get("ServerSideEncryption", "AES256") != "AES256"
-    if not by_kms and answer["ETag"].strip('"') != md5_hex:
+    if not by_kms and answer.get("ETag", "").strip('"') != md5_hex:
         raise StoreUnavailable("The object store stored other bytes than it was sent.")
 
 
