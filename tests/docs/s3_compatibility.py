@@ -18,7 +18,8 @@ it on yours before you move there; where something fails it says which setting t
 of one run, server and client on the same two cores: they compare behaviours, not servers.
 
 This file is written by `tests/docs/s3_compatibility.py`. The same servers and a store in memory pass
-`tests/contracts`, which asks more.
+`tests/contracts`, which asks more. So does moto, which plays AWS (S3 with its error codes and smallest part, and IAM)
+in the tests; what it does otherwise than AWS is marked `moto_differs` there. AWS itself was not tried.
 
 """
 
