@@ -182,7 +182,16 @@ def test_ctrl_c_ends_a_scrub_after_the_recording_at_hand(
     assert f"\n{done} recordings, " in f"\n{said}"
 
 
-@pytest.mark.parametrize("options", [["--scrub", "--scrub-rate", "1K"], ["--scrub-for", "60"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--scrub", "--scrub-rate", "1K"],
+        ["--scrub-for", "60"],
+        ["--scrub-rate", "20M"],
+        ["--scrub-rate", "50M"],
+    ],
+    ids=" ".join,
+)
 def test_doctor_refuses_what_cannot_be_meant(options: list[str], tmp_path: Path) -> None:
     ended = run_pigwav("doctor", *options, folder=tmp_path)
 

@@ -7,17 +7,14 @@ from typing import Annotated
 
 import typer
 
-from pigwav.cli import asking
-from pigwav.cli.credentials import (
-    Credentials,
+from pigwav.cli import prompts
+from pigwav.cli.credentials import Credentials, Given, address, same_service
+from pigwav.cli.credentials_file import (
     CredentialsUnusable,
-    Given,
-    address,
     credentials_file,
     forget,
     remember,
     remembered_credentials,
-    same_service,
 )
 from pigwav.cli.display import say
 from pigwav.cli.failures import plain_failures, tell, tell_waiting
@@ -96,7 +93,7 @@ def login(*, force: ForceOption = False, url: UrlOption = None, user: UserOption
     """
     with plain_failures():
         remembered = remembered_credentials()
-        service, token = address(Given(url), remembered), asking.token()
+        service, token = address(Given(url), remembered), prompts.token()
         with PigWavClient(service, token=token, on_wait=tell_waiting) as client:
             who = Credentials(service, client.me().id, token)
         if user not in (None, who.user_id):
@@ -115,12 +112,12 @@ def logout(*, yes: YesOption = False) -> None:
         try:
             remembered = remembered_credentials()
         except CredentialsUnusable:
-            asking.confirm(f"{credentials_file()} holds no credentials. Remove it?", yes=yes)
+            prompts.confirm(f"{credentials_file()} holds no credentials. Remove it?", yes=yes)
         else:
             if remembered is None:
                 tell("Nothing is remembered.")
                 return
-            asking.confirm(f"Forget {remembered}? That token is kept nowhere else.", yes=yes)
+            prompts.confirm(f"Forget {remembered}? That token is kept nowhere else.", yes=yes)
         forget()
 
 

@@ -9,7 +9,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pigwav.cli import account, download, library, operate, provision, serve, settings, up, upload, users
+from pigwav.cli import (
+    account,
+    doctor,
+    download,
+    library,
+    operate,
+    provision,
+    serve,
+    settings,
+    up,
+    upload,
+    users,
+)
 from pigwav.cli.failures import exit_status, sentence, tell
 from pigwav.client import ClientError
 from pigwav.embedded import embedded_versions, version_of_postgres
@@ -42,25 +54,25 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    app.callback()(_program)
-    for part in (account, upload, download, library, up, serve, operate, provision, users, settings):
+
+    @app.callback()
+    def program(
+        *,
+        _version: Annotated[
+            bool,
+            typer.Option(
+                "--version",
+                callback=_tell_version,
+                is_eager=True,
+                help="Print the version, and those of what is embedded.",
+            ),
+        ] = False,
+    ) -> None:
+        """Recordings in, MP3 out, on your own object storage."""
+
+    for part in (account, upload, download, library, up, serve, operate, doctor, provision, users, settings):
         part.add_commands(app)
     return app
-
-
-def _program(
-    *,
-    _version: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            callback=_tell_version,
-            is_eager=True,
-            help="Print the version, and those of what is embedded.",
-        ),
-    ] = False,
-) -> None:
-    """Recordings in, MP3 out, on your own object storage."""
 
 
 def main() -> NoReturn:

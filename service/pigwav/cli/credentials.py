@@ -1,28 +1,19 @@
-"""Whose recordings a command is about: what is remembered in the user's config folder, and what was given instead.
+"""Whose recordings a command is about: the user whose credentials are remembered, or what was given instead.
 
 Address, user and token belong together. A token is sent to an address that it was made for, or that the person named
 along with it; never to one that was merely remembered or is a default.
 """
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import typer
-
 from pigwav.client import DEFAULT_URL, CredentialsMissing
-from pigwav.private_json import write_private_json
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-
-
-class CredentialsUnusable(CredentialsMissing):
-    """The file of the remembered credentials does not hold any."""
 
 
 class TokenMalformed(CredentialsMissing):
@@ -135,33 +126,3 @@ def _normal(url: str) -> tuple[str, ...]:
     except ValueError:
         return (url,)
     return (parts.scheme, (parts.hostname or "").rstrip("."), str(port), parts.path.rstrip("/"), parts.query)
-
-
-def credentials_file() -> Path:
-    folder = Path(typer.get_app_dir("pigwav"))
-    if not folder.is_absolute():  # XDG Base Directory: a relative or empty XDG_CONFIG_HOME counts as not set
-        folder = Path.home() / ".config" / "pigwav"
-    return folder / "credentials.json"
-
-
-def remembered_credentials() -> Credentials | None:
-    """Raises CredentialsUnusable for a file that holds none."""
-    file = credentials_file()
-    try:
-        document = json.loads(file.read_bytes())
-        return Credentials(str(document["url"]), int(document["user"]), UUID(document["token"]))
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CredentialsUnusable(f"{file} holds no credentials: `pigwav logout` removes it.") from error
-
-
-def remember(new: Credentials) -> None:
-    """In a file that nobody else may read. Raises OSError."""
-    target = credentials_file()
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_private_json(target, {"url": new.url, "user": new.user_id, "token": str(new.token)})
-
-
-def forget() -> None:
-    credentials_file().unlink(missing_ok=True)

@@ -153,7 +153,9 @@ class Attempts:
         except (ClientError, OSError) as error:
             _end_unread(error)
             self._failures.append(exit_status(error))
-            tell(_naming(printable(name), sentence(error)) if self._named else sentence(error))
+            told, prefix = sentence(error), f"{printable(name)}: "
+            named = told.startswith(prefix)  # the system's errors say the file's name
+            tell(told if named or not self._named else prefix + told)
             if self._failed:
                 self._failed(name, error)
 
@@ -163,11 +165,6 @@ class Attempts:
             return
         alike = len(set(self._failures)) == 1 and not self.done
         raise typer.Exit(self._failures[0] if alike else ExitStatus.FAILED)
-
-
-def _naming(name: str, told: str) -> str:
-    """With the name once: the system's errors have it already."""
-    return told if told.startswith(f"{name}: ") else f"{name}: {told}"
 
 
 def _end_unread(error: Exception) -> None:

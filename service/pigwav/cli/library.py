@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from pigwav.cli import asking
+from pigwav.cli import prompts
 from pigwav.cli.account import YesOption
 from pigwav.cli.credentials import Given
 from pigwav.cli.display import at_terminal, json_text, print_json_array, print_table, say
@@ -130,9 +130,9 @@ def delete(
                 found.append(client.show(recording_id))
         if len(found) > 1:
             listed = "\n  ".join(map(asked, found))
-            asking.confirm(f"Delete these {len(found)}?\n  {listed}\n", yes=yes)
+            prompts.confirm(f"Delete these {len(found)}?\n  {listed}\n", yes=yes)
         elif found:
-            asking.confirm(f"Delete {asked(found[0])}?", yes=yes)
+            prompts.confirm(f"Delete {asked(found[0])}?", yes=yes)
         for recording in found:
             with attempts.one(title(recording)):
                 client.delete(recording.id)

@@ -51,14 +51,11 @@ class Transfers:
             finished = 0
             raise
         finally:
-            self._end(task, finished=finished)
-
-    def _end(self, task: TaskID, *, finished: int) -> None:
-        self._bars.remove_task(task)
-        self._finished += finished
-        self._finished_bytes += self._under_way.pop(task)
-        self._bars.update(self._all, description=self._label())
-        self._show_all()
+            self._bars.remove_task(task)
+            self._finished += finished
+            self._finished_bytes += self._under_way.pop(task)
+            self._bars.update(self._all, description=self._label())
+            self._show_all()
 
     def _show_all(self) -> None:
         self._bars.update(self._all, completed=self._finished_bytes + sum(self._under_way.values()))
@@ -72,17 +69,14 @@ def transfers(count: int, total_bytes: int | None = None, *, quiet: bool = False
     """`total_bytes`: of all together, where it is known."""
     console = Console(stderr=True)
     shown = sys.stderr.isatty() and not console.is_dumb_terminal and not quiet
-    # Standard output is left alone: it may be a file, and what is written to it must get there.
-    with Bars(*_columns(), console=console, transient=True, redirect_stdout=False, disable=not shown) as bars:
-        yield Transfers(bars, count, total_bytes)
-
-
-def _columns() -> tuple[ProgressColumn, ...]:
     name = Column(max_width=32, no_wrap=True, overflow="ellipsis")
-    return (
+    columns: tuple[ProgressColumn, ...] = (
         TextColumn("{task.description}", markup=False, table_column=name),
         BarColumn(bar_width=None),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(compact=True),
     )
+    # Standard output is left alone: it may be a file, and what is written to it must get there.
+    with Bars(*columns, console=console, transient=True, redirect_stdout=False, disable=not shown) as bars:
+        yield Transfers(bars, count, total_bytes)

@@ -1,19 +1,12 @@
 """The operator's commands for an object store: provision, s3-check."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from pigwav.cli.operate import DataOption
-
-if TYPE_CHECKING:
-    from pigwav.provisioning.compatibility import Finding
-    from pigwav.settings import StoreSettings
+from pigwav.cli.configured import DEFAULT_DATA, DataOption, store_on
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -55,7 +48,7 @@ def s3_check(
         str | None, typer.Option(help="URL of the S3 server, instead of PIGWAV_S3_ENDPOINT.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
-    data: DataOption = Path("pigwav-data"),
+    data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Try on an S3 server each behaviour that the service needs. Exit status 1: something is missing.
 
@@ -65,11 +58,14 @@ def s3_check(
     from pigwav.provisioning.compatibility import open_probe  # noqa: PLC0415
 
     findings = []
-    with _store(endpoint, data) as settings, open_probe(settings) as probe:
+    with store_on(data, endpoint) as settings, open_probe(settings) as probe:
         for finding in probe.findings():
             findings.append(finding)
             if not as_json:
-                typer.echo(_line(finding))
+                state = "ok" if finding.ok else "FAILED"
+                typer.echo(f"{state:8}{finding.took_ms:8.1f} ms  {finding.behaviour}")
+            if not (as_json or finding.ok):
+                typer.echo(f"{'':21}{finding.problem}\n{'':21}to change: {finding.change}")
         answers = findings[0].ok
         server = probe.server() if answers else ""
     if as_json:
@@ -78,27 +74,3 @@ def s3_check(
         raise NotProvisioned("The object store does not do all that the service needs.")
     if not as_json:
         typer.echo(f"This server does all that the service needs. It calls itself {server or 'nothing'}.")
-
-
-def _line(finding: "Finding") -> str:
-    line = f"{'ok' if finding.ok else 'FAILED':8}{finding.took_ms:8.1f} ms  {finding.behaviour}"
-    if finding.ok:
-        return line
-    return f"{line}\n{'':21}{finding.problem}\n{'':21}to change: {finding.change}"
-
-
-@contextmanager
-def _store(endpoint: str | None, data: Path) -> "Iterator[StoreSettings]":
-    """The configured store; where none is, that of the `pigwav up` on `data`."""
-    from pigwav.devstack import stack_for  # noqa: PLC0415
-    from pigwav.settings import read_settings  # noqa: PLC0415
-
-    settings = read_settings()
-    store = settings.store
-    if endpoint:
-        yield store.model_copy(update={"endpoint": endpoint})
-    elif store.bucket:
-        yield store
-    else:
-        with stack_for(data, new=False, postgres_bin=settings.postgres_bin) as stack:
-            yield stack.store_settings()

@@ -77,7 +77,9 @@ def facts(recording: Recording) -> Iterator[tuple[str, str]]:
     yield "link", printable(recording.url)
     yield "id", str(recording.id)
     yield "when", recording.created_at.astimezone().isoformat(sep=" ", timespec="seconds")
-    yield "length", f"{length(recording.duration_ms)}{_promised(recording)}"
+    promised = recording.declared_duration_ms if recording.truncated else None
+    more = "" if promised is None else f" (the WAV's header promised {length(promised)})"
+    yield "length", length(recording.duration_ms) + more
     yield "mp3", f"{recording.bitrate_kbps} kb/s, {_sound(recording.sample_rate_hz, recording.channels)}"
     yield "mp3 size", f"{size(recording.size_bytes)} ({recording.size_bytes} bytes)"
     yield "mp3 sha256", recording.sha256
@@ -87,12 +89,6 @@ def facts(recording: Recording) -> Iterator[tuple[str, str]]:
     for name, value in asdict(recording.tags).items():
         if value is not None:
             yield f"tag {name.replace('_', ' ')}", printable(str(value))
-
-
-def _promised(recording: Recording) -> str:
-    if not recording.truncated or recording.declared_duration_ms is None:
-        return ""
-    return f" (the WAV's header promised {length(recording.declared_duration_ms)})"
 
 
 def _sound(sample_rate_hz: int, channels: int) -> str:

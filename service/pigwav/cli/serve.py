@@ -9,6 +9,8 @@ from typing import Annotated, Final
 
 import typer
 
+from pigwav.cli.configured import settings_with_logs
+
 _M_MMAP_THRESHOLD: Final = -3  # malloc.h
 
 
@@ -22,28 +24,28 @@ def serve(
     fd: Annotated[int | None, typer.Option(hidden=True, help="Listening socket, already open.")] = None,
 ) -> None:
     """Serve the API. Needs PIGWAV_DATABASE_URL, PIGWAV_S3_BUCKET and whatever else differs from the defaults."""
+    import uvloop  # noqa: PLC0415 - the base install has no server
+
     from pigwav.api.app import create_app  # noqa: PLC0415 - the base install has no server
     from pigwav.api.server import Server, server_config  # noqa: PLC0415
     from pigwav.cli.core_dumps import leave_none  # noqa: PLC0415
-    from pigwav.cli.open_files import fitted, raise_limit  # noqa: PLC0415
+    from pigwav.cli.file_descriptors import fit_connections, raise_limit  # noqa: PLC0415
     from pigwav.listening import listen  # noqa: PLC0415
-    from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415
-    from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
     from pigwav.wiring import open_services  # noqa: PLC0415
     from pigwav.worker.loop import working  # noqa: PLC0415
 
     _give_memory_back()
     leave_none()
-    settings = read_settings()
-    configure_logging(as_json=settings.log_format is LogFormat.JSON, level=settings.log_level)
-    settings = fitted(settings, raise_limit())
+    settings = fit_connections(settings_with_logs(), raise_limit())
     listening = socket.socket(fileno=fd) if fd is not None else listen(host, port)
     with open_services(settings) as services:
         app = create_app(services, background=working(services))
         server = Server(server_config(app, services), services)
-        _stop_quietly()
+        # uvicorn stops on these signals and then raises them again: an ordinary stop is no failure.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
         _collect_seldom()
-        with asyncio.Runner(loop_factory=_event_loop) as runner:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve(sockets=[listening]))
 
 
@@ -64,16 +66,3 @@ def _collect_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-
-
-def _event_loop() -> asyncio.AbstractEventLoop:
-    import uvloop  # noqa: PLC0415
-
-    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
-    return loop
-
-
-def _stop_quietly() -> None:
-    """uvicorn stops on these signals and then raises them again: an ordinary stop is no failure."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import typer
 
-from pigwav.cli.credentials import Credentials, Given, credentials, remembered_credentials, token_of
+from pigwav.cli.credentials import Credentials, Given, credentials, token_of
+from pigwav.cli.credentials_file import remembered_credentials
 from pigwav.cli.display import printable
 from pigwav.cli.failures import CommandWrong, tell_waiting
 from pigwav.client import NotAuthenticated, OnWait, PigWavClient

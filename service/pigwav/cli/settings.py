@@ -1,7 +1,6 @@
 """`pigwav settings`: what holds, without secrets."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,20 +21,18 @@ def settings(
     from pigwav.settings import effective, read_settings  # noqa: PLC0415 - the base install has no server
 
     found = [*effective(read_settings())]
-    typer.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False) if as_json else _listed(found))
+    typer.echo(
+        json.dumps([asdict(one) for one in found], ensure_ascii=False)
+        if as_json
+        else "\n\n".join(map(_lines, found))
+    )
 
 
-def _listed(found: "list[Effective]") -> str:
-    return "\n\n".join("\n".join(_lines(one)) for one in found)
-
-
-def _lines(one: "Effective") -> Iterator[str]:
+def _lines(one: "Effective") -> str:
     """As in a .env file: a sentence, then the variable and its value."""
     name, *others = one.variables
-    yield f"# {one.description}"
     remarks = [f"also: {other}" for other in others]
     if one.value != one.default:
         remarks.append(f"default: {one.default or 'not set'}")
-    if remarks:
-        yield f"# ({'; '.join(remarks)})"
-    yield f"{name}={one.value}"
+    told = f"# ({'; '.join(remarks)})\n" if remarks else ""
+    return f"# {one.description}\n{told}{name}={one.value}"

@@ -64,7 +64,7 @@ class Folder:
     def _usable(self, to: Path, offered: Offered) -> Target | None:
         if _holds(to, offered):
             return Target(to, there=True)
-        if _spelling(to) in self._used or (_is_taken(to) and not self.force):
+        if _spelling(to) in self._used or ((to.exists() or to.is_symlink()) and not self.force):
             return None
         return Target(to, there=False)
 
@@ -79,10 +79,6 @@ def _numbered(name: str) -> Iterator[str]:
 def _spelling(path: Path) -> str:
     """One for all that a file system may take for the same name, as that of macOS does."""
     return unicodedata.normalize("NFC", path.name).casefold()
-
-
-def _is_taken(path: Path) -> bool:
-    return path.exists() or path.is_symlink()
 
 
 def _holds(path: Path, offered: Offered) -> bool:

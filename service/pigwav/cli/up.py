@@ -5,6 +5,8 @@ from typing import Annotated, Final
 
 import typer
 
+from pigwav.cli.configured import DEFAULT_DATA, settings_with_logs
+
 DATA: Final = typer.Option(
     help="Folder of the embedded Postgres and S3 server.",
     readable=False,  # checked by devstack, which says it in one sentence
@@ -18,7 +20,7 @@ def add_commands(app: typer.Typer) -> None:
 def up(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")] = 8080,
-    data: Annotated[Path, DATA] = Path("pigwav-data"),
+    data: Annotated[Path, DATA] = DEFAULT_DATA,
     workers: Annotated[int, typer.Option(min=1, help="API processes.")] = 1,
 ) -> None:
     """Start the service and all that it stands on.
@@ -27,27 +29,18 @@ def up(
     """
     from pigwav.cli.core_dumps import leave_none  # noqa: PLC0415 - Windows has no such limit
     from pigwav.devstack.supervisor import Up  # noqa: PLC0415 - the base install has no server
-    from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415
-    from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
 
     leave_none()
-    settings = read_settings()
-    configure_logging(as_json=settings.log_format is LogFormat.JSON, level=settings.log_level)
-    Up(settings, host, port, data, workers, on_ready=_tell_ready, on_stop=_tell_stopping).run()
+    Up(settings_with_logs(), host, port, data, workers, on_ready=_tell_ready, on_stop=_tell_stopping).run()
 
 
 def _tell_ready(url: str) -> None:
-    typer.echo(f"PigWav is ready: {url}\n\n{_commands(url)}")
-
-
-def _commands(url: str) -> str:
-    """Three to copy: each takes what the one before it answered."""
-    return "\n".join(
-        (
-            f"curl {url}/users -d name=NAME",
-            f"curl {url}/records -F user_id=USER_ID -F token=TOKEN -F file=@recording.wav",
-            f"curl -o recording.mp3 '{url}/record?id=RECORDING_ID&user=USER_ID'",
-        )
+    """With three commands to copy: each takes what the one before it answered."""
+    typer.echo(
+        f"PigWav is ready: {url}\n\n"
+        f"curl {url}/users -d name=NAME\n"
+        f"curl {url}/records -F user_id=USER_ID -F token=TOKEN -F file=@recording.wav\n"
+        f"curl -o recording.mp3 '{url}/record?id=RECORDING_ID&user=USER_ID'"
     )
 
 

@@ -1,28 +1,26 @@
 """The operator's accounts: `pigwav users add | list | token | delete`. They work where registration is closed."""
 
 import asyncio
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pigwav.cli.operate import DataOption
+from pigwav.cli.configured import DEFAULT_DATA, DataOption, database_on
+from pigwav.cli.display import json_text, print_json_array, say
+from pigwav.cli.failures import plain_failures
+from pigwav.cli.session import JsonOption
 from pigwav.domain import LARGEST_USER_ID
 
 if TYPE_CHECKING:
     from pigwav.accounts import Accounts
-    from pigwav.domain import UserId, UserSummary
-    from pigwav.settings import DatabaseSettings
-
-DATA: Final = Path("pigwav-data")
+    from pigwav.domain import UserId
 
 IdArgument = Annotated[
     int, typer.Argument(min=1, max=LARGEST_USER_ID, metavar="USER_ID", help="The user's id.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -36,56 +34,48 @@ def add(
     name: Annotated[str, typer.Argument(help="User name, not taken yet.")],
     *,
     as_json: JsonOption = False,
-    data: DataOption = DATA,
+    data: DataOption = DEFAULT_DATA,
 ) -> None:
     """Register a user, also where registration over HTTP is closed. The token is shown this once."""
     with _accounts(data) as accounts:
         registered = asyncio.run(accounts.register_user(name))
     user = registered.user
     shown = {"id": user.id, "name": user.name, "token": str(registered.token)}
-    typer.echo(_json(shown) if as_json else f"User ID: {user.id}\nToken: {registered.token}")
+    typer.echo(json_text(shown) if as_json else f"User ID: {user.id}\nToken: {registered.token}")
 
 
-def list_all(*, as_json: JsonOption = False, data: DataOption = DATA) -> None:
+def list_all(*, as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
     """All users, in the order in which they registered. No token: those are kept as hashes only."""
-    with _accounts(data) as accounts:
+    with _accounts(data) as accounts, plain_failures():
         found = accounts.list_users()
-        for line in _json_lines(found) if as_json else _lines(found):
-            typer.echo(line)
+        if as_json:
+            print_json_array(
+                {
+                    "id": one.user.id,
+                    "name": one.user.name,
+                    "recordings": one.recordings,
+                    "registered_at": one.registered_at.isoformat(),
+                }
+                for one in found
+            )
+            return
+        say(f"{'ID':>8}  {'REGISTERED':<10}  {'RECORDINGS':>10}  NAME")
+        for one in found:
+            say(f"{one.user.id:>8}  {one.registered_at:%Y-%m-%d}  {one.recordings:>10}  {one.user.name}")
 
 
-def token(user_id: IdArgument, *, as_json: JsonOption = False, data: DataOption = DATA) -> None:
+def token(user_id: IdArgument, *, as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
     """Replace a user's token; the old one is dead at once. The new one is shown this once."""
     with _accounts(data) as accounts, _known(user_id) as user:
         new = asyncio.run(accounts.rotate_token(user))
-    typer.echo(_json({"id": user, "token": str(new)}) if as_json else f"Token: {new}")
+    typer.echo(json_text({"id": user, "token": str(new)}) if as_json else f"Token: {new}")
 
 
-def delete(user_id: IdArgument, *, data: DataOption = DATA) -> None:
+def delete(user_id: IdArgument, *, data: DataOption = DEFAULT_DATA) -> None:
     """Delete a user: the token, the recordings and their links are dead at once; `sweep` removes the bytes."""
     with _accounts(data) as accounts, _known(user_id) as user:
         asyncio.run(accounts.delete_user(user))
     typer.echo(f"User {user} is deleted.")
-
-
-def _lines(users: Iterable["UserSummary"]) -> Iterator[str]:
-    yield f"{'ID':>8}  {'REGISTERED':<10}  {'RECORDINGS':>10}  NAME"
-    for one in users:
-        yield f"{one.user.id:>8}  {one.registered_at:%Y-%m-%d}  {one.recordings:>10}  {one.user.name}"
-
-
-def _json_lines(users: Iterable["UserSummary"]) -> Iterator[str]:
-    """One JSON array, a user a line, however many there are."""
-    opening = "["
-    for one in users:
-        shown = {"id": one.user.id, "name": one.user.name, "recordings": one.recordings}
-        yield opening + _json(shown | {"registered_at": one.registered_at.isoformat()})
-        opening = ","
-    yield "]" if opening == "," else "[]"
-
-
-def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 @contextmanager
@@ -105,24 +95,5 @@ def _known(user_id: int) -> "Iterator[UserId]":
 def _accounts(data: Path) -> "Iterator[Accounts]":
     from pigwav.accounts import open_accounts  # noqa: PLC0415 - the base install has no server
 
-    with _database(data) as settings, open_accounts(settings) as accounts:
+    with database_on(data) as settings, open_accounts(settings) as accounts:
         yield accounts
-
-
-@contextmanager
-def _database(data: Path) -> "Iterator[DatabaseSettings]":
-    """The configured one, else that of the `pigwav up` on `data`, which is started where it is down."""
-    from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415 - the base install has no server
-    from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
-
-    settings = read_settings()
-    configure_logging(as_json=settings.log_format is LogFormat.JSON, level=settings.log_level)
-    if settings.database.url is not None or settings.configured():
-        yield settings.database
-        return
-    from pydantic import SecretStr  # noqa: PLC0415
-
-    from pigwav.devstack import stack_for  # noqa: PLC0415 - boto3 takes 0.2 s
-
-    with stack_for(data, new=False, postgres_bin=settings.postgres_bin) as stack:
-        yield settings.database.model_copy(update={"url": SecretStr(stack.database_url)})

@@ -151,7 +151,15 @@ class AsyncPigWavClient:
     @asynccontextmanager
     async def stream(self, link: str) -> AsyncIterator[AsyncIterator[bytes]]:
         """As `PigWavClient.stream`: `async with client.stream(link) as blocks`."""
-        response = await self._trying(harmless, lambda _: self._opened(link))
+
+        async def opened(_: Tries) -> httpx2.Response:
+            response = await self._get(link, MP3_HEADERS)
+            if response.status_code == HTTPStatus.OK:
+                return response
+            async with aclosing(response):
+                raise await self._refusal(response)
+
+        response = await self._trying(harmless, opened)
         try:
             yield _checked(response, Checked(response))
         finally:
@@ -159,17 +167,13 @@ class AsyncPigWavClient:
 
     async def _call(self, call: Call[T]) -> T:
         async def once(tries: Tries) -> T:
-            return call.answer(await self._told(call), lost_answer=tries.lost_answer)
+            response = await self._send(call)
+            if asking := call.why(response):  # the answer is a refusal that does not say why
+                reason = await self._send(asking)
+                response = reason if reason.is_client_error else response
+            return call.answer(response, lost_answer=tries.lost_answer)
 
         return await self._trying(call.repeatable, once)
-
-    async def _told(self, call: Call[T]) -> httpx2.Response:
-        """As `PigWavClient._told`."""
-        response = await self._send(call)
-        if asking := call.why(response):
-            reason = await self._send(asking)
-            return reason if reason.is_client_error else response
-        return response
 
     async def _trying(self, repeatable: Repeatable, once: Callable[[Tries], Awaitable[T]]) -> T:
         tries = Tries(self._attempts, repeatable)
@@ -199,23 +203,13 @@ class AsyncPigWavClient:
                 if response.status_code not in download.ANSWERS:
                     raise await self._refusal(response)
                 if await to_thread.run_sync(download.begins, response):
-                    await self._save(response, download, progress)
+                    progress(download.done_bytes, download.total_bytes)
+                    async with aclosing(_raw(response)) as blocks:
+                        async for block in blocks:
+                            await to_thread.run_sync(download.write, block)
+                            progress(download.done_bytes, download.total_bytes)
                     downloaded = await to_thread.run_sync(download.finished)
         return downloaded
-
-    async def _save(self, response: httpx2.Response, download: Download, progress: Progress) -> None:
-        progress(download.done_bytes, download.total_bytes)
-        async with aclosing(_raw(response)) as blocks:
-            async for block in blocks:
-                await to_thread.run_sync(download.write, block)
-                progress(download.done_bytes, download.total_bytes)
-
-    async def _opened(self, link: str) -> httpx2.Response:
-        response = await self._get(link, MP3_HEADERS)
-        if response.status_code == HTTPStatus.OK:
-            return response
-        async with aclosing(response):
-            raise await self._refusal(response)
 
     async def _refusal(self, response: httpx2.Response) -> ClientError:
         with reaching(str(response.url)):

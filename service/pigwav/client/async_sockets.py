@@ -155,15 +155,13 @@ class _NetworkStream(httpcore2.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """Only what httpcore2 asks: has an idle connection been closed by the other side?"""
-        return _is_readable(self._socket) if info == "is_readable" else None
-
-
-def _is_readable(connection: socket.socket) -> bool:
-    if connection.fileno() < 0:
-        return True
-    with selectors.DefaultSelector() as selector:
-        selector.register(connection, selectors.EVENT_READ)
-        return bool(selector.select(timeout=0))
+        if info != "is_readable":
+            return None
+        if self._socket.fileno() < 0:
+            return True
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._socket, selectors.EVENT_READ)
+            return bool(selector.select(timeout=0))
 
 
 @asynccontextmanager

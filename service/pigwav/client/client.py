@@ -189,24 +189,29 @@ class PigWavClient:
         Opening is repeated, reading is not. Raises NotFound, UnexpectedAnswer; while reading DownloadInterrupted and
         DownloadBroken.
         """
-        response = self._trying(harmless, lambda _: self._opened(link))
+
+        def opened(_: Tries) -> httpx2.Response:
+            response = self._get(link, MP3_HEADERS)
+            if response.status_code == HTTPStatus.OK:
+                return response
+            with closing(response):
+                raise self._refusal(response)
+
+        response = self._trying(harmless, opened)
         try:
             yield _checked(response, Checked(response))
         finally:
             response.close()
 
     def _call(self, call: Call[T]) -> T:
-        return self._trying(
-            call.repeatable, lambda tries: call.answer(self._told(call), lost_answer=tries.lost_answer)
-        )
+        def once(tries: Tries) -> T:
+            response = self._send(call)
+            if asking := call.why(response):  # the answer is a refusal that does not say why
+                reason = self._send(asking)
+                response = reason if reason.is_client_error else response
+            return call.answer(response, lost_answer=tries.lost_answer)
 
-    def _told(self, call: Call[T]) -> httpx2.Response:
-        """The answer; where it is a refusal that does not say why, the one that does."""
-        response = self._send(call)
-        if asking := call.why(response):
-            reason = self._send(asking)
-            return reason if reason.is_client_error else response
-        return response
+        return self._trying(call.repeatable, once)
 
     def _trying(self, repeatable: Repeatable, once: Callable[[Tries], T]) -> T:
         tries = Tries(self._attempts, repeatable)
@@ -236,22 +241,12 @@ class PigWavClient:
                 if response.status_code not in download.ANSWERS:
                     raise self._refusal(response)
                 if download.begins(response):
-                    self._save(response, download, progress)
+                    progress(download.done_bytes, download.total_bytes)
+                    for block in _raw(response):
+                        download.write(block)
+                        progress(download.done_bytes, download.total_bytes)
                     downloaded = download.finished()
         return downloaded
-
-    def _save(self, response: httpx2.Response, download: Download, progress: Progress) -> None:
-        progress(download.done_bytes, download.total_bytes)
-        for block in _raw(response):
-            download.write(block)
-            progress(download.done_bytes, download.total_bytes)
-
-    def _opened(self, link: str) -> httpx2.Response:
-        response = self._get(link, MP3_HEADERS)
-        if response.status_code == HTTPStatus.OK:
-            return response
-        with closing(response):
-            raise self._refusal(response)
 
     def _refusal(self, response: httpx2.Response) -> ClientError:
         with reaching(str(response.url)):

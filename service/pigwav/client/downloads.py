@@ -153,7 +153,12 @@ class Checked:
 
 def offer_of(link: str) -> Call[Offered]:
     """What is behind a link, without its bytes."""
-    return Call("HEAD", link, _offered, headers=MP3_HEADERS, follow_redirects=True)
+
+    def offered(response: httpx2.Response) -> Offered:
+        name = file_name(response.headers.get("Content-Disposition", ""))
+        return Offered(name, promised_sha256(response), _length(response.headers))
+
+    return Call("HEAD", link, offered, headers=MP3_HEADERS, follow_redirects=True)
 
 
 def promised_sha256(response: httpx2.Response) -> str:
@@ -170,11 +175,6 @@ def promised_sha256(response: httpx2.Response) -> str:
 
 def wrong_bytes() -> DownloadBroken:
     return DownloadBroken("The bytes that arrived are not those that the service has: their SHA-256 differs.")
-
-
-def _offered(response: httpx2.Response) -> Offered:
-    name = file_name(response.headers.get("Content-Disposition", ""))
-    return Offered(name, promised_sha256(response), _length(response.headers))
 
 
 def _length(headers: Mapping[str, str]) -> int | None:

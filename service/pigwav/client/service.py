@@ -154,7 +154,7 @@ class Service:
 
     def _deleting(self, path: str, *, took_effect: HTTPStatus) -> Call[None]:
         status = HTTPStatus.NO_CONTENT
-        return self._of_user("DELETE", path, _nothing, status=status, took_effect=took_effect)
+        return self._of_user("DELETE", path, lambda _: None, status=status, took_effect=took_effect)
 
     def _of_user(self, method: str, path: str, read: Callable[[httpx2.Response], T], **more: Any) -> Call[T]:
         return Call(method, self.base_url + path, read, headers=self._credentials(), **more)
@@ -187,10 +187,6 @@ def name_of(link: str) -> Call[str]:
 
 def _document(read: Callable[[dict[str, Any]], T]) -> Callable[[httpx2.Response], T]:
     return lambda response: read(response.json())
-
-
-def _nothing(_response: httpx2.Response) -> None:
-    """An answer without content."""
 
 
 def _quoted(key: str) -> str:

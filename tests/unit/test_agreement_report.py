@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from pigwav.cli.findings import Findings, Scrubbed, bytes_per_s
+from pigwav.cli.agreement_report import AgreementReport
+from pigwav.cli.scrubbing import Scrubbed, bytes_per_s
 from pigwav.domain import ObjectKey
 from pigwav.usecases.check_agreement import Agreement
 from pigwav.usecases.quarantine import Quarantined
@@ -39,20 +40,20 @@ GOOD, DAMAGED, UNREADABLE, GONE = Condition
 
 
 @pytest.mark.parametrize(
-    ("findings", "status"),
+    ("report", "status"),
     [
-        (Findings(AGREED), 0),
-        (Findings(DISAGREED), 1),
-        (Findings(AGREED, scrubbed=scrubbed(GOOD, GONE)), 0),
-        (Findings(AGREED, scrubbed=scrubbed(GOOD, DAMAGED)), 1),
-        (Findings(AGREED, scrubbed=scrubbed(UNREADABLE)), 1),
-        (Findings(AGREED, Quarantined(AGREED, moved={A: B})), 0),
-        (Findings(AGREED, scrubbed=scrubbed(DAMAGED), broken_off="The store is away."), 2),
-        (Findings(), 2),
+        (AgreementReport(AGREED), 0),
+        (AgreementReport(DISAGREED), 1),
+        (AgreementReport(AGREED, scrubbed=scrubbed(GOOD, GONE)), 0),
+        (AgreementReport(AGREED, scrubbed=scrubbed(GOOD, DAMAGED)), 1),
+        (AgreementReport(AGREED, scrubbed=scrubbed(UNREADABLE)), 1),
+        (AgreementReport(AGREED, Quarantined(AGREED, moved={A: B})), 0),
+        (AgreementReport(AGREED, scrubbed=scrubbed(DAMAGED), broken_off="The store is away."), 2),
+        (AgreementReport(), 2),
     ],
 )
-def test_the_exit_status_says_whether_all_is_well(findings: Findings, status: int) -> None:
-    assert findings.exit_status() == status
+def test_the_exit_status_says_whether_all_is_well(report: AgreementReport, status: int) -> None:
+    assert report.exit_status() == status
 
 
 def test_a_recording_that_is_gone_was_not_read_back() -> None:
@@ -63,7 +64,7 @@ def test_people_are_told_what_was_done_before_what_is_left() -> None:
     agreement = Agreement(7, missing=[B], quarantined=2)
     fixed = Quarantined(agreement, moved={A: ObjectKey(f"quarantine/{A}")}, aborted=[B], kept={B: "why"})
 
-    told = Findings(agreement, fixed, scrubbed(DAMAGED, UNREADABLE)).as_text().splitlines()
+    told = AgreementReport(agreement, fixed, scrubbed(DAMAGED, UNREADABLE)).as_text().splitlines()
 
     assert [line.partition(" (")[0] for line in told] == [
         f"{A}: moved to quarantine/{A}",
@@ -79,7 +80,7 @@ def test_people_are_told_what_was_done_before_what_is_left() -> None:
 
 
 def test_programs_are_told_the_same_with_nothing_where_nothing_was_asked() -> None:
-    assert Findings(AGREED).as_json() == {
+    assert AgreementReport(AGREED).as_json() == {
         "checked": 3,
         "missing": [],
         "orphans": [],
@@ -87,7 +88,7 @@ def test_programs_are_told_the_same_with_nothing_where_nothing_was_asked() -> No
         "open_uploads": [],
         "quarantined": 0,
     }
-    whole = Findings(AGREED, Quarantined(AGREED, moved={A: B}), scrubbed(GOOD)).as_json()
+    whole = AgreementReport(AGREED, Quarantined(AGREED, moved={A: B}), scrubbed(GOOD)).as_json()
     assert json.loads(json.dumps(whole["fixed"])) == {
         "moved": {A: B},
         "aborted": [],
@@ -99,4 +100,4 @@ def test_programs_are_told_the_same_with_nothing_where_nothing_was_asked() -> No
 
 
 def test_a_key_that_somebody_made_up_cannot_drive_the_terminal() -> None:
-    assert "\x1b" not in Findings(Agreement(1, orphans=[ObjectKey("recordings/\x1b[2J")])).as_text()
+    assert "\x1b" not in AgreementReport(Agreement(1, orphans=[ObjectKey("recordings/\x1b[2J")])).as_text()

@@ -2,7 +2,7 @@
 
 import resource
 
-from pigwav.cli.open_files import fitted, raise_limit
+from pigwav.cli.file_descriptors import fit_connections, raise_limit
 from pigwav.settings import HttpSettings, Settings
 
 
@@ -22,6 +22,6 @@ def test_the_limit_is_raised_to_what_the_process_may_have() -> None:
 def test_connections_leave_the_files_that_uploads_and_downloads_need() -> None:
     settings = Settings(http=HttpSettings(max_connections=10_000, max_open_downloads=1000))
 
-    assert fitted(settings, 65_536).http.max_connections == 10_000
-    assert 6000 < fitted(settings, 8000).http.max_connections < 7000
-    assert fitted(settings, 256).http.max_connections == 128
+    assert fit_connections(settings, 65_536).http.max_connections == 10_000
+    assert 6000 < fit_connections(settings, 8000).http.max_connections < 7000
+    assert fit_connections(settings, 256).http.max_connections == 128

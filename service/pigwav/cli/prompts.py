@@ -1,4 +1,4 @@
-"""Questions to a person at the terminal. Where nobody sits, nothing is asked and nothing assumed."""
+"""Questions to a person at the terminal. If there is none, nothing is asked and nothing assumed."""
 
 import getpass
 import sys
@@ -11,12 +11,13 @@ from pigwav.cli.failures import CommandWrong, ExitStatus, tell
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Go on only where the person says so: `yes` (the option -y) in advance, or now."""
+    """Go on only if the person says so: `yes` (the option -y) in advance, or now."""
     if yes:
         return
     if not sys.stdin.isatty():
         raise CommandWrong("Nobody can be asked here; -y says yes in advance.")
-    if _answer(f"{question} [y/N] ").lower() not in ("y", "yes"):
+    typer.echo(f"{question} [y/N] ", nl=False, err=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         tell("Nothing was done.")
         raise typer.Exit(ExitStatus.FAILED)
 
@@ -24,8 +25,3 @@ def confirm(question: str, *, yes: bool) -> None:
 def token() -> UUID:
     """Typed without echo; where standard input is no terminal, its first line. Raises TokenMalformed."""
     return token_of(getpass.getpass("Token: ") if sys.stdin.isatty() else sys.stdin.readline())
-
-
-def _answer(question: str) -> str:
-    typer.echo(question, nl=False, err=True)
-    return sys.stdin.readline().strip()

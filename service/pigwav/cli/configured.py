@@ -1,0 +1,83 @@
+"""What the operator's commands work on: what is configured, else what the `pigwav up` on a data folder stands on.
+
+If that is down, it is started for as long as the command runs.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from pigwav.settings import DatabaseSettings, Settings, StoreSettings
+    from pigwav.wiring import Services
+
+DEFAULT_DATA: Final = Path("pigwav-data")
+DataOption = Annotated[
+    Path,
+    typer.Option(
+        readable=False,  # else typer says it in several lines
+        help="Data folder of `pigwav up`; not looked at where a database and a store are configured.",
+    ),
+]
+
+
+def settings_with_logs() -> "Settings":
+    """The settings of this process, which from now on logs as they say."""
+    from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415 - the base install has no server
+    from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
+
+    settings = read_settings()
+    configure_logging(as_json=settings.log_format is LogFormat.JSON, level=settings.log_level)
+    return settings
+
+
+@contextmanager
+def services_on(data: Path) -> "Iterator[Services]":
+    from pigwav.devstack import stack_for  # noqa: PLC0415 - the base install has no server
+    from pigwav.settings import read_settings  # noqa: PLC0415
+    from pigwav.wiring import open_services  # noqa: PLC0415
+
+    settings = settings_with_logs()
+    if settings.configured():
+        with open_services(settings) as services:
+            yield services
+        return
+    with stack_for(data, new=False, postgres_bin=settings.postgres_bin) as stack:
+        os.environ.update(stack.environment())
+        with open_services(read_settings()) as services:
+            yield services
+
+
+@contextmanager
+def database_on(data: Path) -> "Iterator[DatabaseSettings]":
+    settings = settings_with_logs()
+    if settings.database.url is not None or settings.configured():
+        yield settings.database
+        return
+    from pydantic import SecretStr  # noqa: PLC0415 - the base install has no server
+
+    from pigwav.devstack import stack_for  # noqa: PLC0415 - boto3 takes 0.2 s
+
+    with stack_for(data, new=False, postgres_bin=settings.postgres_bin) as stack:
+        yield settings.database.model_copy(update={"url": SecretStr(stack.database_url)})
+
+
+@contextmanager
+def store_on(data: Path, endpoint: str | None) -> "Iterator[StoreSettings]":
+    """`endpoint`: of an S3 server that is named instead of the configured one."""
+    from pigwav.devstack import stack_for  # noqa: PLC0415 - the base install has no server
+    from pigwav.settings import read_settings  # noqa: PLC0415
+
+    settings = read_settings()
+    store = settings.store
+    if endpoint:
+        yield store.model_copy(update={"endpoint": endpoint})
+    elif store.bucket:
+        yield store
+    else:
+        with stack_for(data, new=False, postgres_bin=settings.postgres_bin) as stack:
+            yield stack.store_settings()

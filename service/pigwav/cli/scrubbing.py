@@ -1,0 +1,87 @@
+"""How `pigwav doctor --scrub` goes: how fast it may read, when it stops, and what it says on the way."""
+
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from pigwav.usecases.scrub import ReadBack
+
+TELL_EVERY_S: Final = 10
+"""How often a scrub says on a terminal how far it is."""
+
+_RATE: Final = re.compile(r"([0-9]+)([KMG]?)", re.IGNORECASE)
+_UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+_LEAST_BYTES_PER_S: Final = 64_000
+"""Slower, a store would take the reader for dead."""
+
+
+def bytes_per_s(text: str) -> int:
+    """`50M` is 50,000,000. Raises ValueError."""
+    match = _RATE.fullmatch(text)
+    rate = int(match[1]) * _UNITS[match[2].upper()] if match else 0
+    if rate < _LEAST_BYTES_PER_S:
+        raise ValueError(f"{text!r} is no number of bytes such as 50M, or is less than 64K.")
+    return rate
+
+
+@dataclass
+class Scrubbed:
+    """Recordings that were read back so far, and those of them that are not what they should be."""
+
+    recordings: int = 0
+    bytes: int = 0
+    damaged: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+    def add(self, one: "ReadBack") -> None:
+        if one.condition == "gone":
+            return
+        self.recordings += 1
+        self.bytes += one.size_bytes
+        if one.condition == "damaged":
+            self.damaged.append(one.key)
+        elif one.condition == "unreadable":
+            self.unreadable.append(one.key)
+
+    def add_all(self, read_back: Iterable["ReadBack"]) -> None:
+        """Until there is no more, or a Ctrl-C. At a terminal it says now and then how far it is."""
+        told_at_s = time.monotonic()
+        with _stopping() as stopped:
+            for one in read_back:
+                self.add(one)
+                if stopped.is_set():
+                    break
+                if sys.stderr.isatty() and time.monotonic() > told_at_s + TELL_EVERY_S:
+                    typer.echo(f"{self}", err=True)
+                    told_at_s = time.monotonic()
+
+    def __str__(self) -> str:
+        return f"{self.recordings} recordings, {self.bytes / 10**6:,.1f} MB read back"
+
+
+@contextmanager
+def _stopping() -> Iterator[Event]:
+    """Set by the first Ctrl-C (or SIGTERM); the second one ends the program at once."""
+    stopped = Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of a signal handler
+        stopped.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
