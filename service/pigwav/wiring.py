@@ -25,7 +25,7 @@ from pigwav.usecases.check_agreement import CheckAgreement
 from pigwav.usecases.check_ready import CheckReady
 from pigwav.usecases.delete_recording import DeleteRecording
 from pigwav.usecases.delete_user import DeleteUser
-from pigwav.usecases.leases import Leases
+from pigwav.usecases.keep_leases import KeepLeases
 from pigwav.usecases.list_recordings import ListRecordings
 from pigwav.usecases.quarantine import Quarantine
 from pigwav.usecases.read_recording import FindRecording, ReadRecording
@@ -43,7 +43,7 @@ class Services:
     settings: Settings
     metrics: Metrics
     lanes: Lanes
-    leases: Leases
+    leases: KeepLeases
     admission: Admission
     open_uploads: OpenUploads
     disk_space: DiskSpace
@@ -90,7 +90,7 @@ def _services(
     settings: Settings, metrics: Metrics, database: Database, store: ObjectStore, lanes: Lanes
 ) -> Services:
     limits = settings.limits
-    leases = Leases(database, lanes.db, lease_s=limits.lease_s)
+    leases = KeepLeases(database, lanes.db, lease_s=limits.lease_s)
     open_uploads = OpenUploads(
         limit=limits.max_open_uploads,
         limit_bytes=limits.max_buffered_bytes,

@@ -22,7 +22,7 @@ from pigwav.errors import (
     UploadBroken,
     UploadOvertaken,
 )
-from pigwav.usecases.titles import Titles
+from pigwav.titles import Titles
 from pigwav.wiring import Services
 from traces import Traces
 from uploading import add, blocks, fails, new_user

@@ -35,7 +35,7 @@ from pigwav.errors import (
     UploadInProgress,
     UploadOvertaken,
 )
-from pigwav.usecases.titles import Titles, title_from
+from pigwav.titles import Titles, title_from
 from pigwav.wiring import Services
 
 router = APIRouter(tags=["recordings"])

@@ -44,9 +44,9 @@ from pigwav.store.upload import StoredBytes, StreamingUpload, UploadTarget
 from pigwav.store.upload_phase import Phase
 from pigwav.telemetry.logs import log
 from pigwav.telemetry.metrics import Metrics
-from pigwav.usecases import idempotency
-from pigwav.usecases.leases import Lease, Leases
-from pigwav.usecases.titles import Titles
+from pigwav.titles import Titles
+from pigwav.usecases.claim_idempotency_key import claim, earlier_recording
+from pigwav.usecases.keep_leases import KeepLeases, Lease
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class AddRecording:
     store: UploadTarget
     lanes: Lanes
     converter: Converter
-    leases: Leases
+    leases: KeepLeases
     open_uploads: OpenUploads
     metrics: Metrics
     quota: Quota = Quota()  # noqa: RUF009 - immutable
@@ -159,14 +159,14 @@ class AddRecording:
 
     def _earlier(self, user: UserId, once: IdempotencyKey) -> Recording | None:
         with self.database.read() as db:
-            return idempotency.earlier(db, user, once)
+            return earlier_recording(db, user, once)
 
     def _declare(self, intent: Intent) -> Recording | None:
         """Write the intent; or answer what another try has made meanwhile."""
         with self.database.begin() as db:
             if not users.lock(db, intent.user, alone=self.quota.is_bounded):
                 raise NotAuthenticated
-            if intent.once and (made := idempotency.claim(db, intent.user, intent.once, intent.id)):
+            if intent.once and (made := claim(db, intent.user, intent.once, intent.id)):
                 return made
             self._check_quota(db, intent.user, more=1, more_bytes=intent.expected_bytes or 0)
             recordings.add_pending(

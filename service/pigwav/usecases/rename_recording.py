@@ -7,7 +7,7 @@ from pigwav.db.session import Database
 from pigwav.domain import Recording, RecordingId, UserId
 from pigwav.errors import RecordingNotFound
 from pigwav.lanes import Lane
-from pigwav.usecases.titles import title_from
+from pigwav.titles import title_from
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class Lease:
             raise UploadOvertaken
 
 
-class Leases:
+class KeepLeases:
     """The leases that this process holds."""
 
     def __init__(self, database: Database, db: Lane, *, lease_s: float) -> None:

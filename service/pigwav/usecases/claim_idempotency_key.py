@@ -8,7 +8,7 @@ from pigwav.domain import IdempotencyKey, Recording, RecordingId, UserId
 from pigwav.errors import IdempotencyKeyReused, RecordingNotFound, UploadInProgress
 
 
-def earlier(db: Session, user: UserId, key: IdempotencyKey) -> Recording | None:
+def earlier_recording(db: Session, user: UserId, key: IdempotencyKey) -> Recording | None:
     """The recording that an earlier try has made; None where this try may make it.
 
     Raises IdempotencyKeyReused, UploadInProgress, and RecordingNotFound where it was made and deleted since.
@@ -18,7 +18,7 @@ def earlier(db: Session, user: UserId, key: IdempotencyKey) -> Recording | None:
 
 
 def claim(db: Session, user: UserId, key: IdempotencyKey, recording: RecordingId) -> Recording | None:
-    """As `earlier`; where this try may make the recording, no other one may from the commit on."""
+    """As `earlier_recording`; where this try may make the recording, no other one may from the commit on."""
     standing = idempotency_keys.claim(db, user, key, recording)
     if standing is None:
         return None
