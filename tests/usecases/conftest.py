@@ -28,7 +28,10 @@ def own_database(stack: StackAddress) -> DatabaseSettings:
 
 @pytest.fixture
 def services(settings: Settings, own_database: DatabaseSettings, store: FaultyStore) -> Iterator[Services]:
+    """With an empty database: what other tests have left in it is none of a test's business."""
     with open_services(settings.model_copy(update={"database": own_database}), store=store) as opened:
+        with opened.sweep.database.begin() as db:
+            db.connection().exec_driver_sql("TRUNCATE recordings, users CASCADE")
         yield opened
 
 

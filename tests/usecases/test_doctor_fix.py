@@ -27,13 +27,6 @@ BODY = os.urandom(300_000)
 PART_1, PART_2 = os.urandom(PART_BYTES), os.urandom(1000)
 
 
-@pytest.fixture(autouse=True)
-def _empty_database(services: Services) -> None:
-    """These tests look at all rows there are."""
-    with services.sweep.database.begin() as db:
-        db.connection().exec_driver_sql("TRUNCATE recordings, users CASCADE")
-
-
 @pytest.fixture
 def healthy(services: Services) -> UserId:
     """A database and a bucket that belong together."""

@@ -20,13 +20,6 @@ PLAIN = ObjectHeaders()
 GOOD, DAMAGED, UNREADABLE, GONE = Condition
 
 
-@pytest.fixture(autouse=True)
-def _empty_database(services: Services) -> None:
-    """These tests look at all rows there are."""
-    with services.sweep.database.begin() as db:
-        db.connection().exec_driver_sql("TRUNCATE recordings, users CASCADE")
-
-
 def recordings(services: Services, count: int) -> list[Recording]:
     return [add(services, wav(seconds=0.1))[1] for _ in range(count)]
 

@@ -15,13 +15,6 @@ from traces import Traces
 from uploading import add, blocks, fails, new_user
 
 
-@pytest.fixture(autouse=True)
-def _empty_database(services: Services) -> None:
-    """These tests look at all rows there are."""
-    with services.sweep.database.begin() as db:
-        db.connection().exec_driver_sql("TRUNCATE recordings, users CASCADE")
-
-
 def let_leases_expire(services: Services) -> None:
     with services.sweep.database.begin() as db:
         db.connection().exec_driver_sql(
