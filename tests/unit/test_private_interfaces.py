@@ -3,6 +3,8 @@
 Each library here is pinned to its minor version in pyproject.toml. If a pin moves, these tests say which name is gone,
 and the right-hand column says which tests show whether the library still behaves as we expect.
 
+Why at all: service/docs/decisions/0013-uvicorn-with-bounds-of-our-own.md.
+
 | Library | What we use | Where | What to run when the pin moves |
 |---|---|---|---|
 | uvicorn | `HttpToolsProtocol`: its callbacks, attributes, `_unset_keepalive_if_required`; `RequestResponseCycle`,
@@ -70,6 +72,7 @@ PINNED = (
     "pyrate-limiter",
     "uvicorn",
 )
+ROOT = Path(__file__).parents[2]
 ADVICE = "This library's undocumented names changed: see the table at the top of tests/unit/test_private_interfaces.py."
 
 
@@ -93,12 +96,14 @@ def parameters(call: Callable[..., Any]) -> list[str]:
 
 @pytest.mark.parametrize("library", PINNED)
 def test_the_library_is_pinned_to_the_minor_version_that_is_tested(library: str) -> None:
-    project = tomllib.loads(Path(__file__).parents[2].joinpath("pyproject.toml").read_text())["project"]
+    project = tomllib.loads(ROOT.joinpath("pyproject.toml").read_text())["project"]
     requirements = map(Requirement, [*project["dependencies"], *project["optional-dependencies"]["server"]])
     allowed = next(requirement.specifier for requirement in requirements if requirement.name == library)
     major, minor = Version(version(library)).release[:2]
+    constraints = ROOT.joinpath("constraints.txt").read_text().splitlines()
 
     assert allowed.contains(version(library)), ADVICE
+    assert f"{library}=={version(library)}" in constraints
     assert f"<{major}.{minor + 1}" in str(allowed).split(","), (
         f"{library} may be {allowed}, which is more than {major}.{minor}."
     )
