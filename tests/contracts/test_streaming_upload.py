@@ -569,18 +569,21 @@ class TestPhase:
 
 
 class SecondFailsThirdLandsLater:
-    """A hook for two calls at the same time: one fails, and the other goes on only then."""
+    """A hook for two calls at the same time: one fails when both have begun, and the other goes on only then."""
 
     def __init__(self) -> None:
         self._calls = itertools.count(1)
+        self._both_began = Event()
         self._failed = Event()
 
     def __call__(self) -> None:
         number = next(self._calls)
         if number == 2:
+            assert self._both_began.wait(10)
             self._failed.set()
             raise StoreUnavailable
         if number == 3:
+            self._both_began.set()
             assert self._failed.wait(10)
 
 
