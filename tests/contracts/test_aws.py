@@ -14,7 +14,7 @@ from pigwav.domain import ObjectKey
 from pigwav.errors import ObjectMissing, StorageFull, StoreUnavailable
 from pigwav.settings import StoreSettings
 from pigwav.store.base import ObjectHeaders, Part, UploadId
-from pigwav.store.boto import door, open_client, open_session
+from pigwav.store.boto import open_client, open_session, translate_errors
 from pigwav.store.s3 import S3Store, open_s3
 
 PLAIN = ObjectHeaders()
@@ -202,7 +202,7 @@ class TestRefusals:
         with (
             closing(open_client(open_session(settings), settings, attempts=3)) as client,
             refused_at_once("PreconditionFailed"),
-            door(),
+            translate_errors(),
         ):
             client.put_object(Bucket=settings.bucket, Key=KEY, Body=b"second", IfNoneMatch="*")
 

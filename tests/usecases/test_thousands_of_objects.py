@@ -22,7 +22,7 @@ from uploading import add
 
 COUNT: Final = 2500
 PAGES: Final = 3
-EXPIRED: Final = 130
+EXPIRED: Final = 105
 """More than sweep takes at a time."""
 
 
