@@ -47,7 +47,7 @@ def test_a_client_that_leaves_while_the_store_does_not_answer_leaves_a_row(
     assert Traces(services).of_store(user) == []
 
     store.before.clear()
-    takes_effect_after_all(services, store)
+    takes_effect_after_all(services, store, user)
     services.sweep()
     assert Traces(services).of(user) == ["deleted"], (
         "sweep waits as long as a lease, or it would look too early"
@@ -59,10 +59,11 @@ def test_a_client_that_leaves_while_the_store_does_not_answer_leaves_a_row(
     assert Traces(services).of_store(user) == []
 
 
-def takes_effect_after_all(services: Services, store: FaultyStore) -> None:
+def takes_effect_after_all(services: Services, store: FaultyStore, user: int) -> None:
     """The call to the store that nobody waited for."""
     with services.sweep.database.read() as db:
-        key = ObjectKey(db.execute(select(RecordingRow.object_key)).scalar_one())
+        of_user = select(RecordingRow.object_key).where(RecordingRow.user_id == user)
+        key = ObjectKey(db.execute(of_user).scalar_one())
     store.begin_multipart(key, ObjectHeaders())
 
 
