@@ -81,7 +81,12 @@ open 2 -, openat 257 56, fcntl 72 25, clone 56 220, prctl 157 167, prlimit64 302
 
 def main(arguments: list[str]) -> None:
     if not arguments:
-        sys.stdout.writelines(f"{means}\n" for means in _had())
+        for means in MEANS if sys.platform == "linux" else MEANS[:1]:
+            try:
+                _take(means, 60, [], os.getppid())  # this process has nothing else to do
+            except OSError:
+                continue
+            sys.stdout.write(f"{means}\n")
         return
     parent, cpu_limit_s, chosen, *paths = arguments
     end = paths.index("--")
@@ -115,18 +120,6 @@ def _keep_to_pipes() -> None:
         _call("signal", ignored, _SIG_DFL)
 
 
-def _had() -> list[str]:
-    """Tried on this process, which has nothing else to do."""
-    had: list[str] = []
-    for means in MEANS if sys.platform == "linux" else MEANS[:1]:
-        try:
-            _take(means, 60, [], os.getppid())
-        except OSError:
-            continue
-        had.append(means)
-    return had
-
-
 def _take(means: str, cpu_limit_s: int, readable: list[str], parent: int) -> None:
     """Raises OSError where it cannot be had."""
     match means:
@@ -137,11 +130,15 @@ def _take(means: str, cpu_limit_s: int, readable: list[str], parent: int) -> Non
         case "privileges":
             _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         case "capabilities":
-            _give_up_capabilities()
+            # Root's too: who may gain no privileges keeps these across execve (capabilities(7)).
+            _call("prctl", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+            _call("capset", struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), bytes(24))
         case "landlock":
             _see_only(readable)
         case "lifetime":
-            _die_with(parent)
+            _call("prctl", _PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+            if os.getppid() != parent:  # it died before we asked
+                os.kill(os.getpid(), _SIGKILL)
         case "seccomp":
             _call_only_what_is_needed()
 
@@ -164,12 +161,6 @@ def _at_most(kind: int, soft: int, hard: int) -> None:
     resource.setrlimit(kind, (soft, hard))
 
 
-def _give_up_capabilities() -> None:
-    """Root's too: who may gain no privileges keeps these across execve (capabilities(7))."""
-    _call("prctl", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
-    _call("capset", struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), bytes(24))
-
-
 def _see_only(readable: list[str]) -> None:
     """No file but these; where the kernel knows of it, no TCP, no abstract socket and no signal beyond this process."""
     version = _syscall(_CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION)
@@ -190,12 +181,6 @@ def _see_only(readable: list[str]) -> None:
         os.close(file)
     _syscall(_RESTRICT_SELF, rules, 0)
     os.close(rules)
-
-
-def _die_with(parent: int) -> None:
-    _call("prctl", _PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it died before we asked
-        os.kill(os.getpid(), _SIGKILL)
 
 
 def _call_only_what_is_needed() -> None:

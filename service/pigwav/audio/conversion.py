@@ -50,7 +50,11 @@ class Converter:
         intake = Intake()
         header, block = await self._header(wav, intake)
         tags = await self.cpu(read_tags, header.tag_chunks) if header.tag_chunks else Tags()
-        header = _believable(header, self.limits)
+        declared = header.declared_data_bytes
+        if declared is not None and declared > max(_MOST_RIFF_BYTES, self.limits.max_upload_bytes):
+            declared = None  # no upload can have that size
+        # Tag chunks may be large, and have been read.
+        header = replace(header, declared_data_bytes=declared, tag_chunks=())
         plan = Plan.of(
             header, self.encoder, max_duration_s=self.limits.max_duration_s, bitrate_kbps=bitrate_kbps
         )
@@ -79,14 +83,6 @@ class Converter:
                 await self.cpu(intake.skip, held)
                 held = b""
         return walk.end(), held
-
-
-def _believable(header: WavHeader, limits: UploadLimits) -> WavHeader:
-    """Without a size that no upload can have, and without the tag chunks, which are read and may be large."""
-    declared = header.declared_data_bytes
-    if declared is not None and declared > max(_MOST_RIFF_BYTES, limits.max_upload_bytes):
-        declared = None
-    return replace(header, declared_data_bytes=declared, tag_chunks=())
 
 
 def open_converter(
@@ -239,13 +235,16 @@ class Conversion:
         return last
 
     def _facts(self, samples: int) -> AudioFacts:
+        declared, predicted = self._plan.header.declared_samples or 0, self._plan.predicted
         facts = AudioFacts(
             wav_size_bytes=self._intake.wav_bytes,
             wav_sha256=self._intake.wav_sha256(),
             samples=samples,
             duration_ms=duration_ms(samples, self.sample_rate_hz),
             declared_duration_ms=self.declared_duration_ms,
-            truncated=self._truncated(samples),
+            # The WAV promised more than it held, or than could be decoded.
+            truncated=self._intake.samples < declared
+            or (predicted is not None and samples < predicted.samples),
             sample_rate_hz=self.sample_rate_hz,
             channels=self.channels,
             bitrate_kbps=self.bitrate_kbps,
@@ -255,8 +254,3 @@ class Conversion:
         for analyser in self._analysers:
             facts = analyser.complete(facts)
         return facts
-
-    def _truncated(self, samples: int) -> bool:
-        """Whether the WAV promised more than it held, or than could be decoded."""
-        declared, predicted = self._plan.header.declared_samples or 0, self._plan.predicted
-        return self._intake.samples < declared or (predicted is not None and samples < predicted.samples)

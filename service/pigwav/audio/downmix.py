@@ -48,8 +48,11 @@ def pan_to_stereo(channels: int, speakers: int) -> str:
     """The filter for `channels` > 2, interleaved in the order of the mask's bits."""
     gains = _gains(channels, speakers)
     loudest = max(sum(left for left, _ in gains), sum(right for _, right in gains))
-    sides = ("+".join(_terms([gain[side] / loudest for gain in gains])) for side in (0, 1))
-    return "pan=stereo|c0={}|c1={}".format(*sides)
+    left, right = (
+        "+".join(f"{gain[side] / loudest:.6f}*c{index}" for index, gain in enumerate(gains) if gain[side])
+        for side in (0, 1)
+    )
+    return f"pan=stereo|c0={left}|c1={right}"
 
 
 def _gains(channels: int, speakers: int) -> list[_Gains]:
@@ -59,7 +62,3 @@ def _gains(channels: int, speakers: int) -> list[_Gains]:
     if channels in _USUAL_MASKS:
         return _gains(channels, _USUAL_MASKS[channels])
     return [_RIGHT if index % 2 else _LEFT for index in range(channels)]
-
-
-def _terms(gains: list[float]) -> list[str]:
-    return [f"{gain:.6f}*c{index}" for index, gain in enumerate(gains) if gain]

@@ -7,7 +7,8 @@ and WAVEFORMATEXTENSIBLE in mmreg.h. A codec's name is ffmpeg's name of its deco
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import partial
+from typing import Final, Self
 from uuid import UUID
 
 from pigwav.domain import WavSource
@@ -110,6 +111,30 @@ class _Fields:
     speakers: int
     extensible: bool
 
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """Raises FmtChunkTooShort and UnsupportedCodec."""
+        if len(body) < 14:
+            raise FmtChunkTooShort(f"The fmt chunk has {len(body)} bytes; 14 are the least.")
+        tag, channels, sample_rate_hz, bytes_per_s, block_bytes, bits = struct.unpack(
+            "<HHIIHH", body[:16].ljust(16, b"\0")
+        )
+        speakers = 0
+        extensible = tag == EXTENSIBLE
+        if extensible:
+            if len(body) < 40:
+                raise FmtChunkTooShort(f"The extensible fmt chunk has {len(body)} bytes; 40 are the least.")
+            valid_bits, speakers, guid = struct.unpack_from("<HI16s", body, 18)
+            bits = bits or valid_bits
+            if guid[2:] == _AMBISONIC_SUFFIX:
+                raise UnsupportedCodec(
+                    "The audio is ambisonic (B-format), whose channels are no speakers' signals."
+                )
+            if guid[2:] != _SUBFORMAT_SUFFIX:
+                raise UnsupportedCodec(f"The audio has the unsupported sub-format {UUID(bytes_le=guid)}.")
+            tag = int.from_bytes(guid[:2], "little")
+        return cls(tag, channels, sample_rate_hz, bytes_per_s, block_bytes, bits, speakers, extensible)
+
     @property
     def container_bytes(self) -> int:
         """Bytes per sample of one channel.
@@ -129,7 +154,7 @@ def parse_fmt(body: bytes) -> WavFormat:
 
     Raises BrokenFmtChunk, UnsupportedCodec, UnsupportedChannels and UnsupportedSampleRate.
     """
-    fields = _fields(body)
+    fields = _Fields.parse(body)
     if fields.sample_rate_hz == 0:
         raise SampleRateZero
     if fields.channels == 0:
@@ -146,31 +171,6 @@ def parse_fmt(body: bytes) -> WavFormat:
             f"The WAV has a sample rate of {fields.sample_rate_hz} Hz; at most {MAX_SAMPLE_RATE_HZ} Hz are converted."
         )
     return shape(fields)
-
-
-def _fields(body: bytes) -> _Fields:
-    if len(body) < 14:
-        raise FmtChunkTooShort(f"The fmt chunk has {len(body)} bytes; 14 are the least.")
-    tag, channels, sample_rate_hz, bytes_per_s, block_bytes, bits = struct.unpack(
-        "<HHIIHH", body[:16].ljust(16, b"\0")
-    )
-    speakers = 0
-    extensible = tag == EXTENSIBLE
-    if extensible:
-        if len(body) < 40:
-            raise FmtChunkTooShort(f"The extensible fmt chunk has {len(body)} bytes; 40 are the least.")
-        valid_bits, speakers = struct.unpack_from("<HI", body, 18)
-        bits = bits or valid_bits
-        tag = _sub_tag(body[24:40])
-    return _Fields(tag, channels, sample_rate_hz, bytes_per_s, block_bytes, bits, speakers, extensible)
-
-
-def _sub_tag(guid: bytes) -> int:
-    if guid[2:] == _AMBISONIC_SUFFIX:
-        raise UnsupportedCodec("The audio is ambisonic (B-format), whose channels are no speakers' signals.")
-    if guid[2:] != _SUBFORMAT_SUFFIX:
-        raise UnsupportedCodec(f"The audio has the unsupported sub-format {UUID(bytes_le=guid)}.")
-    return int.from_bytes(guid[:2], "little")
 
 
 def _samples(fields: _Fields, codec: str, container_bytes: int) -> WavFormat:
@@ -207,22 +207,6 @@ def _odd_bits(coding: str, fields: _Fields) -> BitsInvalid | UnsupportedCodec:
 def _unsupported(tag: int, name: str | None) -> UnsupportedCodec:
     codec = f"0x{tag:04X} ({name})" if name else f"0x{tag:04X}"
     return UnsupportedCodec(f"The audio has the unsupported codec {codec}.")
-
-
-def _a_law(fields: _Fields) -> WavFormat:
-    return _samples(fields, "pcm_alaw", 1)
-
-
-def _mu_law(fields: _Fields) -> WavFormat:
-    return _samples(fields, "pcm_mulaw", 1)
-
-
-def _ms_adpcm(fields: _Fields) -> WavFormat:
-    return _adpcm(fields, "adpcm_ms")
-
-
-def _ima_adpcm(fields: _Fields) -> WavFormat:
-    return _adpcm(fields, "adpcm_ima_wav")
 
 
 def _adpcm(fields: _Fields, codec: str) -> WavFormat:
@@ -264,11 +248,11 @@ _ADPCM_SAMPLES: Final[dict[str, Callable[[int, int], int]]] = {
 
 _CODINGS: Final[dict[int, Callable[[_Fields], WavFormat]]] = {
     0x0001: _integers,
-    0x0002: _ms_adpcm,
+    0x0002: partial(_adpcm, codec="adpcm_ms"),
     0x0003: _floats,
-    0x0006: _a_law,
-    0x0007: _mu_law,
-    0x0011: _ima_adpcm,
+    0x0006: partial(_samples, codec="pcm_alaw", container_bytes=1),
+    0x0007: partial(_samples, codec="pcm_mulaw", container_bytes=1),
+    0x0011: partial(_adpcm, codec="adpcm_ima_wav"),
     0x0031: _gsm,
 }
 FORMAT_TAGS: Final = {

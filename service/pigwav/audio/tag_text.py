@@ -36,8 +36,12 @@ def tags_from(said: Iterable[tuple[TagField, str]]) -> Tags:
     """The first text of each field in which something printable is left."""
     texts: dict[TagField, str] = {}
     for field, text in said:
-        if field not in texts and (plain := _printable(text, _most_chars(field))):
+        if field not in texts and (
+            plain := _printable(text, MAX_TITLE_CHARS if field == "title" else MAX_TAG_CHARS)
+        ):
             texts[field] = plain
+    samples = texts.get("time_reference_samples", "")
+    in_bounds = re.fullmatch("[0-9]{1,16}", samples) and int(samples) <= _MOST_SAMPLES
     return Tags(
         title=texts.get("title"),
         artist=texts.get("artist"),
@@ -46,12 +50,8 @@ def tags_from(said: Iterable[tuple[TagField, str]]) -> Tags:
         comment=texts.get("comment"),
         track=texts.get("track"),
         originator=texts.get("originator"),
-        time_reference_samples=_samples(texts.get("time_reference_samples", "")),
+        time_reference_samples=int(samples) if in_bounds else None,
     )
-
-
-def _most_chars(field: TagField) -> int:
-    return MAX_TITLE_CHARS if field == "title" else MAX_TAG_CHARS
 
 
 def _printable(text: str, most_chars: int) -> str:
@@ -60,10 +60,3 @@ def _printable(text: str, most_chars: int) -> str:
     short = text.strip()[: 4 * most_chars]
     plain = plain_name(short.replace("\r\n", "\n"))
     return plain if len(plain) <= most_chars else plain_name(plain[:most_chars])
-
-
-def _samples(text: str) -> int | None:
-    if not re.fullmatch("[0-9]{1,16}", text):
-        return None
-    samples = int(text)
-    return samples if samples <= _MOST_SAMPLES else None

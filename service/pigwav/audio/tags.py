@@ -66,13 +66,9 @@ def _info(body: bytes) -> Iterator[tuple[TagField, str]]:
         field = _INFO_FIELDS.get(body[at : at + 4])
         if field is not None:
             yield field, decoded(body[at + 8 : end])
-        at = _after_padding(body, end) if size_bytes % 2 else end
-
-
-def _after_padding(body: bytes, end: int) -> int:
-    """A text of odd size is followed by one byte of padding, which some writers forget or do not zero."""
-    forgotten = _INFO_NAME.match(body, end) and not _INFO_NAME.match(body, end + 1)
-    return end if forgotten else end + 1
+        # A byte of padding follows a text of odd size; some writers forget it or do not zero it.
+        forgotten = _INFO_NAME.match(body, end) and not _INFO_NAME.match(body, end + 1)
+        at = end + 1 if size_bytes % 2 and not forgotten else end
 
 
 def _bext(body: bytes) -> Iterator[tuple[TagField, str]]:

@@ -19,7 +19,7 @@ _FLOATS: Final = ("pcm_f32le", "pcm_f64le")
 
 def unpacker(wav: WavFormat) -> Unpack | None:
     """What makes 16-bit samples of these; None where that takes a decoder."""
-    return _middle_bytes if wav.in_low_bytes else _UNPACKERS.get(wav.codec)
+    return partial(_two_bytes, 1, 4) if wav.in_low_bytes else _UNPACKERS.get(wav.codec)
 
 
 def cleaner(wav: WavFormat) -> Unpack:
@@ -39,19 +39,11 @@ def _unsigned_bytes(audio: bytes) -> bytes:
     return bytes(pcm)
 
 
-def _highest_bytes(width: int, audio: bytes) -> bytes:
-    """The two highest of each sample's `width` bytes: low bits are cut off, not rounded."""
+def _two_bytes(first: int, width: int, audio: bytes) -> bytes:
+    """Of each sample's `width` bytes those from `first` on, its highest two: low bits are cut off, not rounded."""
     pcm = bytearray(len(audio) // width * 2)
-    pcm[0::2] = audio[width - 2 :: width]
-    pcm[1::2] = audio[width - 1 :: width]
-    return bytes(pcm)
-
-
-def _middle_bytes(audio: bytes) -> bytes:
-    """The two highest of the three low bytes in every four."""
-    pcm = bytearray(len(audio) // 2)
-    pcm[0::2] = audio[1::4]
-    pcm[1::2] = audio[2::4]
+    pcm[0::2] = audio[first::width]
+    pcm[1::2] = audio[first + 1 :: width]
     return bytes(pcm)
 
 
@@ -96,9 +88,9 @@ _TO_SIGNED: Final = bytes(code ^ 0x80 for code in range(256))
 _UNPACKERS: Final[dict[str, Unpack]] = {
     "pcm_u8": _unsigned_bytes,
     "pcm_s16le": _as_it_is,
-    "pcm_s24le": partial(_highest_bytes, 3),
-    "pcm_s32le": partial(_highest_bytes, 4),
-    "pcm_s64le": partial(_highest_bytes, 8),
+    "pcm_s24le": partial(_two_bytes, 1, 3),
+    "pcm_s32le": partial(_two_bytes, 2, 4),
+    "pcm_s64le": partial(_two_bytes, 6, 8),
     "pcm_alaw": partial(_by_tables, *_tables(_a_law)),
     "pcm_mulaw": partial(_by_tables, *_tables(_mu_law)),
     **{codec: partial(floats.to_pcm, codec) for codec in _FLOATS},

@@ -125,7 +125,9 @@ class HeaderWalk(ChunkWalk[WavHeader]):
                 wav_format = parse_fmt((yield from self._body(size_bytes, _FMT_BYTES)))
                 self._lacks = NoDataChunk()
             elif name == b"ds64":
-                sizes = _ds64((yield from self._body(size_bytes, _DS64_BYTES))) or sizes
+                body = yield from self._body(size_bytes, _DS64_BYTES)
+                if len(body) == _DS64_BYTES:
+                    sizes = _Sizes(*struct.unpack_from("<QQ", body))
             else:
                 yield from self._pass(name, size_bytes)
         raise HeaderTooLong(f"There are more than {MAX_CHUNKS} chunks before the audio.")
@@ -133,22 +135,19 @@ class HeaderWalk(ChunkWalk[WavHeader]):
     def _data(
         self, wav_format: WavFormat, size_bytes: int, sizes: _Sizes
     ) -> Generator[int, bytes, WavHeader]:
-        """The header ends here; where the audio may be empty, a few bytes later."""
+        """The header ends here; if the audio may be empty, a few bytes later. Raises NoAudio if it is."""
         data_offset = self._offset
         if size_bytes == _IN_DS64 and sizes.data_bytes is not None:
             size_bytes = sizes.data_bytes
         if size_bytes == 0:
-            yield from self._refuse_empty(sizes.riff_bytes)
+            # The writer streamed, unless another chunk follows at once and fits into the file.
+            self.at_audio, self._lacks = True, NoAudio()
+            next_name, next_bytes = parse_head((yield 8))
+            self.at_audio = False
+            end_bytes = 8 + (_declared(sizes.riff_bytes) or 0)
+            if next_name in _BEHIND_AUDIO and self._offset + next_bytes <= end_bytes:
+                raise NoAudio
         return WavHeader(wav_format, data_offset, _declared(size_bytes), self._tags.all())
-
-    def _refuse_empty(self, riff_bytes: int) -> Generator[int, bytes, None]:
-        """Raises NoAudio where another chunk follows at once and fits into the file. Else the writer streamed."""
-        self.at_audio, self._lacks = True, NoAudio()
-        name, size_bytes = parse_head((yield 8))
-        self.at_audio = False
-        end_bytes = 8 + (_declared(riff_bytes) or 0)
-        if name in _BEHIND_AUDIO and self._offset + size_bytes <= end_bytes:
-            raise NoAudio
 
 
 def _check_container(head: bytes) -> None:
@@ -180,10 +179,6 @@ def _declared(size_bytes: int) -> int | None:
         or size_bytes >= 1 << 63
     )
     return None if streamed else size_bytes
-
-
-def _ds64(body: bytes) -> _Sizes | None:
-    return _Sizes(*struct.unpack_from("<QQ", body)) if len(body) >= _DS64_BYTES else None
 
 
 def _shown(name: bytes) -> str:

@@ -29,8 +29,11 @@ def standing(db: Session, user: UserId, key: IdempotencyKey, *, lock: bool = Fal
     row = db.execute(query).one_or_none()
     if row is None:
         return None
-    recording = RecordingId(row.recording_id)
-    return Standing(row.fingerprint, recording, row.acknowledged, _in_flight(db, recording, lock=lock))
+    lease = select(RecordingRow.lease_until >= func.now()).where(
+        RecordingRow.id == row.recording_id, RecordingRow.state == RecordingState.PENDING
+    )
+    in_flight = db.execute(lease.with_for_update() if lock else lease).scalar_one_or_none()
+    return Standing(row.fingerprint, RecordingId(row.recording_id), row.acknowledged, bool(in_flight))
 
 
 def claim(db: Session, user: UserId, key: IdempotencyKey, recording: RecordingId) -> Standing | None:
@@ -83,11 +86,3 @@ def forget_older(db: Session, age: timedelta) -> None:
 
 def _of(user: UserId, key: IdempotencyKey) -> tuple[ColumnElement[bool], ...]:
     return IdempotencyKeyRow.user_id == user, IdempotencyKeyRow.key == key.key
-
-
-def _in_flight(db: Session, recording: RecordingId, *, lock: bool) -> bool:
-    query = select(RecordingRow.lease_until >= func.now()).where(
-        RecordingRow.id == recording, RecordingRow.state == RecordingState.PENDING
-    )
-    query = query.with_for_update() if lock else query
-    return bool(db.execute(query).scalar_one_or_none())

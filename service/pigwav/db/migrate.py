@@ -6,7 +6,7 @@ from typing import Final
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from pigwav.db.revision import needed
@@ -23,20 +23,16 @@ def upgrade(url: str, *, to: str | None = None, lock_timeout_s: float = 5) -> st
     Raises NotConfigured and DatabaseUnavailable, also where somebody holds a table for `lock_timeout_s`.
     """
     to = to or needed()
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     engine = create_engine(driver_url(url), poolclass=NullPool)
     try:
         with translated(), engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             # Whoever waits for a table's lock keeps all others from the table: better to try again later.
             connection.execute(text(f"SET LOCAL lock_timeout = {round(lock_timeout_s * 1000)}"))
-            command.upgrade(_config(connection), to)
+            config.attributes["connection"] = connection
+            command.upgrade(config, to)
     except CommandError as error:
         raise DatabaseUnavailable(f"The database has the schema of another release: {error}.") from error
     return to
-
-
-def _config(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config

@@ -285,16 +285,13 @@ def _columns_of(facts: RecordingFacts) -> dict[str, Any]:
     }
 
 
-def _tags(said: dict[str, Any]) -> Tags:
-    """A later release may have written more."""
-    return Tags(**{field.name: said[field.name] for field in fields(Tags) if field.name in said})
-
-
 def _recording(row: Row[Any]) -> Recording:
+    tags = row.tags or {}
     audio = AudioFacts(
         **{name: getattr(row, name) for name in _AUDIO},
         source=WavSource(**{name: getattr(row, f"source_{name}") for name in _SOURCE}),
-        tags=_tags(row.tags or {}),
+        # A later release may have written more fields.
+        tags=Tags(**{field.name: tags[field.name] for field in fields(Tags) if field.name in tags}),
     )
     return Recording(
         id=RecordingId(row.id),
