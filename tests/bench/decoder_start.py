@@ -16,7 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.harness import running_pigwav
 from factories import chunk, fmt_chunk, riff
 from pigwav.audio.confinement import Confinement
-from pigwav.audio.ffmpeg import Decoders, clean_header, decoder_argv, find_ffmpeg
+from pigwav.audio.decoders import Decoders
+from pigwav.audio.ffmpeg import clean_header, decoder_argv, find_ffmpeg
 from pigwav.audio.fmt import WavFormat
 from pigwav.audio.pcm import PcmFormat
 

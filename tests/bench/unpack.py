@@ -21,7 +21,9 @@ from codings import float_wav, packed
 from converting import a_converter, finished, in_blocks
 from factories import chunk, fmt_chunk, riff
 from pigwav.audio.conversion import BATCH_BYTES
-from pigwav.audio.ffmpeg import Decoders, clean_header, decode, find_ffmpeg
+from pigwav.audio.decoder_process import decode
+from pigwav.audio.decoders import Decoders
+from pigwav.audio.ffmpeg import clean_header, find_ffmpeg
 from pigwav.audio.lame import LameEncoder
 from pigwav.audio.plan import Plan
 from pigwav.audio.wav import HeaderWalk

@@ -11,7 +11,8 @@ from fuzz.seeds import small_wavs
 from fuzz.target import Target
 from mutagen_tags import seen_by_mutagen
 from pigwav.audio.chunks import TagChunk, TailWalk
-from pigwav.audio.id3 import id3_fields, id3_tag
+from pigwav.audio.id3_reader import id3_fields
+from pigwav.audio.id3_writer import id3_tag
 from pigwav.audio.tag_text import MAX_TAG_CHARS, tags_from
 from pigwav.audio.tags import merged, read_tags
 from pigwav.domain import MAX_TITLE_CHARS, Tags, plain_name

@@ -15,8 +15,8 @@ from pigwav.audio.chunks import MAX_TAG_CHUNK_BYTES, MAX_TAG_CHUNKS, MAX_TAGS_BY
 from pigwav.audio.ffmpeg import clean_header
 from pigwav.audio.fmt import MAX_CHANNELS, MAX_SAMPLE_RATE_HZ, WavFormat
 from pigwav.audio.info import InfoTag
+from pigwav.audio.intake import Intake
 from pigwav.audio.mp3 import SAMPLE_RATES_HZ, bit_rates_kbps
-from pigwav.audio.pcm import Intake
 from pigwav.audio.plan import Plan
 from pigwav.audio.wav import HeaderWalk, WavHeader
 from pigwav.errors import BadAudio, PigWavError, UnsupportedBitRate

@@ -14,7 +14,9 @@ import uvloop
 from converting import FFMPEG, decoders_running
 from factories import FLOAT_TAG, chunk, extensible_fmt_chunk, fmt_chunk, pcm, riff
 from pigwav.audio.confinement import Confinement
-from pigwav.audio.ffmpeg import Decoders, clean_header, decode, decoder_argv, find_ffmpeg
+from pigwav.audio.decoder_process import decode
+from pigwav.audio.decoders import Decoders
+from pigwav.audio.ffmpeg import clean_header, decoder_argv, find_ffmpeg
 from pigwav.audio.fmt import WavFormat, parse_fmt
 from pigwav.audio.pcm import PcmFormat
 from pigwav.audio.wav import HeaderWalk

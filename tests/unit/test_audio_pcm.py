@@ -12,7 +12,8 @@ from converting import in_blocks
 from factories import chunk, fmt_chunk, info_chunk, riff, wav
 from pigwav.audio.chunks import TagChunk
 from pigwav.audio.fmt import parse_fmt
-from pigwav.audio.pcm import Intake, PcmFormat, batches
+from pigwav.audio.intake import Intake, batches
+from pigwav.audio.pcm import PcmFormat
 from pigwav.audio.wav import HeaderWalk
 
 

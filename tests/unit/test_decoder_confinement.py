@@ -21,7 +21,9 @@ from converting import FFMPEG, decoders_running
 from needs import miss
 from pigwav.audio import confine
 from pigwav.audio.confinement import Confinement, confinement_of
-from pigwav.audio.ffmpeg import Decoders, clean_header, decode
+from pigwav.audio.decoder_process import decode
+from pigwav.audio.decoders import Decoders
+from pigwav.audio.ffmpeg import clean_header
 from pigwav.audio.fmt import WavFormat
 from pigwav.audio.pcm import PcmFormat
 from pigwav.errors import Overloaded, UndecodableAudio
@@ -354,7 +356,9 @@ def test_a_decoder_that_hangs_is_gone_with_its_request(sandbox: Confinement, how
 SERVER: Final = """
 import asyncio
 import uvloop
-from pigwav.audio.ffmpeg import Decoders, clean_header, decode, find_ffmpeg
+from pigwav.audio.decoder_process import decode
+from pigwav.audio.decoders import Decoders
+from pigwav.audio.ffmpeg import clean_header, find_ffmpeg
 from pigwav.audio.fmt import WavFormat
 from pigwav.audio.pcm import PcmFormat
 
@@ -397,7 +401,8 @@ def test_a_decoder_whose_server_died_before_it_could_ask_is_not_started(sandbox:
 
 SHOW: Final = """
 import json
-from pigwav.audio.ffmpeg import Decoders, find_ffmpeg
+from pigwav.audio.decoders import Decoders
+from pigwav.audio.ffmpeg import find_ffmpeg
 found = Decoders(find_ffmpeg(None), total=1).confinement()
 print(json.dumps([found.means, found.gaps, found.works]))
 """

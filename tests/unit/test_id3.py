@@ -15,7 +15,8 @@ from mutagen.mp3 import MP3
 from converting import FFMPEG, convert, played
 from factories import wav
 from mutagen_tags import seen_by_mutagen
-from pigwav.audio.id3 import id3_fields, id3_tag
+from pigwav.audio.id3_reader import id3_fields
+from pigwav.audio.id3_writer import id3_tag
 from pigwav.audio.tag_text import tags_from
 from pigwav.domain import MAX_TITLE_CHARS, Tags, plain_name
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pigwav.audio.analysers import ANALYSERS, Analyser, AnalyserFactory
-from pigwav.audio.ffmpeg import Decoders, clean_header, decode, find_ffmpeg, uncounted
+from pigwav.audio.decoder_process import decode, uncounted
+from pigwav.audio.decoders import Decoders
+from pigwav.audio.ffmpeg import clean_header, find_ffmpeg
+from pigwav.audio.intake import Intake, batches
 from pigwav.audio.lame import Encoder, EncoderFactory, LameEncoder, MeteredEncoder
-from pigwav.audio.pcm import Intake, batches
 from pigwav.audio.plan import Plan, duration_ms
 from pigwav.audio.tags import merged, read_tags
 from pigwav.audio.wav import HeaderWalk, WavHeader
@@ -92,7 +94,7 @@ def open_converter(
     *,
     on_decoder_end: Callable[[str], None] = uncounted,
 ) -> Converter:
-    """`on_decoder_end`: see ffmpeg.decode. Raises NotConfigured when there is no ffmpeg."""
+    """`on_decoder_end`: see decoder_process.decode. Raises NotConfigured when there is no ffmpeg."""
     program = find_ffmpeg(encoder.ffmpeg)
     decoders = Decoders(program, total=limits.max_decoders, on_end=on_decoder_end)
     return Converter(cpu, encoder, limits, decoders)

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Final
 
 from pigwav.audio.chunks import TagChunk
-from pigwav.audio.id3 import id3_fields
+from pigwav.audio.id3_reader import id3_fields
 from pigwav.audio.tag_text import TagField, decoded, tags_from
 from pigwav.domain import Tags, plain_name
 

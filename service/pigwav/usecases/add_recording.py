@@ -14,7 +14,7 @@ from uuid import uuid4
 from sqlalchemy.orm import Session
 
 from pigwav.audio.conversion import Conversion, ConversionResult, Converter
-from pigwav.audio.id3 import id3_tag
+from pigwav.audio.id3_writer import id3_tag
 from pigwav.capacity.open_uploads import OpenUploads
 from pigwav.capacity.quota import Quota
 from pigwav.db import idempotency_keys, recordings, users

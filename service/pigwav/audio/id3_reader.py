@@ -1,16 +1,14 @@
-"""ID3v2 tags: read in the versions 2.2 to 2.4, written in 2.3, the one that every player reads. Pure.
+"""ID3v2 tags in a WAV, read in the versions 2.2 to 2.4. Pure.
 
 Source: M. Nilsson's informal standards "ID3 tag version 2" (2.2.0), "2.3.0" and "2.4.0" (structure, frames).
 """
 
 import re
-import struct
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 from typing import Final, NamedTuple
 
 from pigwav.audio.tag_text import TagField, decoded
-from pigwav.domain import Tags
 
 _HEADER_BYTES: Final = 10
 _MOST_VALUES: Final = 16
@@ -36,11 +34,6 @@ _FRAME_NAME: Final = re.compile(rb"[A-Z][A-Z0-9]{3}")
 _FALSE_SYNC: Final = re.compile(rb"\xff[\xe0-\xff]")
 _YEAR: Final = re.compile("[0-9]{4}")
 _DAY_MONTH: Final = re.compile("(0[1-9]|[12][0-9]|3[01])(0[1-9]|1[0-2])")
-_DATE: Final = re.compile("([0-9]{4})(?:-?(0[1-9]|1[0-2])-?(0[1-9]|[12][0-9]|3[01]))?(?![0-9])")
-
-_ISO_8859_1: Final = b"\0"
-_UTF_16: Final = b"\1"
-_BOM: Final = b"\xff\xfe"
 
 
 class Frame(NamedTuple):
@@ -51,78 +44,17 @@ class Frame(NamedTuple):
     body: bytes
 
 
-def id3_tag(tags: Tags) -> bytes:
-    """An ID3v2.3.0 tag to stand before an MP3's first frame; empty where `tags` say nothing. Deterministic.
-
-    Not unsynchronised although the byte order marks look like a frame's start (0xFF 0xFE): decoders pass over a tag
-    by its size, some cannot undo the scheme, and ffmpeg and mutagen write theirs so. No padding: nobody edits
-    the object in place.
-    """
-    frames = b"".join(_frames_of(tags))
-    if not frames:
-        return b""
-    size = bytes(len(frames) >> shift & 0x7F for shift in (21, 14, 7, 0))
-    return b"ID3\x03\x00\x00" + size + frames
-
-
-def _frames_of(tags: Tags) -> Iterator[bytes]:
-    for name, text in ((b"TIT2", tags.title), (b"TPE1", tags.artist), (b"TALB", tags.album)):
-        if text is not None:
-            yield _frame(name, _UTF_16, _in_utf_16(text))
-    if tags.date is not None:
-        yield from _date_frames(tags.date)
-    if tags.comment is not None:
-        # iTunes is reported to show no comment in another language.
-        yield _frame(b"COMM", _UTF_16, b"eng", _in_utf_16(""), b"\0\0", _in_utf_16(tags.comment))
-    if tags.track is not None:
-        plain = tags.track.isascii()
-        text_bytes = tags.track.encode() if plain else _in_utf_16(tags.track)
-        yield _frame(b"TRCK", _ISO_8859_1 if plain else _UTF_16, text_bytes)
-    if tags.originator is not None:
-        yield _described("originator", tags.originator)
-    if tags.time_reference_samples is not None:
-        yield _frame(b"TXXX", _ISO_8859_1, b"time_reference\0%d" % tags.time_reference_samples)
-
-
-def _date_frames(date: str) -> Iterator[bytes]:
-    """2.3 has room for a year and a day in it. What does not begin with a year goes where ffmpeg puts it."""
-    match = _DATE.match(date)
-    if match is None:
-        yield _described("date", date)
-        return
-    year, month, day = match.groups()
-    yield _frame(b"TYER", _ISO_8859_1, year.encode())
-    if day:
-        yield _frame(b"TDAT", _ISO_8859_1, (day + month).encode())
-
-
-def _described(description: str, text: str) -> bytes:
-    return _frame(b"TXXX", _UTF_16, _in_utf_16(description), b"\0\0", _in_utf_16(text))
-
-
-def _frame(name: bytes, *parts: bytes) -> bytes:
-    body = b"".join(parts)
-    return struct.pack(">4sIH", name, len(body), 0) + body
-
-
-def _in_utf_16(text: str) -> bytes:
-    return _BOM + text.encode("utf-16-le", "replace")
-
-
 def id3_fields(tag: bytes) -> Iterator[tuple[TagField, str]]:
     """What an ID3v2 tag says, as far as it goes, what counts first first; may be empty. Never raises.
 
     Encrypted and compressed frames say nothing.
     """
     frames = [frame for frame in islice(_frames(tag), _MOST_FRAMES) if frame.name in _READ]
-    yield from chain(_plain_fields(frames), _split_dates(frames), _described_fields(frames))
-
-
-def _plain_fields(frames: list[Frame]) -> Iterator[tuple[TagField, str]]:
     for frame in frames:
-        field = _FIELDS.get(frame.name)
-        if field is not None:
-            yield field, _joined(frame, _texts(frame))
+        if frame.name in _FIELDS:
+            yield _FIELDS[frame.name], _joined(frame, _texts(frame))
+    yield from _split_dates(frames)
+    yield from _described_fields(frames)
 
 
 def _split_dates(frames: list[Frame]) -> Iterator[tuple[TagField, str]]:
@@ -199,7 +131,11 @@ def _frames(tag: bytes) -> Iterator[Frame]:
     unsynchronised = bool(flags & 0x80)
     if unsynchronised and version < 4:
         content = _resynchronised(content)
-    at = _extended_header_bytes(version, content) if flags & 0x40 and version > 2 else 0
+    at = 0
+    if (
+        flags & 0x40 and version > 2 and not _FRAME_NAME.match(content)
+    ):  # some set the flag, and yet a frame follows
+        at = _syncsafe(content[:4]) if version == 4 else 4 + int.from_bytes(content[:4], "big")
     head_bytes, name_bytes = (6, 3) if version == 2 else (10, 4)
     while at + head_bytes <= len(content) and content[at]:
         end = at + head_bytes + _frame_bytes(version, content, at)
@@ -209,13 +145,6 @@ def _frames(tag: bytes) -> Iterator[Frame]:
             body = _flags_undone(version, content[at + 9], body, unsynchronised=unsynchronised)
         yield Frame(version, name, body)
         at = end
-
-
-def _extended_header_bytes(version: int, content: bytes) -> int:
-    """0 where the flag is set and yet a frame follows."""
-    if _FRAME_NAME.match(content):
-        return 0
-    return _syncsafe(content[:4]) if version == 4 else 4 + int.from_bytes(content[:4], "big")
 
 
 def _frame_bytes(version: int, content: bytes, at: int) -> int:

@@ -1,0 +1,88 @@
+"""The WAV's bytes on their way to PCM: hashed, cut to the audio, searched for tags behind it."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from hashlib import sha256
+
+from pigwav.audio.chunks import TagChunk, TailWalk
+from pigwav.audio.fmt import WavFormat
+from pigwav.audio.wav import WavHeader
+
+
+class Intake:
+    """Takes a WAV's bytes in order: hashes all of them, hands out those of the audio, in whole samples or packets, and
+    looks for tags in those behind it.
+
+    One call at a time; `take` is work for the cpu lane.
+    """
+
+    def __init__(self) -> None:
+        self._hash = sha256()
+        self._format: WavFormat | None = None
+        self._before_audio_bytes = 0
+        self._audio_left_bytes: int | None = None
+        self._tail: TailWalk | None = None
+        self._cut = b""
+        self.wav_bytes = 0
+        self.audio_bytes = 0
+
+    def skip(self, block: bytes) -> None:
+        """Take bytes that lie wholly before the audio."""
+        self._hash.update(block)
+        self.wav_bytes += len(block)
+
+    def begin(self, header: WavHeader) -> None:
+        """From here on, `take` finds the audio."""
+        self._format = header.format
+        self._before_audio_bytes = header.data_offset - self.wav_bytes
+        self._audio_left_bytes = header.declared_data_bytes
+        if header.declared_data_bytes is not None:
+            self._tail = TailWalk(after_odd=header.declared_data_bytes % 2 == 1)
+
+    def take(self, batch: bytes) -> bytes:
+        """The audio in `batch`: with what the last batch left over, without what lies before and behind the audio."""
+        if self._format is None:
+            raise RuntimeError("Intake.take before Intake.begin")
+        self.skip(batch)
+        start = min(self._before_audio_bytes, len(batch))
+        stop = (
+            len(batch) if self._audio_left_bytes is None else min(len(batch), start + self._audio_left_bytes)
+        )
+        self._before_audio_bytes -= start
+        if self._audio_left_bytes is not None:
+            self._audio_left_bytes -= stop - start
+        self.audio_bytes += stop - start
+        if self._tail and stop < len(batch):
+            self._tail.feed(batch[stop:])
+        audio = self._cut + batch[start:stop] if self._cut else batch[start:stop]
+        whole = len(audio) - len(audio) % self._format.cut_bytes
+        self._cut = audio[whole:]
+        return audio[:whole]
+
+    @property
+    def samples(self) -> int:
+        """Per channel, in the audio that has come."""
+        return self._format.samples_in(self.audio_bytes) if self._format else 0
+
+    def tail_chunks(self) -> tuple[TagChunk, ...]:
+        """Those behind the audio, once the WAV has ended; none where the header does not say how long the audio is."""
+        return self._tail.end() if self._tail else ()
+
+    def wav_sha256(self) -> bytes:
+        return self._hash.digest()
+
+
+async def batches(first: bytes, rest: AsyncIterator[bytes], size_bytes: int) -> AsyncGenerator[bytes, None]:
+    """The same bytes in blocks of exactly `size_bytes`, but for the last. Holds at most that and one incoming block."""
+    held = bytearray(first)
+    del first
+    while True:
+        while len(held) >= size_bytes:
+            batch = bytes(memoryview(held)[:size_bytes])
+            del held[:size_bytes]
+            yield batch
+        block = await anext(rest, None)
+        if block is None:
+            break
+        held += block
+    if held:
+        yield bytes(held)
