@@ -9,8 +9,9 @@ from alembic.util import CommandError
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from pigwav.db.driver_errors import translate_errors
 from pigwav.db.revision import needed
-from pigwav.db.session import driver_url, translated
+from pigwav.db.session import driver_url
 from pigwav.errors import DatabaseUnavailable
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
@@ -27,7 +28,7 @@ def upgrade(url: str, *, to: str | None = None, lock_timeout_s: float = 5) -> st
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     engine = create_engine(driver_url(url), poolclass=NullPool)
     try:
-        with translated(), engine.begin() as connection:
+        with translate_errors(), engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             # Whoever waits for a table's lock keeps all others from the table: better to try again later.
             connection.execute(text(f"SET LOCAL lock_timeout = {round(lock_timeout_s * 1000)}"))

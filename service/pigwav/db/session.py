@@ -1,4 +1,4 @@
-"""The door of the database room: short transactions, and driver errors under our own names."""
+"""Connections to the database, and short transactions on them."""
 
 import math
 import time
@@ -8,15 +8,16 @@ from typing import Final, Self
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from pigwav.db.driver_errors import translate_errors
 from pigwav.db.patience import patient_connection
-from pigwav.errors import DatabaseUnavailable, NotConfigured, StorageFull
+from pigwav.errors import NotConfigured
 from pigwav.settings import DatabaseSettings
 
+_RESTED_S: Final = 1.0
 _LONGER_THAN_THE_SERVER: Final = 1.5
 """A server that can will say itself that it took too long, and that is the better answer."""
 
@@ -72,14 +73,26 @@ class Database:
     @contextmanager
     def begin(self) -> Iterator[Session]:
         """One transaction, committed at the end of the block. Raises DatabaseUnavailable."""
-        with translated(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with translate_errors(), Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session whose every statement stands alone. Raises DatabaseUnavailable."""
-        with translated(), Session(self._engine) as session, _autocommit(session):
-            yield session
+        """A session whose every statement stands alone. Raises DatabaseUnavailable.
+
+        One statement alone needs no transaction: that saves two round trips on the hot read path.
+        """
+        with translate_errors(), Session(self._engine) as session:
+            # Not by SQLAlchemy's isolation level: it is set and reset by statements of their own, and a connection
+            # that dies before the second one is lost to the pool for ever.
+            connection = session.connection().connection.driver_connection
+            assert connection is not None  # noqa: S101 - it has just been taken out of the pool
+            connection.autocommit = True
+            try:
+                yield session
+            finally:
+                if not connection.closed:
+                    connection.autocommit = False
 
     @contextmanager
     def only_runner(self, job: int) -> Iterator[bool]:
@@ -94,26 +107,6 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
-
-
-@contextmanager
-def _autocommit(session: Session) -> Iterator[None]:
-    """One statement alone needs no transaction: that saves two round trips on the hot read path.
-
-    Not by SQLAlchemy's isolation level: it is set and reset by statements of their own, and a connection that dies
-    before the second one is lost to the pool for ever.
-    """
-    connection = session.connection().connection.driver_connection
-    assert connection is not None  # noqa: S101 - it has just been taken out of the pool
-    connection.autocommit = True
-    try:
-        yield
-    finally:
-        if not connection.closed:
-            connection.autocommit = False
-
-
-_RESTED_S: Final = 1.0
 
 
 def _ping_rested_connections(engine: Engine) -> None:
@@ -134,38 +127,3 @@ def _ping_rested_connections(engine: Engine) -> None:
 
     event.listen(engine, "checkin", rest)
     event.listen(engine, "checkout", wake)
-
-
-_NOT_NOW: Final = ("57P", "08", "53", "55P03", "57014")
-"""SQLSTATE classes: shutdown, connection, resources, lock and statement timeouts."""
-
-_NOT_FOR_US: Final = ("25006", "42501", "42P01", "3F000")
-"""SQLSTATEs of a database that lacks what the operator gives it: read-only, no right, no table, no schema."""
-
-_DISK_FULL: Final = "53100"
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """A database that cannot serve in the block is DatabaseUnavailable (where its disk is full: StorageFull), with the
-    reason for logs and operators.
-    """
-    try:
-        yield
-    except PoolTimeoutError as error:
-        raise DatabaseUnavailable("The database does not answer: every connection is busy.") from error
-    except (OperationalError, InterfaceError) as error:
-        raise _unavailable(error) from error
-    except DBAPIError as error:
-        code = str(getattr(error.orig, "pgcode", None) or "")
-        if error.connection_invalidated or code.startswith((*_NOT_NOW, *_NOT_FOR_US)):
-            raise _unavailable(error) from error
-        raise
-
-
-def _unavailable(error: DBAPIError) -> DatabaseUnavailable:
-    """The driver's first line names host, user or table, never a password; the lines behind it may quote values."""
-    first = str(error.orig).strip().partition("\n")[0]
-    reason = " ".join(first.split()).rstrip(".")
-    kind = StorageFull if getattr(error.orig, "pgcode", None) == _DISK_FULL else DatabaseUnavailable
-    return kind(f"The database does not serve: {reason}.")
