@@ -10,7 +10,7 @@ from sqlalchemy import select
 from factories import wav
 from fakes.faulty_database import FaultyDatabase
 from fakes.faulty_store import FaultyStore, Gate, OnCall, unavailable
-from pigwav.db import recordings
+from pigwav.db import sweeping
 from pigwav.db.models import RecordingRow
 from pigwav.domain import Recording, RecordingId, UserId
 from pigwav.errors import (
@@ -185,7 +185,7 @@ def test_an_upload_that_was_given_up_does_not_come_back_to_life(
     def give_up() -> None:
         with services.sweep.database.begin() as db:
             db.connection().exec_driver_sql("UPDATE recordings SET lease_until = now() - interval '1 s'")
-            assert recordings.give_up_expired(db) == 1
+            assert sweeping.abort_expired_uploads(db) == 1
 
     store.after["put"] = give_up
 

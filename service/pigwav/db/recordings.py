@@ -1,11 +1,11 @@
 """Queries about recordings."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Row, delete, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from pigwav.db.models import RecordingRow
@@ -38,24 +38,6 @@ _COLUMNS = (
     *(getattr(RecordingRow, name) for name in _AUDIO),
     *(getattr(RecordingRow, f"source_{name}") for name in _SOURCE),
 )
-
-
-@dataclass(frozen=True)
-class Remains:
-    """A row whose bytes have to go."""
-
-    id: RecordingId
-    object_key: ObjectKey
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What a row says about the object under its key."""
-
-    object_key: ObjectKey
-    state: RecordingState
-    size_bytes: int | None
-    expired: bool
 
 
 @dataclass(frozen=True)
@@ -182,79 +164,6 @@ def kept(db: Session, user: UserId) -> Kept:
     )
     count, size_bytes = db.execute(query).one()
     return Kept(count, int(size_bytes or 0))
-
-
-def expire(db: Session, age: timedelta, *, limit: int) -> int:
-    """Mark at most `limit` of the recordings that became ready longer than `age` ago, the oldest first."""
-    old = (
-        select(RecordingRow.id)
-        .where(RecordingRow.state == RecordingState.READY, RecordingRow.ready_at < func.now() - age)
-        .order_by(RecordingRow.ready_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)  # who is at one of them now need not wait for us, nor we for them
-    )
-    statement = (
-        update(RecordingRow)
-        .where(RecordingRow.id.in_(old), RecordingRow.state == RecordingState.READY)
-        .values(state=RecordingState.DELETED)
-        .returning(RecordingRow.id)
-    )
-    return len(db.execute(statement).all())
-
-
-def give_up_expired(db: Session) -> int:
-    """Mark the uploads whose process vanished. Live leases are never touched.
-
-    Nor is a row that a transaction holds, of a process that froze in it for example: next time.
-    """
-    expired = (
-        select(RecordingRow.id)
-        .where(RecordingRow.state == RecordingState.PENDING, RecordingRow.lease_until < func.now())
-        .with_for_update(skip_locked=True)
-    )
-    statement = (
-        update(RecordingRow)
-        .where(RecordingRow.id.in_(expired), RecordingRow.state == RecordingState.PENDING)
-        .values(state=RecordingState.DELETED, lease_id=None)
-        .returning(RecordingRow.id)
-    )
-    return len(db.execute(statement).all())
-
-
-def remains(db: Session, *, limit: int, after: RecordingId | None = None) -> list[Remains]:
-    """Rows whose bytes may go, by id: nobody can still be writing them, the lease of their upload has run out."""
-    query = select(RecordingRow.id, RecordingRow.object_key).where(
-        RecordingRow.state == RecordingState.DELETED,
-        or_(RecordingRow.lease_until.is_(None), RecordingRow.lease_until < func.now()),
-    )
-    if after is not None:
-        query = query.where(RecordingRow.id > after)
-    rows = db.execute(query.order_by(RecordingRow.id).limit(limit))
-    return [Remains(RecordingId(row.id), ObjectKey(row.object_key)) for row in rows]
-
-
-def claims(db: Session) -> Iterator[Claim]:
-    """What every row claims, in the order in which S3 lists keys; streamed, a thousand rows at a time."""
-    # The reader may be busy with the store for longer than a transaction may idle. This one locks no row.
-    db.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-    query = _claims().order_by(RecordingRow.object_key).execution_options(yield_per=1000)
-    return map(_claim, db.execute(query))
-
-
-def claim_of(db: Session, key: ObjectKey) -> Claim | None:
-    row = db.execute(_claims().where(RecordingRow.object_key == key)).one_or_none()
-    return None if row is None else _claim(row)
-
-
-def _claims() -> Any:  # Any: a Select over four column types, spelled out nowhere else
-    expired = func.coalesce(RecordingRow.lease_until < func.now(), False)
-    return select(
-        RecordingRow.object_key, RecordingRow.state, RecordingRow.size_bytes, expired.label("expired")
-    )
-
-
-def _claim(row: Row[Any]) -> Claim:
-    return Claim(ObjectKey(row.object_key), RecordingState(row.state), row.size_bytes, row.expired)
 
 
 def _held_by(lease: LeaseId) -> ColumnElement[bool]:

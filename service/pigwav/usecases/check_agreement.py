@@ -6,8 +6,8 @@ from heapq import merge
 from itertools import groupby
 from typing import Final
 
-from pigwav.db import recordings
-from pigwav.db.recordings import Claim
+from pigwav.db import claims
+from pigwav.db.claims import Claim
 from pigwav.db.session import Database
 from pigwav.domain import ObjectKey, RecordingState
 from pigwav.store.base import Catalog, OpenUpload, StoredObject
@@ -76,7 +76,7 @@ class CheckAgreement:
 
     def claim_of(self, key: ObjectKey) -> Claim | None:
         with self.database.read() as db:
-            return recordings.claim_of(db, key)
+            return claims.claim_of(db, key)
 
     def stray_uploads(self) -> Iterator[OpenUpload]:
         """Of no row, or of a recording that is ready. An upload that ended while we went through the list is none."""
@@ -91,7 +91,7 @@ class CheckAgreement:
     def _pairs(self) -> Iterator[tuple[ObjectKey, Claim | None, StoredObject | None]]:
         """Rows and objects by key: both come in the order of the keys' bytes."""
         with self.database.begin() as db:
-            rows = ((claim.object_key, claim) for claim in recordings.claims(db))
+            rows = ((claim.object_key, claim) for claim in claims.claims(db))
             objects = ((stored.key, stored) for stored in self.store.list(PREFIX))
             merged = merge(rows, objects, key=lambda pair: pair[0].encode())
             for key, pairs in groupby(merged, key=lambda pair: pair[0]):

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
 
-from pigwav.db import idempotency_keys, recordings
-from pigwav.db.recordings import Remains
+from pigwav.db import idempotency_keys, recordings, sweeping
 from pigwav.db.session import Database
+from pigwav.db.sweeping import PurgeableRow
 from pigwav.errors import StoreUnavailable
 from pigwav.store.base import Catalog, Writer
 from pigwav.telemetry.logs import log
@@ -65,7 +65,7 @@ class Sweep:
         expired = 0
         while self.retention is not None and not stopping():
             with self.database.begin() as db:
-                count = recordings.expire(db, self.retention, limit=_BATCH)
+                count = sweeping.expire(db, self.retention, limit=_BATCH)
             expired += count
             if count < _BATCH:
                 break
@@ -80,16 +80,16 @@ class Sweep:
     def _remove_all(self, stopping: Callable[[], bool]) -> int:
         """How many could be removed. One that cannot (a legal hold, say) must not keep the others."""
         removed = failed_in_a_row = 0
-        for remains in self._remains():
+        for row in self._purgeable():
             if stopping():
                 break
             try:
-                self._remove(remains)
+                self._remove(row)
             except StoreUnavailable:
                 failed_in_a_row += 1
                 if failed_in_a_row >= _STORE_IS_AWAY:
                     raise
-                log.warning("not_removed", recording=str(remains.id))
+                log.warning("not_removed", recording=str(row.id))
             else:
                 removed += 1
                 failed_in_a_row = 0
@@ -97,26 +97,26 @@ class Sweep:
 
     def _give_up_expired(self) -> int:
         with self.database.begin() as db:
-            count = recordings.give_up_expired(db)
+            count = sweeping.abort_expired_uploads(db)
         if count:
             self.metrics.given_up.inc(count)
             log.info("uploads_given_up", count=count)
         return count
 
-    def _remains(self) -> Iterator[Remains]:
+    def _purgeable(self) -> Iterator[PurgeableRow]:
         last = None
         while True:
             with self.database.read() as db:
-                batch = recordings.remains(db, limit=_BATCH, after=last)
+                batch = sweeping.purgeable(db, limit=_BATCH, after=last)
             yield from batch
             if len(batch) < _BATCH:
                 return
             last = batch[-1].id
 
-    def _remove(self, remains: Remains) -> None:
-        for upload in self.store.open_uploads(remains.object_key):
+    def _remove(self, row: PurgeableRow) -> None:
+        for upload in self.store.open_uploads(row.object_key):
             self.store.abort_multipart(upload.key, upload.upload_id)
-        self.store.delete(remains.object_key)
+        self.store.delete(row.object_key)
         with self.database.begin() as db:
-            recordings.forget(db, remains.id)
+            recordings.forget(db, row.id)
         self.metrics.swept.inc()
