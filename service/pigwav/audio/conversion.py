@@ -1,4 +1,4 @@
-"""The door of this room: WAV bytes in, MP3 bytes out, while they arrive."""
+"""WAV bytes in, MP3 bytes out, while they arrive."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing

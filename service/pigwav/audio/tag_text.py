@@ -36,9 +36,8 @@ def tags_from(said: Iterable[tuple[TagField, str]]) -> Tags:
     """The first text of each field in which something printable is left."""
     texts: dict[TagField, str] = {}
     for field, text in said:
-        if field not in texts and (
-            plain := _printable(text, MAX_TITLE_CHARS if field == "title" else MAX_TAG_CHARS)
-        ):
+        most_chars = MAX_TITLE_CHARS if field == "title" else MAX_TAG_CHARS
+        if field not in texts and (plain := _printable(text, most_chars)):
             texts[field] = plain
     samples = texts.get("time_reference_samples", "")
     in_bounds = re.fullmatch("[0-9]{1,16}", samples) and int(samples) <= _MOST_SAMPLES

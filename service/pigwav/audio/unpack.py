@@ -33,6 +33,12 @@ def _as_it_is(audio: bytes) -> bytes:
     return audio
 
 
+def _unsigned_bytes(audio: bytes) -> bytes:
+    pcm = bytearray(2 * len(audio))
+    pcm[1::2] = audio.translate(_TO_SIGNED)
+    return bytes(pcm)
+
+
 def _two_bytes(first: int, width: int, audio: bytes) -> bytes:
     """Of each sample's `width` bytes those from `first` on, its highest two: low bits are cut off, not rounded."""
     pcm = bytearray(len(audio) // width * 2)
@@ -78,8 +84,9 @@ def _tables(value_of: Callable[[int], int]) -> tuple[bytes, bytes]:
     return bytes(value[0] for value in values), bytes(value[1] for value in values)
 
 
+_TO_SIGNED: Final = bytes(code ^ 0x80 for code in range(256))
 _UNPACKERS: Final[dict[str, Unpack]] = {
-    "pcm_u8": partial(_by_tables, *_tables(lambda code: (code - 0x80) << 8)),
+    "pcm_u8": _unsigned_bytes,
     "pcm_s16le": _as_it_is,
     "pcm_s24le": partial(_two_bytes, 1, 3),
     "pcm_s32le": partial(_two_bytes, 2, 4),
