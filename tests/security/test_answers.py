@@ -9,7 +9,7 @@ import pytest
 
 from accounts import Account
 from factories import wav
-from pigwav.api.safe_headers import SAFE
+from pigwav.api.security_headers import SAFE
 from pigwav.settings import Settings
 from serving import ServedApi, served
 

@@ -17,7 +17,7 @@ Why at all: service/docs/decisions/0013-uvicorn-with-bounds-of-our-own.md.
   `tests/api/test_connections.py` |
 | httpx2 | `AsyncClient._init_transport`, `AsyncHTTPTransport._pool` | `client/async_sockets.py` | `tests/client` |
 | httpcore2 | which questions its connections ask of a network stream | `client/async_sockets.py` | `tests/client` |
-| fastapi | `scope["route"]` | `api/middleware.py`, `api/problems.py` | `tests/api/test_operations.py` |
+| fastapi | `scope["route"]` | `api/request_log.py`, `api/problems.py` | `tests/api/test_operations.py` |
 | fastapi-offline | the names of its files | `api/docs.py` | `tests/api/test_browser.py`, `tests/security` |
 | prometheus-client | the names of a dead process's files | `devstack/supervisor.py` | `tests/e2e/test_up.py` |
 | pyrate-limiter | the state of a token bucket: one number for each rate | `capacity/rate_limits.py` |

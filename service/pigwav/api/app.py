@@ -4,25 +4,51 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from starlette.types import Lifespan
 
 from pigwav.api import health, link, recordings, uploads, users
 from pigwav.api.docs import add_docs
-from pigwav.api.middleware import DrainedRefusals, LastResort, RequestLog
+from pigwav.api.drain_request_body import DrainRequestBody
+from pigwav.api.internal_errors import CatchUnexpectedErrors
 from pigwav.api.openapi import describe_errors
 from pigwav.api.problems import add_handlers
 from pigwav.api.proxies import PathPrefix, TrustedProxies
 from pigwav.api.rate_limits import EnforceRateLimits
-from pigwav.api.safe_headers import SafeHeaders
+from pigwav.api.request_log import RequestLog
+from pigwav.api.security_headers import SecurityHeaders
 from pigwav.api.spans import PrivateSpans
 from pigwav.telemetry.logs import log
 from pigwav.wiring import Services
 
 _CLEAN_UP_S: Final = 10.0
+
+# What CORS lets the scripts of other origins send and read.
+_REQUEST_HEADERS: Final = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "If-Range",
+    "Range",
+    "X-Request-ID",
+)
+_RESPONSE_HEADERS: Final = (
+    "Accept-Ranges",
+    "Content-Disposition",
+    "Content-Length",
+    "Content-Range",
+    "ETag",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Repr-Digest",
+    "Retry-After",
+    "X-Request-ID",
+)
 
 
 def create_app(services: Services, *, background: AbstractAsyncContextManager[None]) -> FastAPI:
@@ -30,11 +56,21 @@ def create_app(services: Services, *, background: AbstractAsyncContextManager[No
 
     `background` is entered at start-up and left when the last upload has ended.
     """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - Starlette's signature
+        services.add_recording.converter.decoders.log_confinement()
+        async with background:  # it outlives the last upload, whose lease it keeps
+            try:
+                yield
+            finally:
+                await _cleaned_up(services)
+
     app = FastAPI(
         title="PigWav",
         summary="Recordings in, MP3 out, on your own object storage.",
         version=version("pigwav"),
-        lifespan=_lifespan(services, background),
+        lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
     )
@@ -43,24 +79,10 @@ def create_app(services: Services, *, background: AbstractAsyncContextManager[No
         app.include_router(part.router)
     add_handlers(app)
     add_docs(app)
-    _describe_errors(app)
+    plain = app.openapi
+    app.openapi = lambda: describe_errors(plain())  # type: ignore[method-assign] # FastAPI's documented way
     _add_middleware(app, services)
     return app
-
-
-def _lifespan(services: Services, background: AbstractAsyncContextManager[None]) -> Lifespan[FastAPI]:
-    """Background work outlives the last upload: it keeps that upload's lease."""
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - Starlette's signature
-        services.add_recording.converter.decoders.log_confinement()
-        async with background:
-            try:
-                yield
-            finally:
-                await _cleaned_up(services)
-
-    return lifespan
 
 
 async def _cleaned_up(services: Services) -> None:
@@ -74,41 +96,20 @@ async def _cleaned_up(services: Services) -> None:
 
 def _add_middleware(app: FastAPI, services: Services) -> None:
     """The last one added sees a request first."""
-    app.add_middleware(LastResort)
+    app.add_middleware(CatchUnexpectedErrors)
     # Inside of what drains: a refusal in the middle of a body arrives.
     app.add_middleware(EnforceRateLimits, services.rate_limits)
-    app.add_middleware(DrainedRefusals)
+    app.add_middleware(DrainRequestBody)
     origins = [origin.strip() for origin in services.settings.http.cors_origins.split(",") if origin.strip()]
     if origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
-            allow_headers=[
-                "Authorization",
-                "Content-Type",
-                "Idempotency-Key",
-                "If-Match",
-                "If-None-Match",
-                "If-Range",
-                "Range",
-                "X-Request-ID",
-            ],
-            expose_headers=[
-                "Accept-Ranges",
-                "Content-Disposition",
-                "Content-Length",
-                "Content-Range",
-                "ETag",
-                "Location",
-                "RateLimit",
-                "RateLimit-Policy",
-                "Repr-Digest",
-                "Retry-After",
-                "X-Request-ID",
-            ],
+            allow_headers=_REQUEST_HEADERS,
+            expose_headers=_RESPONSE_HEADERS,
         )
-    app.add_middleware(SafeHeaders)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestLog, metrics=services.metrics)
     app.add_middleware(PrivateSpans)
     http = services.settings.http
@@ -116,12 +117,3 @@ def _add_middleware(app: FastAPI, services: Services) -> None:
         app.add_middleware(PathPrefix, http.root_path)
     if http.trusted_proxies:
         app.add_middleware(TrustedProxies, http.trusted_proxies)
-
-
-def _describe_errors(app: FastAPI) -> None:
-    plain = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        return describe_errors(plain())
-
-    app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to extend the document

@@ -12,7 +12,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from pigwav.api.safe_headers import policy_for
+from pigwav.api.security_headers import policy_for
 
 _ASSETS: Final = Path(fastapi_offline.__file__).parent / "static"
 _INLINE_SCRIPT: Final = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
@@ -32,11 +32,8 @@ def add_docs(app: FastAPI) -> None:
             swagger_css_url=f"{root}/docs/assets/swagger-ui.css",
             swagger_favicon_url=f"{root}/docs/assets/favicon.png",
         )
-        page.headers["Content-Security-Policy"] = policy_for(_script_hashes(bytes(page.body)))
+        digests = [sha256(script).digest() for script in _INLINE_SCRIPT.findall(page.body)]
+        page.headers["Content-Security-Policy"] = policy_for(
+            [f"sha256-{b64encode(digest).decode('ascii')}" for digest in digests]
+        )
         return page
-
-
-def _script_hashes(page: bytes) -> list[str]:
-    """Of its inline scripts, as a Content-Security-Policy names them."""
-    digests = [sha256(script).digest() for script in _INLINE_SCRIPT.findall(page)]
-    return [f"sha256-{b64encode(digest).decode('ascii')}" for digest in digests]

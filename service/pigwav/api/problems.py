@@ -159,7 +159,7 @@ def status_of(kind: type[PigWavError]) -> int:
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Every error that a route may raise leaves as a problem document; for what nobody foresaw see LastResort."""
+    """A problem document answers every error that a route may raise. CatchUnexpectedErrors answers all others."""
     app.add_exception_handler(PigWavError, _named)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -189,12 +189,8 @@ async def _http(request: Request, error: Exception) -> Response:
     phrase = HTTPStatus(error.status_code).phrase
     answer = Problem(error.status_code, phrase.lower().replace(" ", "-"), phrase, headers=error.headers)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        answer.headers["Allow"] = _allowed(request) or answer.headers["Allow"]
+        # RFC 9110 15.5.6 wants all methods of the path. The framework names those of its first route only.
+        path = getattr(request.scope.get("route"), "path", "")
+        methods = request.app.openapi()["paths"].get(path, {})
+        answer.headers["Allow"] = ", ".join(sorted(map(str.upper, methods))) or answer.headers["Allow"]
     return answer
-
-
-def _allowed(request: Request) -> str:
-    """All methods of this path: the framework names only those of the first of its routes (RFC 9110 15.5.6)."""
-    path = getattr(request.scope.get("route"), "path", "")
-    operations = request.app.openapi()["paths"].get(path, {})
-    return ", ".join(sorted(method.upper() for method in operations))

@@ -1,14 +1,12 @@
 """An owner's recordings: look, rename, delete."""
 
-import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
 from pigwav.api.body import BODY_ERRORS, json_body
+from pigwav.api.cursors import cursor_to, position_of
 from pigwav.api.deps import CallerDep, ServicesDep, link
 from pigwav.api.openapi import problems
 from pigwav.api.routes import RECORD, RECORDS
@@ -34,8 +32,6 @@ _TITLE_BODY: Final[dict[str, Any]] = {
         "content": {"application/json": {"schema": TitleIn.model_json_schema()}},
     }
 }
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @router.get(
@@ -51,10 +47,10 @@ async def list_recordings(
 ) -> RecordingsOut:
     """The caller's recordings, newest first."""
     page = await services.list_recordings(
-        caller.id, limit=limit, before=_position(cursor) if cursor else None
+        caller.id, limit=limit, before=position_of(cursor) if cursor else None
     )
     items = [RecordingOut.of(recording, link(request, recording)) for recording in page.items]
-    return RecordingsOut(items=items, next=_cursor(*page.next) if page.next else None)
+    return RecordingsOut(items=items, next=cursor_to(page.next) if page.next else None)
 
 
 @router.get(RECORD, responses=_OF_ONE)
@@ -80,17 +76,3 @@ async def rename_recording(
 async def delete_recording(recording_id: UUID, caller: CallerDep, services: ServicesDep) -> None:
     """Delete a recording: its link answers 404 from now on, its bytes go within minutes."""
     await services.delete_recording(RecordingId(recording_id), caller.id)
-
-
-def _cursor(ready_at: datetime, recording: RecordingId) -> str:
-    microseconds = (ready_at - _EPOCH) // _MICROSECOND
-    return urlsafe_b64encode(microseconds.to_bytes(8, "big") + recording.bytes).decode().rstrip("=")
-
-
-def _position(cursor: str) -> tuple[datetime, RecordingId]:
-    try:
-        raw = urlsafe_b64decode(cursor.encode("ascii") + b"==")
-        moment, recording = raw[:8], RecordingId(UUID(bytes=raw[8:]))
-        return _EPOCH + int.from_bytes(moment, "big") * _MICROSECOND, recording
-    except (ValueError, OverflowError, binascii.Error) as error:
-        raise InvalidField("A cursor is the `next` of the page before, unchanged.") from error

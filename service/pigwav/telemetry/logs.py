@@ -41,7 +41,7 @@ def configure_logging(*, as_json: bool, level: str) -> None:
     for talks_of_itself in ("pigwav", "uvicorn"):
         logging.getLogger(talks_of_itself).setLevel(level)
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every malformed body
-    logging.getLogger("uvicorn.access").disabled = True  # it would write links; api.middleware logs requests
+    logging.getLogger("uvicorn.access").disabled = True  # it would write links; api.request_log logs requests
 
 
 def _renderer(*, as_json: bool) -> structlog.types.Processor:

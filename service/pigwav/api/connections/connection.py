@@ -18,7 +18,7 @@ from pigwav.api.connections.refusals import Refusals
 from pigwav.api.connections.stalled_listeners import StallWatch
 from pigwav.api.problems import answer_for
 from pigwav.api.routes import RECORDS
-from pigwav.api.safe_headers import SAFE
+from pigwav.api.security_headers import SAFE
 from pigwav.capacity.admission import Admission
 from pigwav.errors import Limit, MalformedHttp, Overloaded, PigWavError
 from pigwav.settings import HttpSettings

@@ -9,6 +9,8 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pigwav.api.routes import LINK, path_of
+
 _CONTENT_SECURITY_POLICY: Final = "Content-Security-Policy"
 _NOTHING: Final = "default-src 'none'; base-uri 'none'; form-action 'none'"
 
@@ -21,7 +23,7 @@ SAFE: Final[Mapping[str, str]] = {
 }
 """Of every answer; a route may say otherwise."""
 
-_OF_A_LINK: Final = {
+_OF_A_LINK: Final[Mapping[str, str]] = {
     **SAFE,
     # Opened by itself, browsers make a page of it: a player, with a style of its own, that loads the same link.
     _CONTENT_SECURITY_POLICY: f"{_NOTHING}; media-src 'self'; style-src 'unsafe-inline'",
@@ -31,7 +33,7 @@ _OF_A_LINK: Final = {
 what the browser has kept.
 """
 
-_OF_AN_ASSET: Final = {**SAFE, "Cache-Control": "no-cache"}
+_OF_AN_ASSET: Final[Mapping[str, str]] = {**SAFE, "Cache-Control": "no-cache"}
 """The same for everybody; asked for again by its ETag."""
 
 
@@ -44,8 +46,8 @@ def policy_for(script_hashes: list[str]) -> str:
     )
 
 
-class SafeHeaders:
-    """Adds them where the answer does not say otherwise."""
+class SecurityHeaders:
+    """Adds those headers that the answer does not have yet."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -54,7 +56,11 @@ class SafeHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        safe = _headers_of(scope["path"].removeprefix(scope.get("root_path", "")))
+        path = path_of(scope)
+        if path == LINK or path.startswith(f"{LINK}/"):
+            safe = _OF_A_LINK
+        else:
+            safe = _OF_AN_ASSET if path.startswith("/docs/assets/") else SAFE
 
         async def send_safe(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -64,9 +70,3 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, send_safe)
-
-
-def _headers_of(path: str) -> Mapping[str, str]:
-    if path == "/record" or path.startswith("/record/"):
-        return _OF_A_LINK
-    return _OF_AN_ASSET if path.startswith("/docs/assets/") else SAFE

@@ -1,0 +1,85 @@
+"""Reads the rest of a request's body if the answer comes before its end, so that the client receives the answer."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class DrainRequestBody:
+    """If the connection is closed right after an answer in the middle of a body, it is reset: the client sees a broken
+    pipe instead of the answer. So we read and drop the rest of the body, up to a limit. We read for FIRST_S before the
+    answer: if that was the whole rest, the connection stays open. We read what is left after the answer, so that a
+    client that listens while it sends receives it at once. We do not wait for a client that sends nothing (it fell
+    silent, or waits for `100 Continue`), nor for one whose request the stopping server has cancelled.
+    """
+
+    FIRST_S: Final = 0.1
+    MOST_BYTES: Final = 1024**3
+    MOST_S: Final = 10.0
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not _has_body(scope):
+            await self._app(scope, receive, send)
+            return
+        body = _Body(receive)
+        waits = Headers(scope=scope).get("expect", "").lower() == "100-continue"
+        rest_to_come = False
+
+        async def send_and_drain(message: Message) -> None:
+            nonlocal rest_to_come
+            if message["type"] == "http.response.start":
+                if not body.ended:
+                    silent = message["status"] == HTTPStatus.REQUEST_TIMEOUT or (waits and not body.begun)
+                    may_come = not silent and not _is_cut_off()
+                    rest_to_come = may_come and not await body.drain(self.MOST_BYTES, self.FIRST_S)
+                    if rest_to_come or not may_come:
+                        MutableHeaders(scope=message)["Connection"] = "close"
+            elif rest_to_come and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                await body.drain(self.MOST_BYTES, self.MOST_S)
+                message = {"type": "http.response.body"}
+            await send(message)
+
+        await self._app(scope, body.receive, send_and_drain)
+
+
+class _Body:
+    """Watches a request body go by."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.begun = False
+        self.ended = False
+
+    async def receive(self) -> Message:
+        self.begun = True
+        message = await self._receive()
+        self.ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        return message
+
+    async def drain(self, most_bytes: int, most_s: float) -> bool:
+        """Read the rest away; False where there was too much of it, or no time: the server is cutting us off."""
+        try:
+            async with asyncio.timeout(most_s):
+                while not self.ended and most_bytes > 0:
+                    most_bytes -= len((await self.receive()).get("body", b""))
+        except (TimeoutError, asyncio.CancelledError):
+            return False
+        return self.ended
+
+
+def _is_cut_off() -> bool:
+    """Whether this request was cancelled, and is answered nevertheless."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"

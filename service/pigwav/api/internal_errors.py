@@ -1,0 +1,43 @@
+"""The answer to an error that no handler of `problems.py` takes, and to a request that the stopping server cancels."""
+
+import asyncio
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pigwav.api.problems import answer_for, internal_error
+from pigwav.errors import PigWavError, ShuttingDown
+from pigwav.telemetry.logs import log
+
+
+class CatchUnexpectedErrors:
+    """An unexpected error becomes a 500 without details and one log line with its traceback. This middleware is the
+    innermost one, so that the others count, drain and complete its answers, too.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        except asyncio.CancelledError:
+            if started or scope["type"] != "http":
+                raise
+            await answer_for(ShuttingDown())(scope, receive, send)  # its one reason: the grace is over
+        except Exception as error:
+            if not started and scope["type"] == "http":
+                log.error("unexpected_error", exc_info=error)
+                await internal_error()(scope, receive, send)
+            elif isinstance(error.__cause__, PigWavError):
+                # The store broke in the middle of a download. Ending here, uvicorn closes the connection, and the
+                # listener sees that bytes are missing.
+                log.warning("answer_broke_off", code=error.__cause__.code)
+            else:
+                raise
