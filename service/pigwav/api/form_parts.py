@@ -1,16 +1,13 @@
 """The parts of a multipart/form-data body, pushed: bytes in by `feed`, headers and bytes of each part out."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import MultipartParseError
 
 from pigwav.api.parameters import Disposition, Parameters
 from pigwav.errors import MalformedMultipart
-
-if TYPE_CHECKING:
-    from python_multipart.multipart import MultipartCallbacks
 
 _MAX_PARTS: Final = 64
 _MAX_PREAMBLE_BYTES: Final = 4 * 1024
@@ -51,7 +48,19 @@ class FormParts:
     """
 
     def __init__(self, boundary: bytes, open_part: OpenPart) -> None:
-        self._parser = MultipartParser(boundary, self._callbacks())
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._on_part_begin,
+                "on_header_field": self._on_header_field,
+                "on_header_value": self._on_header_value,
+                "on_header_end": self._on_header_end,
+                "on_headers_finished": self._on_headers_finished,
+                "on_part_data": self._on_part_data,
+                "on_part_end": self._on_part_end,
+                "on_end": self._on_end,
+            },
+        )
         self._open_part = open_part
         self._delimiter = b"\r\n--" + boundary
         self._preamble = bytearray(b"\r\n")  # where the body begins, a line begins
@@ -86,18 +95,6 @@ class FormParts:
         self._begun = True
         body, self._preamble = self._preamble[start + 2 :], bytearray()
         return bytes(body)
-
-    def _callbacks(self) -> "MultipartCallbacks":
-        return {
-            "on_part_begin": self._on_part_begin,
-            "on_header_field": self._on_header_field,
-            "on_header_value": self._on_header_value,
-            "on_header_end": self._on_header_end,
-            "on_headers_finished": self._on_headers_finished,
-            "on_part_data": self._on_part_data,
-            "on_part_end": self._on_part_end,
-            "on_end": self._on_end,
-        }
 
     def _on_part_begin(self) -> None:
         self._headers = {}

@@ -26,13 +26,10 @@ def idempotency_key(headers: Headers, *, filename: str | None) -> IdempotencyKey
         return None
     if len(sent) > 1:
         raise InvalidIdempotencyKey("There is more than one Idempotency-Key.")
+    key = sent[0].strip(" \t")
+    if quoted := _STRING.fullmatch(key):
+        key = re.sub(r"\\(.)", r"\1", quoted[1])
+    elif not _BARE.fullmatch(key):
+        raise InvalidIdempotencyKey
     fingerprint = f"{headers.get('content-length', '')}\n{filename or ''}"
-    return IdempotencyKey(_key(sent[0].strip(" \t")), sha256(fingerprint.encode(errors="replace")).digest())
-
-
-def _key(text: str) -> str:
-    if found := _STRING.fullmatch(text):
-        return re.sub(r"\\(.)", r"\1", found[1])
-    if _BARE.fullmatch(text):
-        return text
-    raise InvalidIdempotencyKey
+    return IdempotencyKey(key, sha256(fingerprint.encode(errors="replace")).digest())

@@ -75,7 +75,8 @@ async def _answer(request: Request, services: Services, recording_id: RecordingI
     conditions = Conditions(request.method, _combined(request.headers), headers["ETag"], recording.ready_at)
     match conditions.answer():
         case Answer.NOT_MODIFIED:
-            return Response(status_code=304, headers=_without_body(headers))
+            for_caches = ("ETag", "Last-Modified", "Cache-Control")  # RFC 9110 15.4.5
+            return Response(status_code=304, headers={name: headers[name] for name in for_caches})
         case Answer.PRECONDITION_FAILED:
             raise PreconditionFailed
         case Answer.WHOLE:
@@ -145,8 +146,3 @@ def _headers(recording: Recording) -> dict[str, str]:
         "Content-Disposition": content_disposition(recording.download_name, inline=True),
         "Cache-Control": "private, no-cache",  # a deleted link must die
     }
-
-
-def _without_body(headers: dict[str, str]) -> dict[str, str]:
-    """RFC 9110 15.4.5: only what a cache needs."""
-    return {name: headers[name] for name in ("ETag", "Last-Modified", "Cache-Control")}

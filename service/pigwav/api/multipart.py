@@ -1,6 +1,6 @@
 """An upload's multipart/form-data body (RFC 7578), read as a stream: no temp file, nothing held whole."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Final
 
 from pigwav.api.form_parts import FormParts, PartHeaders, PartSink
@@ -12,9 +12,6 @@ HELD_BYTES: Final = 1024 * 1024
 _BLOCK_BYTES: Final = 64 * 1024
 _MAX_FIELD_BYTES: Final = 4 * 1024
 _UTF8_CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii"})
-
-
-def _unheard(held_bytes: int) -> None: ...
 
 
 class UploadForm:
@@ -36,7 +33,7 @@ class UploadForm:
         known: Collection[str] = ("user_id", "token", "title", "bitrate"),
         required: Collection[str] = ("user_id", "token"),
         held_bytes: int = HELD_BYTES,
-        on_held: Callable[[int], None] = _unheard,
+        on_held: Callable[[int], None] = lambda _: None,
     ) -> None:
         """`on_held` is told how many bytes are held, whenever there are more; what it raises ends the upload."""
         self.fields: dict[str, str] = {}
@@ -70,16 +67,13 @@ class UploadForm:
 
     async def file(self) -> AsyncIterator[bytes]:
         """The file's bytes as they arrive, no block empty. Ends when the whole body was read and is sound."""
-        for block in self._release():
+        while self._held:
+            block = bytes(self._held[:_BLOCK_BYTES])
+            del self._held[:_BLOCK_BYTES]
             yield block
         while (piece := await self._next_of_file()) is not None:
             if piece:
                 yield piece
-
-    def _release(self) -> Iterator[bytes]:
-        held, self._held = self._held, bytearray()
-        for start in range(0, len(held), _BLOCK_BYTES):
-            yield bytes(held[start : start + _BLOCK_BYTES])
 
     async def _next_of_file(self) -> bytes | None:
         """What the body's next block holds of the file: mostly all of it. None at the end of the body."""
@@ -92,18 +86,13 @@ class UploadForm:
 
     def _open_part(self, part: PartHeaders) -> PartSink | None:
         name = part.disposition.name
-        if name == self._file_field:
-            return self._open_file(part.disposition.filename)
-        if name in self._known:
-            return _Field(name, part.charset(), self._keep)
-        return None
-
-    def _open_file(self, filename: str | None) -> PartSink:
+        if name != self._file_field:
+            return _Field(name, part.charset(), self._keep) if name in self._known else None
         if self._file is not None:
             raise MalformedMultipart("The form has more than one file.")
         self._file = _FilePieces()
         self._streams = self._required <= self.fields.keys()
-        self.filename = plain_name(base_name(filename or "")) or None
+        self.filename = plain_name(base_name(part.disposition.filename or "")) or None
         return self._file
 
     def _keep(self, name: str, text: str) -> None:

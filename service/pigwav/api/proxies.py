@@ -20,20 +20,14 @@ class TrustedProxies:
         self._forwarded = ProxyHeadersMiddleware(cast("Any", app), trusted)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._trusts(scope) and (host := _forwarded_host(scope)):
-            others = [(name, value) for name, value in scope["headers"] if name != b"host"]
-            scope["headers"] = [(b"host", host.encode("ascii")), *others]
+        if scope["type"] == "http":
+            client = scope.get("client")
+            # The last one of a list is the one that the trusted proxy itself has added.
+            host = ",".join(Headers(scope=scope).getlist("x-forwarded-host")).rpartition(",")[2].strip()
+            if (client[0] if client else None) in self._forwarded.trusted_hosts and _HOST.fullmatch(host):
+                others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+                scope["headers"] = [(b"host", host.encode("ascii")), *others]
         await self._forwarded(cast("Any", scope), cast("Any", receive), cast("Any", send))
-
-    def _trusts(self, scope: Scope) -> bool:
-        client = scope.get("client")
-        return (client[0] if client else None) in self._forwarded.trusted_hosts
-
-
-def _forwarded_host(scope: Scope) -> str | None:
-    """The last of a list: that one the trusted proxy itself has added."""
-    host = ",".join(Headers(scope=scope).getlist("x-forwarded-host")).rpartition(",")[2].strip()
-    return host if _HOST.fullmatch(host) else None
 
 
 class PathPrefix:

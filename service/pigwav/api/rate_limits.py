@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pigwav.api import routes
 from pigwav.api.problems import answer_for
-from pigwav.capacity.rate_limits import Policy, RateLimits, RateQuota, RateStanding, RequestRates
+from pigwav.capacity.rate_limits import RateLimits, RequestRates
 from pigwav.errors import RateLimited
 
 _RATES: Final = "pigwav.rates"
@@ -54,9 +54,11 @@ def rates_of(scope: Scope) -> RequestRates:
 
 
 def rate_fields(rates: RequestRates) -> dict[str, str]:
-    """RateLimit-Policy and RateLimit; no field if nothing bounds this request."""
+    """RateLimit-Policy and RateLimit; no field if nothing bounds this request. If a policy has several rates, each of
+    them is a policy of its own there.
+    """
     quotas = [
-        (_name(policy, quota, standing), quota)
+        (policy if len(standing.quotas) == 1 else f"{policy}-{quota.window_s}s", quota)
         for policy, standing in rates.standings.items()
         for quota in standing.quotas
     ]
@@ -80,8 +82,3 @@ def address_of(scope: Scope) -> bytes | str:
     if isinstance(address, IPv6Address):
         return address.ipv4_mapped.packed if address.ipv4_mapped else address.packed[:8]
     return address.packed
-
-
-def _name(policy: Policy, quota: RateQuota, standing: RateStanding) -> str:
-    """Each rate of a policy that has several is a policy to those who read the fields."""
-    return policy if len(standing.quotas) == 1 else f"{policy}-{quota.window_s}s"
