@@ -96,7 +96,17 @@ class AddRecording:
         if once and (made := await self.lanes.db(self._earlier, user, once)):
             return made
         async with aclosing(await self.converter.open(wav, bitrate_kbps=bitrate_kbps)) as conversion:
-            intent = self._intent(user, titles.title(conversion.tags), once, conversion.expected_bytes)
+            recording_id, now = RecordingId(uuid4()), datetime.now(UTC)
+            intent = Intent(
+                id=recording_id,
+                user=user,
+                title=titles.title(conversion.tags),
+                key=object_key(user, recording_id, now),
+                lease=LeaseId(uuid4()),
+                created_at=now,
+                once=once,
+                expected_bytes=conversion.expected_bytes,
+            )
             with self.leases.kept(intent.lease) as lease, self.open_uploads.memory() as hold:
                 return await self._receive(intent, conversion, lease, hold, titles)
 
@@ -108,7 +118,14 @@ class AddRecording:
         hold: Callable[[int], None],
         titles: Titles,
     ) -> Recording:
-        upload = self._upload(intent, conversion)
+        upload = StreamingUpload(
+            self.store,
+            self.lanes.store,
+            intent.key,
+            _headers(intent, conversion),
+            predicted=conversion.expected_bytes is not None,
+            on_begun=lambda upload_id: self.lanes.db(self._note_upload, intent, upload_id),
+        )
         tag = id3_tag(titles.shown(conversion.tags))
         try:
             if made := await self.lanes.db(self._declare, intent):
@@ -136,26 +153,6 @@ class AddRecording:
             if await self.lanes.db(self._is_held, intent):
                 raise
             raise UploadOvertaken from error  # who ended the lease has removed the object, too
-
-    def _upload(self, intent: Intent, conversion: Conversion) -> StreamingUpload:
-        async def note(upload_id: UploadId) -> None:
-            await self.lanes.db(self._note_upload, intent, upload_id)
-
-        return StreamingUpload(
-            self.store,
-            self.lanes.store,
-            intent.key,
-            _headers(intent, conversion),
-            predicted=conversion.expected_bytes is not None,
-            on_begun=note,
-        )
-
-    def _intent(
-        self, user: UserId, title: str | None, once: IdempotencyKey | None, expected_bytes: int | None
-    ) -> Intent:
-        recording, now = RecordingId(uuid4()), datetime.now(UTC)
-        key = object_key(user, recording, now)
-        return Intent(recording, user, title, key, LeaseId(uuid4()), now, once, expected_bytes)
 
     def _earlier(self, user: UserId, once: IdempotencyKey) -> Recording | None:
         with self.database.read() as db:

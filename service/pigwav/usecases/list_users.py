@@ -21,10 +21,10 @@ class ListUsers:
     def __call__(self) -> Iterator[UserSummary]:
         """Everybody, in the order in which they registered. Raises DatabaseUnavailable."""
         after = UserId(0)
-        while page := self._page(after):
+        while True:
+            with self.database.read() as db:
+                page = users.summaries(db, after=after, limit=self.page_rows)
+            if not page:
+                return
             yield from page
             after = page[-1].user.id
-
-    def _page(self, after: UserId) -> list[UserSummary]:
-        with self.database.read() as db:
-            return users.summaries(db, after=after, limit=self.page_rows)

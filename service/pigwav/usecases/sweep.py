@@ -35,10 +35,6 @@ class Swept:
     removed: int = 0
 
 
-def _never() -> bool:
-    return False
-
-
 @dataclass(frozen=True)
 class Sweep:
     """Blocking: run it on a lane or in a program of its own. `retention` None: recordings are kept for ever."""
@@ -50,14 +46,15 @@ class Sweep:
     keys_for: timedelta = timedelta(hours=24)
     """How long Idempotency-Keys are remembered."""
 
-    def __call__(self, *, give_up: bool = True, stopping: Callable[[], bool] = _never) -> Swept:
+    def __call__(self, *, give_up: bool = True, stopping: Callable[[], bool] = lambda: False) -> Swept:
         """`give_up`: also uploads whose lease ran out. Raises Unavailable, with all that was done so far kept."""
         with self.database.only_runner(RUNNER) as mine:
             if not mine:
                 return Swept(ran=False)
             given_up = self._give_up_expired() if give_up else 0
             expired = self._expire(stopping)
-            self._forget_keys()
+            with self.database.begin() as db:
+                idempotency_keys.forget_older(db, self.keys_for)
             return Swept(ran=True, given_up=given_up, expired=expired, removed=self._remove_all(stopping))
 
     def _expire(self, stopping: Callable[[], bool]) -> int:
@@ -73,10 +70,6 @@ class Sweep:
             log.info("recordings_expired", count=expired)
         return expired
 
-    def _forget_keys(self) -> None:
-        with self.database.begin() as db:
-            idempotency_keys.forget_older(db, self.keys_for)
-
     def _remove_all(self, stopping: Callable[[], bool]) -> int:
         """How many could be removed. One that cannot (a legal hold, say) must not keep the others."""
         removed = failed_in_a_row = 0
@@ -84,13 +77,18 @@ class Sweep:
             if stopping():
                 break
             try:
-                self._remove(row)
+                for upload in self.store.open_uploads(row.object_key):
+                    self.store.abort_multipart(upload.key, upload.upload_id)
+                self.store.delete(row.object_key)
             except StoreUnavailable:
                 failed_in_a_row += 1
                 if failed_in_a_row >= _STORE_IS_AWAY:
                     raise
                 log.warning("not_removed", recording=str(row.id))
             else:
+                with self.database.begin() as db:
+                    recordings.forget(db, row.id)
+                self.metrics.swept.inc()
                 removed += 1
                 failed_in_a_row = 0
         return removed
@@ -112,11 +110,3 @@ class Sweep:
             if len(batch) < _BATCH:
                 return
             last = batch[-1].id
-
-    def _remove(self, row: PurgeableRow) -> None:
-        for upload in self.store.open_uploads(row.object_key):
-            self.store.abort_multipart(upload.key, upload.upload_id)
-        self.store.delete(row.object_key)
-        with self.database.begin() as db:
-            recordings.forget(db, row.id)
-        self.metrics.swept.inc()
