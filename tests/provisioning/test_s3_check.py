@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from e2e.programs import Ended, run_pigwav
 from minio_server import MinioServer
 from moto_server import MotoServer
-from pigwav.provisioning.compatibility import RIGHTS, SERVER, Probe, open_probe
+from pigwav.provisioning.compatibility import RIGHTS, SERVER, open_probe
+from pigwav.provisioning.probe import Probe
 from pigwav.settings import StoreSettings
 
 

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -103,15 +104,12 @@ class Proof:
             try:
                 yield
             finally:
-                self._root.delete_object(Bucket=self._bucket, Key=self._key)
-                self._abort_all()
-
-    def _abort_all(self) -> None:
-        """What a key left open that may begin uploads, but not list or abort them."""
-        where = {"Bucket": self._bucket, "Key": self._key}
-        open_uploads = self._root.list_multipart_uploads(Bucket=self._bucket, Prefix=self._key)
-        for upload in open_uploads.get("Uploads", ()):
-            self._root.abort_multipart_upload(**where, UploadId=upload["UploadId"])
+                where = {"Bucket": self._bucket, "Key": self._key}
+                self._root.delete_object(**where)
+                # A key that may begin uploads, but not list or abort them, has left some open.
+                begun = self._root.list_multipart_uploads(Bucket=self._bucket, Prefix=self._key)
+                for upload in begun.get("Uploads", ()):
+                    self._root.abort_multipart_upload(**where, UploadId=upload["UploadId"])
 
     @contextmanager
     def _other_bucket(self) -> Iterator[str]:
@@ -158,16 +156,14 @@ def _cannot(trial: Trial) -> Result:
     try:
         run()
     except (ClientError, BotoCoreError, StoreUnavailable) as error:
-        if _is_no(error):
+        if isinstance(error, ClientError):
+            is_no = error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.FORBIDDEN
+        else:
+            is_no = isinstance(error, StoreUnavailable) and is_refusal(error)
+        if is_no:
             return True, f"refused: {what}"
         return False, f"not clear whether refused: {what}: {first_line(error)}"
     return False, f"not refused: {what}"
-
-
-def _is_no(error: Exception) -> bool:
-    if isinstance(error, ClientError):
-        return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] == 403)
-    return isinstance(error, StoreUnavailable) and is_refusal(error)
 
 
 def _put_in_parts(store: S3Store, key: ObjectKey) -> None:

@@ -117,7 +117,8 @@ def _translate_errors() -> Iterator[None]:
     try:
         yield
     except MinioAdminException as error:
-        raise StoreUnavailable(_message(error)) from error
+        message = _field("Message", str(error)) or str(error).partition("\n")[0]
+        raise StoreUnavailable(message) from error
     except (HTTPError, ValueError) as error:
         raise StoreUnavailable(
             f"The admin API does not answer as MinIO's: {type(error).__name__}."
@@ -127,10 +128,6 @@ def _translate_errors() -> Iterator[None]:
 def _code(error: MinioAdminException) -> str:
     """The SDK keeps the answer only in its message. MinIO's is JSON, what S3 servers say of unknown paths is XML."""
     return _field("Code", str(error))
-
-
-def _message(error: MinioAdminException) -> str:
-    return _field("Message", str(error)) or str(error).partition("\n")[0]
 
 
 def _field(name: str, answer: str) -> str:

@@ -76,10 +76,14 @@ class Provision:
             self._wait_for(root)
             users = open_users(self._root)
             for requirement in self._requirements(root, service, users):
-                step = _seen_to(requirement, look_only=look_only)
-                yield step
-                if step.state is State.WRONG:
+                if requirement.is_right():
+                    yield Step(State.KEPT, requirement.what)
+                elif look_only:
+                    yield Step(State.WRONG, f"missing or different: {requirement.what}")
                     return
+                else:
+                    requirement.mend()
+                    yield Step(State.MADE, requirement.what)
             if not _is_accepted(service):
                 yield self._by_hand()
                 return
@@ -106,7 +110,7 @@ class Provision:
         policy, wanted = f"pigwav-{bucket}", minio_policy_for(bucket)
         yield Requirement(
             f"policy {policy}: the service's work in bucket {bucket} and nothing else",
-            lambda: _same(users.policy(policy), wanted),
+            lambda: _statements(users.policy(policy)) == _statements(wanted),
             lambda: users.set_policy(policy, wanted),
         )
         yield Requirement(
@@ -161,15 +165,6 @@ def minio_policy_for(bucket: str) -> Policy:
     return policy | {"Statement": [*policy["Statement"], {"Effect": "Deny", "Action": ["admin:*"]}]}
 
 
-def _seen_to(requirement: Requirement, *, look_only: bool) -> Step:
-    if requirement.is_right():
-        return Step(State.KEPT, requirement.what)
-    if look_only:
-        return Step(State.WRONG, f"missing or different: {requirement.what}")
-    requirement.mend()
-    return Step(State.MADE, requirement.what)
-
-
 def _client(settings: StoreSettings) -> Any:
     return open_client(open_session(settings), settings, attempts=1)
 
@@ -209,12 +204,8 @@ def _is_there(root: Any, bucket: str) -> bool:
     return True
 
 
-def _same(policy: Policy | None, wanted: Policy) -> bool:
-    """MinIO keeps sets: lists come back in another order."""
-    return policy is not None and _statements(policy) == _statements(wanted)
-
-
-def _statements(policy: Policy) -> set[tuple[str, frozenset[str], frozenset[str], str]]:
+def _statements(policy: Policy | None) -> set[tuple[str, frozenset[str], frozenset[str], str]]:
+    """MinIO returns a policy's lists in another order, so policies are compared as sets. None has no statements."""
     return {
         (
             statement["Effect"],
@@ -222,5 +213,5 @@ def _statements(policy: Policy) -> set[tuple[str, frozenset[str], frozenset[str]
             frozenset(statement.get("Resource", ())),
             json.dumps(statement.get("Condition", {}), sort_keys=True),
         )
-        for statement in policy["Statement"]
+        for statement in (policy["Statement"] if policy else ())
     }

@@ -1,0 +1,97 @@
+"""One S3 server on which behaviours are tried one after the other, under a prefix of its own."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from pigwav.domain import ObjectKey
+from pigwav.errors import PigWavError, StoreUnavailable
+from pigwav.store.boto import first_line, translate_errors
+from pigwav.store.s3 import S3Store
+
+
+class Misbehaves(Exception):
+    """The server does something else."""
+
+
+def expect(so: object, otherwise: str) -> None:
+    """Raises Misbehaves."""
+    if not so:
+        raise Misbehaves(otherwise)
+
+
+@dataclass(frozen=True)
+class Finding:
+    behaviour: str
+    ok: bool
+    took_ms: float
+    problem: str | None = None
+    change: str | None = None
+    """What to change where it fails."""
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """`try_on` raises Misbehaves, or what the store or boto3 raises. If it fails and is `needed_by_all`, no other
+    behaviour is tried.
+    """
+
+    what: str
+    try_on: Callable[["Probe"], object]
+    change: str
+    needed_by_all: bool = False
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One server, by the service's own store and by boto3 for what the store does not show."""
+
+    store: S3Store
+    store_of_small_parts: S3Store
+    """The same, which copies in parts what is longer than one."""
+    s3: Any
+    bucket: str
+    prefix: str
+    behaviours: Sequence[Behaviour]
+
+    def key(self, name: str) -> ObjectKey:
+        return ObjectKey(f"{self.prefix}{name}")
+
+    def server(self) -> str:
+        """As it calls itself in its answers; empty where it does not. Raises StoreUnavailable."""
+        with translate_errors():
+            headers = self.s3.head_bucket(Bucket=self.bucket)["ResponseMetadata"]["HTTPHeaders"]
+        return str(headers.get("server", ""))
+
+    def findings(self) -> Iterator[Finding]:
+        """Try each behaviour in its order: later ones use what earlier ones have put. Leaves nothing behind."""
+        try:
+            for behaviour in self.behaviours:
+                finding = self._try(behaviour)
+                yield finding
+                if behaviour.needed_by_all and not finding.ok:
+                    return
+        finally:
+            with suppress(StoreUnavailable):  # it has been told above
+                self._clean()
+
+    def _try(self, behaviour: Behaviour) -> Finding:
+        begun = time.perf_counter()
+        problem = None
+        try:
+            with translate_errors():
+                behaviour.try_on(self)
+        except (Misbehaves, PigWavError) as error:
+            problem = first_line(error)
+        took_ms = round((time.perf_counter() - begun) * 1000, 1)
+        change = behaviour.change if problem else None
+        return Finding(behaviour.what, problem is None, took_ms, problem, change)
+
+    def _clean(self) -> None:
+        for upload in [*self.store.open_uploads()]:
+            if upload.key.startswith(self.prefix):
+                self.store.abort_multipart(upload.key, upload.upload_id)
+        for found in [*self.store.list(self.prefix)]:
+            self.store.delete(found.key)
