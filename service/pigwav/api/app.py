@@ -64,7 +64,7 @@ def create_app(services: Services, *, background: AbstractAsyncContextManager[No
             try:
                 yield
             finally:
-                await _cleaned_up(services)
+                await _wait_for_clean_up(services)
 
     app = FastAPI(
         title="PigWav",
@@ -85,8 +85,8 @@ def create_app(services: Services, *, background: AbstractAsyncContextManager[No
     return app
 
 
-async def _cleaned_up(services: Services) -> None:
-    """Uploads that the grace period was too short for have been cancelled; wait until they have cleaned up."""
+async def _wait_for_clean_up(services: Services) -> None:
+    """Uploads that did not end within the grace period have been cancelled: wait until they have cleaned up."""
     try:
         async with asyncio.timeout(_CLEAN_UP_S):
             await services.open_uploads.drained()
