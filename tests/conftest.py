@@ -19,6 +19,7 @@ from needs import miss
 from pigwav.devstack import StackAddress, stack_for
 from pigwav.settings import DatabaseSettings, Settings, StoreSettings
 from pigwav.telemetry.logs import configure_logging
+from ports import PORTS
 from upping import RunningUp, pigwav_up
 
 StartUp = Callable[..., RunningUp]
@@ -69,7 +70,7 @@ def embedded() -> None:
 @pytest.fixture(scope="session")
 def stack(embedded: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackAddress]:
     """A Postgres (with the schema) and an S3 server, the same for the whole session. Tests share both: own names."""
-    with stack_for(tmp_path_factory.mktemp("stack") / "data") as address:
+    with stack_for(tmp_path_factory.mktemp("stack") / "data", ports=PORTS) as address:
         yield address
 
 

@@ -58,6 +58,26 @@ Rates: TypeAlias = Annotated[str, AfterValidator(_readable)]
 """`60/minute`, or several: `10/second;300/minute`. Empty: no bound."""
 
 
+DEFAULT_EMBEDDED_PORTS: Final = "20000-31999"
+"""Below the ports that Linux and macOS use for outgoing connections: a restart finds its ports free again."""
+
+
+def read_port_range(text: str) -> range:
+    """`20000-31999`, both included. Raises ValueError."""
+    first, _, last = (part.strip() for part in text.partition("-"))
+    if not (first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65_536):
+        raise ValueError(f"{text!r} is no range of ports such as {DEFAULT_EMBEDDED_PORTS}")
+    return range(int(first), int(last) + 1)
+
+
+def _is_port_range(text: str) -> str:
+    try:
+        read_port_range(text)
+    except ValueError as error:
+        raise PydanticCustomError("ports", "{reason}", {"reason": str(error)}) from error
+    return text
+
+
 class _Section(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="PIGWAV_", env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True
@@ -326,6 +346,10 @@ class Settings(_Section):
         gt=0,
         description="Seconds that a request waits for its turn at the database or the object store (503); where blocks "
         "wait longer for the encoder, no further upload is taken.",
+    )
+    embedded_ports: Annotated[str, AfterValidator(_is_port_range)] = Field(
+        DEFAULT_EMBEDDED_PORTS,
+        description="TCP ports of 127.0.0.1 of which the embedded S3 server takes ten that are free.",
     )
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)

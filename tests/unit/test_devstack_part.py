@@ -75,6 +75,52 @@ def test_the_dead_are_told_of_once(tmp_path: Path, watch: Watch):
     assert dead == [first]
 
 
+def test_a_part_may_be_another_program_at_its_next_start(tmp_path: Path, watch: Watch):
+    words = iter(["first", "second", "third"])
+
+    def renewed() -> Program:
+        return program(tmp_path, f"echo {next(words)}; echo ready; exec sleep 60")
+
+    part = Part(program(tmp_path, "never started"), renewed=renewed)
+    watch.start(part)
+    watch.until(logged(tmp_path, 1), what="it", within_s=10)
+    os.kill(part.pid, signal.SIGKILL)
+    watch.until(logged(tmp_path, 2), what="it", within_s=10)
+    assert (tmp_path / "part.log").read_text().split() == ["first", "ready", "second", "ready"]
+
+
+def test_parts_that_are_to_start_anew_do_so_and_the_others_stay(tmp_path: Path, watch: Watch):
+    dead: list[int | None] = []
+    outdated, stubborn, other = (
+        Part(program(tmp_path, f"{before} echo ready; while :; do sleep 0.05; done"))
+        for before in ("", "trap '' TERM;", "")
+    )
+    for part in (outdated, stubborn, other):
+        watch.start(part, after_death=lambda part: dead.append(part.pid), restarts=Restarts(at_most=0))
+    watch.until(logged(tmp_path, 3), what="it", within_s=10)
+    before = [part.pid for part in (outdated, stubborn, other)]
+    watch.restart([outdated, stubborn], within_s=0.2)
+    watch.until(logged(tmp_path, 5), what="it", within_s=10)
+    assert dead == before[:2]
+    assert outdated.is_running
+    assert stubborn.is_running
+    assert not {outdated.pid, stubborn.pid} & {*before}
+    assert other.pid == before[2]
+
+
+def test_a_request_to_stop_ends_a_restart(tmp_path: Path):
+    waiter = Impatient()
+    watch = Watch(Remains(tmp_path / "children.json"), waiter)
+    part = Part(program(tmp_path, "trap '' TERM; echo ready; while :; do sleep 0.05; done"))
+    watch.start(part)
+    watch.until(logged(tmp_path, 1), what="it", within_s=10)
+    waiter.at = [waiter.waits + 3]
+    with pytest.raises(StopRequested):
+        watch.restart([part], within_s=3600)
+    assert part.exit_code == -signal.SIGKILL
+    watch.stop()
+
+
 def test_a_part_that_keeps_dying_ends_the_whole_with_its_last_words(tmp_path: Path, watch: Watch):
     watch.start(Part(program(tmp_path, "echo the disk is on fire; exit 7")), restarts=Restarts(at_most=1))
     with pytest.raises(PartFailed) as failed:

@@ -175,7 +175,7 @@ def _tell(findings: Findings, *, as_json: bool) -> None:
 def _services(data: Path) -> "Iterator[Services]":
     """The configured parts, else those of the `pigwav up` on `data`, which are started where they are down."""
     from pigwav.devstack import stack_for  # noqa: PLC0415
-    from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415
+    from pigwav.settings import LogFormat, read_port_range, read_settings  # noqa: PLC0415
     from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
     from pigwav.wiring import open_services  # noqa: PLC0415
 
@@ -185,7 +185,7 @@ def _services(data: Path) -> "Iterator[Services]":
         with open_services(settings) as services:
             yield services
         return
-    with stack_for(data, new=False) as stack:
+    with stack_for(data, new=False, ports=read_port_range(settings.embedded_ports)) as stack:
         os.environ.update(stack.environment())
         with open_services(read_settings()) as services:
             yield services

@@ -93,15 +93,15 @@ def _store(endpoint: str | None, data: Path) -> "Iterator[StoreSettings]":
     from pydantic import SecretStr  # noqa: PLC0415
 
     from pigwav.devstack import stack_for  # noqa: PLC0415
-    from pigwav.settings import StoreSettings, read_settings  # noqa: PLC0415
+    from pigwav.settings import StoreSettings, read_port_range, read_settings  # noqa: PLC0415
 
-    settings = read_settings().store
+    settings = read_settings()
     if endpoint:
-        yield settings.model_copy(update={"endpoint": endpoint})
-    elif settings.bucket:
-        yield settings
+        yield settings.store.model_copy(update={"endpoint": endpoint})
+    elif settings.store.bucket:
+        yield settings.store
     else:
-        with stack_for(data, new=False) as stack:
+        with stack_for(data, new=False, ports=read_port_range(settings.embedded_ports)) as stack:
             yield StoreSettings(
                 endpoint=stack.s3_endpoint,
                 bucket=stack.s3_bucket,

@@ -110,7 +110,11 @@ def _accounts(data: Path) -> "Iterator[Accounts]":
 @contextmanager
 def _database(data: Path) -> "Iterator[DatabaseSettings]":
     """The configured one, else that of the `pigwav up` on `data`, which is started where it is down."""
-    from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415 - the base install has no server
+    from pigwav.settings import (  # noqa: PLC0415 - the base install has no server
+        LogFormat,
+        read_port_range,
+        read_settings,
+    )
     from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
 
     settings = read_settings()
@@ -122,5 +126,5 @@ def _database(data: Path) -> "Iterator[DatabaseSettings]":
 
     from pigwav.devstack import stack_for  # noqa: PLC0415 - boto3 takes 0.2 s
 
-    with stack_for(data, new=False) as stack:
+    with stack_for(data, new=False, ports=read_port_range(settings.embedded_ports)) as stack:
         yield settings.database.model_copy(update={"url": SecretStr(stack.database_url)})

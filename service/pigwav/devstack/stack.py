@@ -1,7 +1,7 @@
 """Postgres and SeaweedFS together, on one data folder."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -14,8 +14,11 @@ from pigwav.devstack.seaweed import BUCKET, SeaweedFS
 from pigwav.devstack.waiting import Sleeper, Waiter
 from pigwav.devstack.watch import Watch
 from pigwav.errors import FolderUnusable
+from pigwav.settings import DEFAULT_EMBEDDED_PORTS, read_port_range
 
 CONNECTIONS: Final = 100
+DEFAULT_PORTS: Final = read_port_range(DEFAULT_EMBEDDED_PORTS)
+
 READY_WITHIN_S: Final = 120.0
 """Generous: recovery after a crash, on a slow disk."""
 
@@ -23,12 +26,15 @@ READY_WITHIN_S: Final = 120.0
 class Stack:
     """Both parts, kept by a Watch. Nothing runs before `start`; what runs is the Watch's to stop."""
 
-    def __init__(self, folder: DataFolder, *, connections: int = CONNECTIONS) -> None:
+    def __init__(
+        self, folder: DataFolder, *, connections: int = CONNECTIONS, ports: Sequence[int] = DEFAULT_PORTS
+    ) -> None:
         self._postgres = Postgres(folder, connections=connections)
-        self._seaweed = SeaweedFS(folder)
+        self._seaweed = SeaweedFS(folder, candidates=ports)
 
     @property
     def address(self) -> StackAddress:
+        """It changes if a part that is started again finds one of its ports taken."""
         seaweed = self._seaweed
         return StackAddress(
             self._postgres.url, seaweed.endpoint, BUCKET, seaweed.access_key, seaweed.secret_key
@@ -82,10 +88,12 @@ def running(data: Path) -> StackAddress | None:
 
 
 @contextmanager
-def stack_for(data: Path, *, new: bool = True) -> Iterator[StackAddress]:
+def stack_for(
+    data: Path, *, new: bool = True, ports: Sequence[int] = DEFAULT_PORTS
+) -> Iterator[StackAddress]:
     """The stack that runs on this folder, or one that is started here and stopped at the end (from the main thread).
 
-    Not `new`: a folder that holds no data yet is refused. Raises CannotStart.
+    Not `new`: a folder that holds no data yet is refused. `ports`: ten of them are used. Raises CannotStart.
     """
     if address := running(data):
         yield address
@@ -94,7 +102,7 @@ def stack_for(data: Path, *, new: bool = True) -> Iterator[StackAddress]:
     if not (new or folder.is_used()):
         raise FolderUnusable(f"There is no PigWav data in {folder.path}.")
     with watching(folder, Sleeper()) as watch:
-        stack = Stack(folder)
+        stack = Stack(folder, ports=ports)
         stack.start(watch)
         stack.wait(watch)
         yield stack.address
