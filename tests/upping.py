@@ -16,7 +16,7 @@ import psutil
 from ports import PORTS_SETTING
 
 READY = "PigWav is ready: "
-START_WITHIN_S = 90.0
+START_WITHIN_S = 240.0
 STOP_WITHIN_S = 60.0
 _OURS = ("PIGWAV_", "POSTGTRES_", "API_", "PROMETHEUS_", "PG", "AWS_")
 

@@ -34,7 +34,7 @@ def serving(environment: dict[str, str], log: Path) -> Iterator[str]:
 
 @contextmanager
 def running_serve(environment: dict[str, str], log: Path) -> Iterator[RunningServe]:
-    """A `pigwav serve`, stopped at the end where it has not ended by itself."""
+    """A `pigwav serve`, stopped at the end if it has not ended by itself, and killed if the test fails."""
     with (
         reserved_ports(1) as (port,),
         log.open("w") as output,
@@ -49,9 +49,10 @@ def running_serve(environment: dict[str, str], log: Path) -> Iterator[RunningSer
         try:
             wait_until(lambda: process.poll() is not None or is_ready(url))
             yield RunningServe(url, process, log)
-        finally:
             process.send_signal(signal.SIGINT)
             assert process.wait(STOP_WITHIN_S) == 0, log.read_text()
+        finally:
+            process.kill()
 
 
 def is_ready(url: str) -> bool:

@@ -22,7 +22,7 @@ from pigwav.devstack import running
 from upping import RunningUp, gone, pigwav_up, plain_environment, up_command
 from waiting import wait_until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def up(embedded: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
 def status(url: str) -> int:
     """0: no answer."""
     try:
-        return httpx2.get(url, timeout=10).status_code
+        return httpx2.get(url, timeout=60).status_code
     except httpx2.TransportError:
         return 0
 
@@ -131,7 +131,7 @@ def test_an_api_that_is_killed_comes_back_and_nobody_is_refused(up: RunningUp):
     before = workers(up)
     for worker in before:
         worker.kill()
-    assert gone(before, within_s=5)
+    assert gone(before, within_s=30)
     assert status(f"{up.url}/healthz") == 200, "a request waits in the queue until the API is back"
 
 
@@ -139,7 +139,7 @@ def test_an_api_that_is_killed_comes_back_and_nobody_is_refused(up: RunningUp):
 def test_a_part_that_is_killed_comes_back_and_the_service_with_it(up: RunningUp, part: str):
     dead = up.child(part)
     dead.kill()
-    assert gone([dead], within_s=5)
+    assert gone([dead], within_s=30)
     wait_until(lambda: status(f"{up.url}/readyz") == 200, within_s=60)
     assert up.child(part).pid != dead.pid
 
@@ -170,7 +170,7 @@ def test_a_store_whose_port_another_program_takes_comes_back_on_another_and_link
         up.process.send_signal(signal.SIGSTOP)
         dead = up.child("weed")
         dead.kill()
-        assert gone([dead], within_s=5)
+        assert gone([dead], within_s=30)
         with foreign_program(port):
             up.process.send_signal(signal.SIGCONT)
             wait_until(lambda: json.loads((up.data / "run.json").read_text()) != before, within_s=60)

@@ -206,8 +206,8 @@ def test_parts_that_are_killed_come_back_with_the_same_address_and_all_that_was_
         client.put_object(Bucket="pigwav", Key="kept", Body=b"7")
         for child in our(folder):
             child.send_signal(signal.SIGKILL)
-            assert gone([child], within_s=5)
-        watch.until(lambda: answers(stack.address), what="Postgres", within_s=30)
+            assert gone([child], within_s=30)
+        watch.until(lambda: answers(stack.address), what="Postgres", within_s=60)
         stack.wait(watch)
         assert ask(stack.address.database_url, "SELECT n FROM kept") == 7
         assert client.get_object(Bucket="pigwav", Key="kept")["Body"].read() == b"7"
@@ -254,7 +254,7 @@ def postgres_on(path: Path) -> Iterator[str]:
         postgres = Postgres(folder, connections=20)
         postgres.initialise(watch)
         watch.start(postgres.part)
-        watch.until(postgres.is_ready, what="Postgres", within_s=30)
+        watch.until(postgres.is_ready, what="Postgres", within_s=60)
         postgres.make_database()
         yield postgres.url
 

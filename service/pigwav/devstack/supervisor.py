@@ -29,7 +29,8 @@ from pigwav.devstack.watch import Watch
 from pigwav.settings import Settings, read_port_range
 from pigwav.store.s3 import open_s3
 
-READY_WITHIN_S: Final = 60.0
+READY_WITHIN_S: Final = 120.0
+"""Generous: a machine that does much else."""
 
 PROBE_S: Final = 1.0
 """A request waits in the queue until there is an API; we have others to tend meanwhile."""
