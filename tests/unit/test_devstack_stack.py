@@ -315,6 +315,20 @@ def listened_on(seaweed: SeaweedFS) -> set[int]:
     return {at.laddr.port for at in connections if at.status == psutil.CONN_LISTEN}
 
 
+def test_a_temporary_folder_with_a_long_path_will_do(tmp_path: Path):
+    temporary = tmp_path / ("long" * 30)
+    temporary.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", OPENED, str(temporary / "data")],
+        env=os.environ | {"TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "ok\n", done.stderr
+    assert [entry.name for entry in temporary.iterdir()] == ["data"]
+
+
 OPENED = """
 import pathlib, sys
 from pigwav.devstack import stack_for

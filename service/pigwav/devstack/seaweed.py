@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from pigwav.devstack.address import LOOPBACK, REGION
+from pigwav.devstack.address import LOOPBACK, REGION, past_the_proxy
 from pigwav.devstack.folder import DataFolder, plain_words, write_private
 from pigwav.devstack.part import Part, Program
 from pigwav.devstack.ports import ReservedPorts
@@ -81,6 +81,7 @@ class SeaweedFS:
         with plain_words(folder.path):
             self._forget_ports()
         self._reserved = ReservedPorts(len(_PORTS), candidates)
+        os.environ.update(past_the_proxy())  # before any client is made: boto3 reads it then
         self._store = self._open_store()
         self.part = Part(self._program(), renewed=self._renewed)
 

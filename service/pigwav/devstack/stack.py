@@ -1,12 +1,11 @@
 """Postgres and SeaweedFS together, on one data folder."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pigwav.devstack.address import RunFile, StackAddress, past_the_proxy
+from pigwav.devstack.address import RunFile, StackAddress
 from pigwav.devstack.folder import DataFolder
 from pigwav.devstack.postgres import Postgres
 from pigwav.devstack.remains import Remains
@@ -46,7 +45,6 @@ class Stack:
 
     def start(self, watch: Watch) -> None:
         """Returns when the database is ready, the schema included; SeaweedFS is still starting beside it."""
-        os.environ.update(past_the_proxy())  # our own readiness checks, and whoever inherits
         watch.start(self._seaweed.part)
         self._postgres.initialise(watch)
         watch.start(self._postgres.part)
