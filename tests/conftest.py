@@ -21,7 +21,9 @@ from needs import miss
 from pigwav.devstack import StackAddress, stack_for
 from pigwav.settings import DatabaseSettings, Settings, StoreSettings
 from pigwav.telemetry.logs import configure_logging
+from ports import PORTS
 from serving import ServedApi, served
+from session_parts import started, write_what_did_not_start
 from upping import RunningUp, pigwav_up
 
 StartUp = Callable[..., RunningUp]
@@ -38,11 +40,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Why tests were skipped, each reason once."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Why tests were skipped, each reason once; and as the last lines, why they could not run."""
     reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"{count} skipped: {reason.removeprefix('Skipped: ')}")
+    yield
+    write_what_did_not_start(terminalreporter)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -72,8 +77,7 @@ def embedded() -> None:
 @pytest.fixture(scope="session")
 def stack(embedded: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackAddress]:
     """A Postgres (with the schema) and an S3 server, the same for the whole session. Tests share both: own names."""
-    with stack_for(tmp_path_factory.mktemp("stack") / "data") as address:
-        yield address
+    yield from started("the stack", stack_for(tmp_path_factory.mktemp("stack") / "data", ports=PORTS))
 
 
 @pytest.fixture(scope="session")
@@ -85,8 +89,7 @@ def s3_settings(stack: StackAddress) -> StoreSettings:
 @pytest.fixture(scope="session")
 def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MinioServer]:
     """A real MinIO, the same for the whole session; nothing is provisioned in it. Tests share it: own buckets."""
-    with serving_minio(minio_program(), tmp_path_factory.mktemp("minio")) as server:
-        yield server
+    yield from started("MinIO", serving_minio(minio_program(), tmp_path_factory.mktemp("minio")))
 
 
 @pytest.fixture(scope="module")

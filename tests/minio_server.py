@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pydantic import SecretStr
 from needs import miss
 from pigwav.provisioning.provision import Provision
 from pigwav.settings import ProvisionSettings, StoreSettings
+from ports import reserved_ports
 from upping import plain_environment
 from waiting import wait_until
 
@@ -55,7 +55,11 @@ def minio_program() -> str:
 
 @contextmanager
 def serving_minio(program: str, folder: Path) -> Iterator[MinioServer]:
-    address, console = (f"127.0.0.1:{port}" for port in _free_ports())
+    with reserved_ports(2) as ports:
+        yield from _serving(program, folder, *(f"127.0.0.1:{port}" for port in ports))
+
+
+def _serving(program: str, folder: Path, address: str, console: str) -> Iterator[MinioServer]:
     server = MinioServer(f"http://{address}", f"http://{console}", folder / "minio.log")
     command = [program, "server", str(folder / "data"), "--address", address, "--console-address", console]
     root = {"MINIO_ROOT_USER": ROOT_KEY, "MINIO_ROOT_PASSWORD": ROOT_SECRET, "HOME": str(folder)}
@@ -69,11 +73,6 @@ def serving_minio(program: str, folder: Path) -> Iterator[MinioServer]:
             yield server
         finally:
             process.kill()
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 def _is_ready(endpoint: str) -> bool:

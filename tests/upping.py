@@ -13,8 +13,10 @@ from pathlib import Path
 
 import psutil
 
+from ports import PORTS_SETTING
+
 READY = "PigWav is ready: "
-START_WITHIN_S = 90.0
+START_WITHIN_S = 240.0
 STOP_WITHIN_S = 60.0
 _OURS = ("PIGWAV_", "POSTGTRES_", "API_", "PROMETHEUS_", "PG", "AWS_")
 
@@ -48,10 +50,9 @@ class RunningUp:
 
 
 def plain_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Ours without any setting of PigWav's or of its drivers."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS)} | dict(
-        extra or {}
-    )
+    """Ours without any setting of PigWav's or of its drivers, and with the ports of this pytest process."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    return others | PORTS_SETTING | dict(extra or {})
 
 
 def up_command(data: Path, *options: str) -> list[str]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(true: Callable[[], bool], *, within_s: float = 20) -> None:
+def wait_until(true: Callable[[], bool], *, within_s: float = 60) -> None:
     """Return as soon as `true()`; fail when it does not come true."""
     give_up = time.monotonic() + within_s
     while not true():

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ import boto3
 from botocore.config import Config
 
 from deploy.engine import CommandFailed, Container, as_root_on_the_host, docker, run
+from ports import reserved_ports
 
 ROOT: Final = Path(__file__).parents[2]
 NAME: Final = "pigwav-test"
@@ -90,7 +90,8 @@ def clean_project(folder: Path, image: str, **settings: str) -> Iterator[Project
     with ExitStack() as cleaning:
         copy_of_the_repository(folder)
         cleaning.callback(as_root_on_the_host, "find", "/it", "-mindepth", 1, "-delete", folder=folder)
-        written = free_ports() | {"APIAPP_IMAGE": image} | settings
+        ports = map(str, cleaning.enter_context(reserved_ports(len(PORTS))))
+        written = dict(zip(PORTS, ports, strict=True)) | {"APIAPP_IMAGE": image} | settings
         lines = (f"{name}='{value}'\n" for name, value in written.items())
         (folder / ".env").write_text("".join(lines))
         project = Project(folder, written)
@@ -107,12 +108,6 @@ def copy_of_the_repository(folder: Path) -> None:
         if source.is_file():  # not deleted just now
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
-
-
-def free_ports() -> dict[str, str]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in PORTS]
-        return {name: str(held.getsockname()[1]) for name, held in zip(PORTS, sockets, strict=True)}
 
 
 def leftovers() -> str:

@@ -12,9 +12,10 @@ import pytest
 from accounts import Account, register
 from deploy.balancer import Balancer, balancing
 from deploy.engine import Container, docker, inspect, running
-from deploy.project import API, NAME, Project, free_ports
+from deploy.project import API, NAME, Project
 from e2e.open_upload import open_upload
 from factories import wav
+from ports import reserved_ports
 from waiting import wait_until
 
 GRACE_S = 5
@@ -73,12 +74,12 @@ def replicas(apiapp: Project, image: str) -> Iterator[list[Replica]]:
     options = [word for name, value in environment.items() for word in ("-e", f"{name}={value}")]
     with ExitStack() as started:
         made = []
-        for port in [*free_ports().values()][:3]:
+        for port in started.enter_context(reserved_ports(3)):
             where = ("--network", f"{NAME}_default", "-p", f"127.0.0.1:{port}:8080")
             command = ["serve", "--host", "0.0.0.0"]
             container = started.enter_context(running(image, "--init", *where, *options, command=command))
             http = started.enter_context(httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60))
-            made.append(Replica(container, int(port), http))
+            made.append(Replica(container, port, http))
         for replica in made:
             replica.container.until_healthy()
         yield made

@@ -16,8 +16,8 @@ BUILT_WITH = {
     "PIP_DEFAULT_TIMEOUT",
 }
 
-OF_UP_ALONE = {"PIGWAV_POSTGRES_BIN"}
-"""Settings that do nothing where Postgres is a container."""
+OF_THE_EMBEDDED_STACK = {"PIGWAV_EMBEDDED_PORTS", "PIGWAV_POSTGRES_BIN"}
+"""Compose brings a database and a store of its own."""
 
 
 def used() -> set[str]:
@@ -42,7 +42,7 @@ def test_every_setting_of_the_service_can_be_set_in_env() -> None:
     }
     passed_on = {*re.findall(r"^ +([A-Z][A-Z0-9_]+):", COMPOSE, re.MULTILINE), *used()}
 
-    assert variables - passed_on == OF_UP_ALONE
+    assert variables - passed_on == OF_THE_EMBEDDED_STACK
 
 
 def test_the_example_names_every_variable_of_the_compose_file() -> None:

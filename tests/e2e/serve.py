@@ -1,7 +1,6 @@
 """The real `pigwav serve`, on parts that run already."""
 
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import httpx2
 
 from e2e.programs import PIGWAV
+from ports import reserved_ports
 from upping import STOP_WITHIN_S, plain_environment
 from waiting import wait_until
 
@@ -34,27 +34,25 @@ def serving(environment: dict[str, str], log: Path) -> Iterator[str]:
 
 @contextmanager
 def running_serve(environment: dict[str, str], log: Path) -> Iterator[RunningServe]:
-    """A `pigwav serve`, stopped at the end where it has not ended by itself."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, *PIGWAV, "serve", "--port", str(port)]
+    """A `pigwav serve`, stopped at the end if it has not ended by itself, and killed if the test fails."""
     with (
+        reserved_ports(1) as (port,),
         log.open("w") as output,
         subprocess.Popen(
-            command, env=plain_environment(environment), stdout=output, stderr=output
+            [sys.executable, *PIGWAV, "serve", "--port", str(port)],
+            env=plain_environment(environment),
+            stdout=output,
+            stderr=output,
         ) as process,
     ):
+        url = f"http://127.0.0.1:{port}"
         try:
             wait_until(lambda: process.poll() is not None or is_ready(url))
             yield RunningServe(url, process, log)
-        finally:
             process.send_signal(signal.SIGINT)
             assert process.wait(STOP_WITHIN_S) == 0, log.read_text()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+        finally:
+            process.kill()
 
 
 def is_ready(url: str) -> bool:

@@ -16,12 +16,13 @@ from e2e.open_upload import OpenUpload, long_wav, open_upload
 from e2e.programs import NOTHING_WRONG, SWEEPS_ONLY_WHEN_ASKED, doctor, processes_of, run_pigwav
 from factories import wav
 from pigwav.devstack import stack_for
+from ports import PORTS
 from upping import STOP_WITHIN_S, RunningUp, pigwav_up
 from waiting import wait_until
 
 StartUp = Callable[..., RunningUp]
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 @contextmanager
@@ -139,6 +140,6 @@ def test_a_long_upload_that_does_not_end_within_the_grace_is_told_and_leaves_not
     assert (status, problem["code"]) == (503, "shutting-down")
     assert "Traceback" not in up.log.read_text()
     assert processes_of(up.data) == []
-    with stack_for(up.data) as address, behind_address(address) as inside:
+    with stack_for(up.data, ports=PORTS) as address, behind_address(address) as inside:
         assert doctor(up.data, **address.environment()) == (0, {"checked": 0} | NOTHING_WRONG)
         assert (inside.states(), inside.objects(), inside.open_uploads()) == ([], [], [])

@@ -4,22 +4,25 @@ import json
 import os
 import shlex
 import signal
+import socket
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx2
 import psutil
 import pytest
 
+from accounts import register
 from factories import wav
 from pigwav.devstack import running
 from upping import RunningUp, gone, pigwav_up, plain_environment, up_command
 from waiting import wait_until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def up(embedded: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
 def status(url: str) -> int:
     """0: no answer."""
     try:
-        return httpx2.get(url, timeout=10).status_code
+        return httpx2.get(url, timeout=60).status_code
     except httpx2.TransportError:
         return 0
 
@@ -128,7 +131,7 @@ def test_an_api_that_is_killed_comes_back_and_nobody_is_refused(up: RunningUp):
     before = workers(up)
     for worker in before:
         worker.kill()
-    assert gone(before, within_s=5)
+    assert gone(before, within_s=30)
     assert status(f"{up.url}/healthz") == 200, "a request waits in the queue until the API is back"
 
 
@@ -136,9 +139,48 @@ def test_an_api_that_is_killed_comes_back_and_nobody_is_refused(up: RunningUp):
 def test_a_part_that_is_killed_comes_back_and_the_service_with_it(up: RunningUp, part: str):
     dead = up.child(part)
     dead.kill()
-    assert gone([dead], within_s=5)
+    assert gone([dead], within_s=30)
     wait_until(lambda: status(f"{up.url}/readyz") == 200, within_s=60)
     assert up.child(part).pid != dead.pid
+
+
+@contextmanager
+def foreign_program(port: int) -> Iterator[None]:
+    """It takes the port as soon as the port is free."""
+    with ExitStack() as program:
+
+        def takes_it() -> bool:
+            with suppress(OSError):
+                program.enter_context(socket.create_server(("127.0.0.1", port)))
+                return True
+            return False
+
+        wait_until(takes_it)
+        yield
+
+
+def test_a_store_whose_port_another_program_takes_comes_back_on_another_and_links_go_on(running_up):
+    """The other program has its chance while the store is down, which is 0.1 s, or as long as a test halts `up`."""
+    up = running_up()
+    with httpx2.Client(base_url=up.url, timeout=60) as http:
+        account = register(http)
+        link = account.recording(seconds=1)["url"]
+        before = json.loads((up.data / "run.json").read_text())
+        port = before["ports"]["s3.port"]
+        up.process.send_signal(signal.SIGSTOP)
+        dead = up.child("weed")
+        dead.kill()
+        assert gone([dead], within_s=30)
+        with foreign_program(port):
+            up.process.send_signal(signal.SIGCONT)
+            wait_until(lambda: json.loads((up.data / "run.json").read_text()) != before, within_s=60)
+            wait_until(lambda: status(link) == 200, within_s=60)
+            now = json.loads((up.data / "run.json").read_text())
+            assert {name for name in now if now[name] != before[name]} == {"ports", "s3_endpoint"}
+            assert now["s3_endpoint"] == f"http://127.0.0.1:{now['ports']['s3.port']}"
+            assert now["ports"]["s3.port"] != port
+            assert status(account.recording(seconds=1)["url"]) == 200
+        assert "seaweedfs_ports_changed" in up.log.read_text()
 
 
 def test_with_everything_configured_it_starts_the_api_alone(stack, running_up, tmp_path: Path):

@@ -11,7 +11,7 @@ from conftest import StartUp
 from factories import wav
 from problem_assertions import assert_problem
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_it_refuses_uploads_while_the_disk_of_its_data_folder_is_nearly_full(

@@ -20,7 +20,7 @@ from factories import wav
 from upping import RunningUp, gone, plain_environment, up_command
 from waiting import wait_until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 @contextmanager
@@ -150,7 +150,7 @@ def test_killed_it_leaves_no_orphan_and_the_next_one_has_every_acknowledged_reco
     with SlowUpload(up, wav(seconds=60)):
         family = up.family()
         up.process.kill()
-        assert gone(family, within_s=2)
+        assert gone(family, within_s=30)
     up.process.wait()
     again = running_up()
     assert [played(again.url, recording) for recording in recordings] == [200] * 10
@@ -169,4 +169,4 @@ def test_killed_and_started_at_once_it_waits_for_what_is_dying(running_up):
     again = running_up()
     resume.join()
     assert httpx2.get(f"{again.url}/readyz", timeout=10).status_code == 200
-    assert gone(family, within_s=2)
+    assert gone(family, within_s=30)

@@ -20,6 +20,7 @@ from pigwav.devstack.watch import Watch
 from pigwav.errors import StoreUnavailable
 from pigwav.settings import StoreSettings
 from pigwav.store.s3 import open_s3
+from ports import PORTS
 
 POSTGRES: Final = "Postgres"
 THE_STORE: Final = "the S3 server"
@@ -73,7 +74,7 @@ class OwnStack:
 def own_stack(data: Path) -> Iterator[OwnStack]:
     folder = DataFolder(data)
     with watching(folder, Sleeper()) as watch:
-        postgres, seaweed = Postgres(folder, connections=100), SeaweedFS(folder)
+        postgres, seaweed = Postgres(folder, connections=100), SeaweedFS(folder, candidates=PORTS)
         watch.start(seaweed.part, restarts=_at_once())
         postgres.initialise(watch)
         watch.start(postgres.part, restarts=_at_once())

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from e2e.serve import free_port
 from needs import miss
+from ports import reserved_ports
 from waiting import wait_until
 
 CONF: Final = Path(__file__).parents[2] / "infra" / "nginx" / "pigwav.conf"
@@ -36,7 +36,11 @@ def program(name: str) -> str:
 @contextmanager
 def nginx_before(upstream: str, folder: Path) -> Iterator[Nginx]:
     """`upstream`: host:port of a `pigwav serve`."""
-    port = free_port()
+    with reserved_ports(1) as (port,):
+        yield from _listening(port, upstream, folder)
+
+
+def _listening(port: int, upstream: str, folder: Path) -> Iterator[Nginx]:
     certificate, key = _certificate(folder)
     (folder / "pigwav.conf").write_text(
         _with(

@@ -1,6 +1,5 @@
 """A browser session by the WebDriver protocol (W3C), which chromedriver speaks over HTTP."""
 
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any
 
 import httpx2
 
+from ports import reserved_ports
 from waiting import wait_until
 
 
@@ -55,11 +55,11 @@ class Browser:
 
 @contextmanager
 def browsing(driver: str, folder: Path) -> Iterator[Browser]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [driver, f"--port={port}"]
     with (
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
+        reserved_ports(1) as (port,),
+        subprocess.Popen(
+            [driver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process,
         httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
     ):
         try:

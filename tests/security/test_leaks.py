@@ -22,7 +22,7 @@ from pigwav.db.session import driver_url
 from pigwav.devstack import StackAddress, running
 from upping import RunningUp
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 LINUX = sys.platform == "linux"
 PASSWORD = "pa55word-of-the-database"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pigwav.errors import NotConfigured
-from pigwav.settings import DiskSettings, read_settings
+from pigwav.settings import DiskSettings, read_port_range, read_settings
 
 RATES = [
     "PIGWAV_RATE_REQUESTS_PER_ADDRESS",
@@ -25,6 +25,19 @@ def test_a_malformed_rate_names_its_setting_and_itself(
     with pytest.raises(NotConfigured, match=rf"^{name}: '.*(rate such as|longer window).*\.$") as raised:
         read_settings()
     assert text in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["20000", "2-1", "0-5", "1-65536", "a-b", "1-2-3", "-5"])
+def test_a_malformed_range_of_ports_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("PIGWAV_EMBEDDED_PORTS", text)
+    with pytest.raises(NotConfigured, match=r"^PIGWAV_EMBEDDED_PORTS: '.*no range of ports such as.*\.$"):
+        read_settings()
+
+
+def test_a_range_of_ports_has_both_its_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIGWAV_EMBEDDED_PORTS", " 20000 - 20002 ")
+
+    assert [*read_port_range(read_settings().embedded_ports)] == [20000, 20001, 20002]
 
 
 def test_rates_are_off_unless_set(monkeypatch: pytest.MonkeyPatch) -> None:

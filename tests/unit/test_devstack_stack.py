@@ -2,11 +2,12 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import boto3
@@ -21,10 +22,12 @@ from pigwav.db.session import driver_url
 from pigwav.devstack import StackAddress, running, stack_for
 from pigwav.devstack.folder import DataFolder
 from pigwav.devstack.postgres import Postgres
-from pigwav.devstack.seaweed import free_ports
+from pigwav.devstack.restarts import Restarts
+from pigwav.devstack.seaweed import SeaweedFS
 from pigwav.devstack.stack import Stack, watching
 from pigwav.devstack.waiting import Sleeper
 from pigwav.errors import FolderInUse
+from ports import PORTS
 from upping import gone
 
 pytestmark = pytest.mark.usefixtures("embedded")
@@ -136,7 +139,7 @@ def http_get(port: int, path: str) -> bytes:
 
 
 def test_the_bucket_begins_empty_and_its_keys_are_new_in_every_run_and_private(tmp_path: Path):
-    with stack_for(tmp_path / "data") as first:
+    with stack_for(tmp_path / "data", ports=PORTS) as first:
         client = s3_client(first)
         assert client.list_objects_v2(Bucket=first.s3_bucket)["KeyCount"] == 0, "readiness leaves nothing"
         client.close()
@@ -148,7 +151,7 @@ def test_the_bucket_begins_empty_and_its_keys_are_new_in_every_run_and_private(t
         assert all(path.stat().st_mode & 0o077 == 0 for path in held)
         environments = [" ".join(child.cmdline()) for child in children()]
         assert not any(first.s3_secret_key in line for line in environments), "arguments are public"
-    with stack_for(tmp_path / "data") as second:
+    with stack_for(tmp_path / "data", ports=PORTS) as second:
         assert second.s3_secret_key != first.s3_secret_key
     assert not any(first.s3_secret_key.encode() in path.read_bytes() for path in files(tmp_path))
 
@@ -162,7 +165,7 @@ def files(folder: Path) -> list[Path]:
 )
 def test_any_folder_will_do(name: str):
     with tempfile.TemporaryDirectory(prefix="p-") as short:  # pytest's own folders are long
-        with stack_for(Path(short) / name) as address:
+        with stack_for(Path(short) / name, ports=PORTS) as address:
             assert ask(address.database_url, "SELECT count(*) FROM users") == 0
             client = s3_client(address)
             client.put_object(Bucket=address.s3_bucket, Key="a", Body=b"1")
@@ -173,7 +176,7 @@ def test_any_folder_will_do(name: str):
 
 
 def test_stopping_leaves_no_process_and_no_socket(tmp_path: Path):
-    with stack_for(tmp_path / "data") as address:
+    with stack_for(tmp_path / "data", ports=PORTS) as address:
         before = children()
         port = address.s3_endpoint.rpartition(":")[2]
         (weed,) = (child for child in before if port in " ".join(child.cmdline()))
@@ -186,14 +189,14 @@ def test_stopping_leaves_no_process_and_no_socket(tmp_path: Path):
 
 
 def test_two_on_one_folder_is_refused(tmp_path: Path):
-    with stack_for(tmp_path / "data"), pytest.raises(FolderInUse):  # noqa: SIM117 - the second must fail
-        with stack_for(tmp_path / "data"):
+    with stack_for(tmp_path / "data", ports=PORTS), pytest.raises(FolderInUse):  # noqa: SIM117 - the second must fail
+        with stack_for(tmp_path / "data", ports=PORTS):
             pass
 
 
 def test_without_an_up_nothing_is_running(tmp_path: Path):
     assert running(tmp_path / "data") is None
-    with stack_for(tmp_path / "data"):
+    with stack_for(tmp_path / "data", ports=PORTS):
         pass
     assert running(tmp_path / "data") is None
 
@@ -201,7 +204,7 @@ def test_without_an_up_nothing_is_running(tmp_path: Path):
 def test_parts_that_are_killed_come_back_with_the_same_address_and_all_that_was_acknowledged(tmp_path: Path):
     folder = DataFolder(tmp_path / "data")
     with watching(folder, Sleeper()) as watch:
-        stack = Stack(folder)
+        stack = Stack(folder, ports=PORTS)
         stack.start(watch)
         stack.wait(watch)
         client = s3_client(stack.address)
@@ -210,8 +213,8 @@ def test_parts_that_are_killed_come_back_with_the_same_address_and_all_that_was_
         client.put_object(Bucket="pigwav", Key="kept", Body=b"7")
         for child in our(folder):
             child.send_signal(signal.SIGKILL)
-            assert gone([child], within_s=5)
-        watch.until(lambda: answers(stack.address), what="Postgres", within_s=30)
+            assert gone([child], within_s=30)
+        watch.until(lambda: answers(stack.address), what="Postgres", within_s=60)
         stack.wait(watch)
         assert ask(stack.address.database_url, "SELECT n FROM kept") == 7
         assert client.get_object(Bucket="pigwav", Key="kept")["Body"].read() == b"7"
@@ -258,15 +261,79 @@ def postgres_on(path: Path) -> Iterator[str]:
         postgres = Postgres(folder, connections=20)
         postgres.initialise(watch)
         watch.start(postgres.part)
-        watch.until(postgres.is_ready, what="Postgres", within_s=30)
+        watch.until(postgres.is_ready, what="Postgres", within_s=60)
         postgres.make_database()
         yield postgres.url
 
 
-def test_free_ports_are_different_and_free():
-    ports = free_ports(10)
-    assert len(set(ports)) == 10
-    assert all(20_000 <= port < 32_000 for port in ports)
+def test_a_start_whose_ports_are_all_taken_uses_others(tmp_path: Path):
+    folder = DataFolder(tmp_path / "data")
+    with watching(folder, Sleeper()) as watch, ExitStack() as foreign:
+        seaweed = SeaweedFS(folder, candidates=PORTS)
+        before = seaweed.ports
+        for port in before.values():
+            foreign.enter_context(socket.create_server(("127.0.0.1", port)))
+        watch.start(seaweed.part)
+        watch.until(seaweed.is_ready, what="SeaweedFS", within_s=60)
+        assert not {*before.values()} & {*seaweed.ports.values()}
+        assert listened_on(seaweed) == {*seaweed.ports.values()}
+
+
+@pytest.mark.parametrize("name", ["volume.port", "filer.port.grpc"])
+def test_a_port_that_is_lost_while_seaweedfs_starts_is_replaced_and_the_others_stay(
+    tmp_path: Path, name: str
+):
+    """Between its look at its ports, all at once at the beginning, and its use of each."""
+    folder = DataFolder(tmp_path / "data")
+    with watching(folder, Sleeper()) as watch:
+        seaweed = SeaweedFS(folder, candidates=PORTS)
+        before = seaweed.ports
+        with bound(before[name]) as foreign:
+            watch.start(seaweed.part, restarts=Restarts(at_most=100))
+            watch.until(lambda: has_lost(seaweed, folder.log("s3"), foreign), what="its look", within_s=60)
+            watch.until(seaweed.is_ready, what="SeaweedFS", within_s=60)
+        assert {port for port in before if before[port] != seaweed.ports[port]} == {name}
+        assert listened_on(seaweed) == {*seaweed.ports.values()}
+
+
+def has_lost(seaweed: SeaweedFS, log: Path, foreign: socket.socket) -> bool:
+    """Whether the foreign program took the port after SeaweedFS's look. If SeaweedFS was faster, it starts again."""
+    if "current: " not in log.read_text():
+        return False
+    try:
+        foreign.listen()
+    except OSError:
+        os.truncate(log, 0)
+        os.kill(seaweed.part.pid, signal.SIGKILL)
+        return False
+    return True
+
+
+def bound(port: int) -> socket.socket:
+    """It keeps nobody from listening there, until it listens itself."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", port))
+    return bound
+
+
+def listened_on(seaweed: SeaweedFS) -> set[int]:
+    connections = psutil.Process(seaweed.part.pid).net_connections("tcp")
+    return {at.laddr.port for at in connections if at.status == psutil.CONN_LISTEN}
+
+
+def test_a_temporary_folder_with_a_long_path_will_do(tmp_path: Path):
+    temporary = tmp_path / ("long" * 30)
+    temporary.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", OPENED, str(temporary / "data")],
+        env=os.environ | {"TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "ok\n", done.stderr
+    assert [entry.name for entry in temporary.iterdir()] == ["data"]
 
 
 OPENED = """

@@ -164,7 +164,7 @@ def test_a_call_that_has_begun_is_waited_for_however_impatient_its_caller(lane: 
 
 def test_no_more_calls_run_at_a_time_than_the_lane_is_wide() -> None:
     wide, most, now, lock = Lane("wide", width=3), 0, 0, threading.Lock()
-    full = threading.Barrier(3, timeout=10)
+    full = threading.Barrier(3, timeout=60)
 
     def work() -> None:
         nonlocal most, now

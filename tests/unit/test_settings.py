@@ -117,7 +117,9 @@ def wrong_values(field: FieldInfo) -> Iterator[tuple[str, str]]:
 
 
 CHECKED = [(name, value, must) for name, field in declared() for value, must in wrong_values(field)]
-FREE_TEXT = sorted({name for name, _ in declared()} - {name for name, _, _ in CHECKED})
+PARSED = {"PIGWAV_EMBEDDED_PORTS"}
+"""Text with a notation of its own; test_bounds_settings.py tries wrong ones."""
+FREE_TEXT = sorted({name for name, _ in declared()} - {name for name, _, _ in CHECKED} - PARSED)
 
 
 @pytest.mark.parametrize(("name", "value", "must"), CHECKED, ids=lambda text: text[:40])

@@ -5,13 +5,14 @@ If that is down, it is started for as long as the command runs.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 if TYPE_CHECKING:
+    from pigwav.devstack import StackAddress
     from pigwav.settings import DatabaseSettings, Settings, StoreSettings
     from pigwav.wiring import Services
 
@@ -35,9 +36,17 @@ def settings_with_logs() -> "Settings":
     return settings
 
 
+def _stack_on(data: Path, settings: "Settings") -> "AbstractContextManager[StackAddress]":
+    """The stack on a data folder that was used before. Raises CannotStart."""
+    from pigwav.devstack import stack_for  # noqa: PLC0415 - boto3 takes 0.2 s, and the base install has no server
+    from pigwav.settings import read_port_range  # noqa: PLC0415
+
+    ports = read_port_range(settings.embedded_ports)
+    return stack_for(data, new=False, postgres_bin=settings.postgres_bin, ports=ports)
+
+
 @contextmanager
 def services_on(data: Path) -> "Iterator[Services]":
-    from pigwav.devstack import stack_for  # noqa: PLC0415 - the base install has no server
     from pigwav.settings import read_settings  # noqa: PLC0415
     from pigwav.wiring import open_services  # noqa: PLC0415
 
@@ -46,7 +55,7 @@ def services_on(data: Path) -> "Iterator[Services]":
         with open_services(settings) as services:
             yield services
         return
-    with stack_for(data, new=False, postgres_bin=settings.postgres_bin) as stack:
+    with _stack_on(data, settings) as stack:
         os.environ.update(stack.environment())
         with open_services(read_settings()) as services:
             yield services
@@ -60,16 +69,13 @@ def database_on(data: Path) -> "Iterator[DatabaseSettings]":
         return
     from pydantic import SecretStr  # noqa: PLC0415 - the base install has no server
 
-    from pigwav.devstack import stack_for  # noqa: PLC0415 - boto3 takes 0.2 s
-
-    with stack_for(data, new=False, postgres_bin=settings.postgres_bin) as stack:
+    with _stack_on(data, settings) as stack:
         yield settings.database.model_copy(update={"url": SecretStr(stack.database_url)})
 
 
 @contextmanager
 def store_on(data: Path, endpoint: str | None) -> "Iterator[StoreSettings]":
     """`endpoint`: of an S3 server that is named instead of the configured one."""
-    from pigwav.devstack import stack_for  # noqa: PLC0415 - the base install has no server
     from pigwav.settings import read_settings  # noqa: PLC0415
 
     settings = read_settings()
@@ -79,5 +85,5 @@ def store_on(data: Path, endpoint: str | None) -> "Iterator[StoreSettings]":
     elif store.bucket:
         yield store
     else:
-        with stack_for(data, new=False, postgres_bin=settings.postgres_bin) as stack:
+        with _stack_on(data, settings) as stack:
             yield stack.store_settings()

@@ -61,7 +61,7 @@ def _works(identity: str, program: Path) -> bool:
         str(program),
         "--version",
     ]
-    return subprocess.run(command, capture_output=True, check=False, timeout=10).returncode == 0  # noqa: S603 - ours
+    return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0  # noqa: S603 - ours
 
 
 def _hand_over(cluster: Path, owner: int) -> None:

@@ -19,11 +19,11 @@ _TAIL_BYTES: Final = 2000
 
 @dataclass(frozen=True)
 class Program:
-    """Everything that a start of the part needs, so that a restart is the same start again.
+    """Everything that a start of the part needs.
 
     `stop_by`: signals, and the seconds that each may take before the next. `litter`: files that the program leaves
     when it is killed; `temporary`: an empty folder outside the data folder that goes when the part goes for good.
-    `log`: None means our own standard error.
+    `log`: None means our own standard error. `after_stop` is called after the last stop.
     """
 
     name: str
@@ -38,13 +38,18 @@ class Program:
     litter: Sequence[Path] = ()
     temporary: Path | None = None
     before_start: Callable[[], None] = field(default=lambda: None)
+    after_stop: Callable[[], None] = field(default=lambda: None)
 
 
 class Part:
-    """A program that is running, or was. Start it from the main thread: it dies with the thread that started it."""
+    """A program that is running, or was. Start it from the main thread: it dies with the thread that started it.
 
-    def __init__(self, program: Program) -> None:
+    `renewed` makes the program for each start, if its ports or its environment may be others by then.
+    """
+
+    def __init__(self, program: Program, *, renewed: Callable[[], Program] | None = None) -> None:
         self.program = program
+        self._renewed = renewed
         self._process: subprocess.Popen[bytes] | None = None
         self._steps: list[tuple[signal.Signals, float]] = []
         self._step_ends_at = 0.0
@@ -63,9 +68,11 @@ class Part:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Raises FolderUnusable where not even a log file can be written."""
-        program = self.program
+        """Raises FolderUnusable if not even a log file can be written, and what `renewed` raises."""
         self.remove_litter()
+        if self._renewed is not None:
+            self.program = self._renewed()
+        program = self.program
         program.before_start()
         output = None
         if program.log is not None:
@@ -119,6 +126,7 @@ class Part:
         if self.program.temporary is not None:
             with suppress(OSError):
                 self.program.temporary.rmdir()
+        self.program.after_stop()
 
     def obituary(self) -> str:
         """How it ended, and its last words."""

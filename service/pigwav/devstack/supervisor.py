@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeAlias
 from urllib.parse import urlsplit
 
 from pigwav.audio.ffmpeg import find_ffmpeg
 from pigwav.db.session import Database
-from pigwav.devstack.address import RunFile
+from pigwav.devstack.address import RunFile, StackAddress
 from pigwav.devstack.folder import DataFolder, plain_words
 from pigwav.devstack.part import Part, Program
 from pigwav.devstack.postgres_programs import find_postgres
@@ -26,10 +27,11 @@ from pigwav.devstack.stack import Stack, watching
 from pigwav.devstack.waiting import Signals, StopRequested
 from pigwav.devstack.watch import Watch
 from pigwav.listening import listen, reachable_url_of, url_of
-from pigwav.settings import Settings
+from pigwav.settings import Settings, read_port_range
 from pigwav.store.s3 import open_s3
 
-READY_WITHIN_S: Final = 60.0
+READY_WITHIN_S: Final = 120.0
+"""Generous: a machine that does much else."""
 
 PROBE_S: Final = 1.0
 """A request waits in the queue until there is an API; we have others to tend meanwhile."""
@@ -41,6 +43,9 @@ AFTER_GRACE_S: Final = 15.0
 SPARE_CONNECTIONS: Final = 20
 """For psql, doctor, sweep and Postgres's own workers."""
 
+OUTDATED_WITHIN_S: Final = 5.0
+"""For API processes whose object store answers elsewhere now: what they do fails anyway, and new requests wait."""
+
 WORKER_RESTARTS: Final = 3
 """Within a minute; each takes a second, and an API that cannot start should say so soon."""
 
@@ -48,6 +53,9 @@ NOBODY_BALANCES: Final = {"PIGWAV_DRAIN_S": "0"}
 """In front of us: who is asked to stop need not wait until somebody has noticed. The environment may say otherwise."""
 
 METRICS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+Environment: TypeAlias = Callable[[], Mapping[str, str]]
+"""Asked for each start of a process."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +87,25 @@ class Up:
         folder = DataFolder(self.data.absolute())
         programs = find_postgres(self.settings.postgres_bin)
         with watching(folder, signals) as watch, listen(self.host, self.port) as listening:
-            stack = Stack(folder, connections=self._connections(), programs=programs)
+            ports = read_port_range(self.settings.embedded_ports)
+            stack = Stack(folder, connections=self._connections(), programs=programs, ports=ports)
             stack.start(watch)
-            environment = {
-                **stack.address.environment(),
-                **self._watch_disk(folder.path),
-                **self._share_metrics(folder.metrics),
-            }
+            unchanging = {**self._watch_disk(folder.path), **self._share_metrics(folder.metrics)}
+
+            def environment() -> dict[str, str]:
+                return {**stack.address.environment(), **unchanging}
+
             # The API takes a second to load, in which SeaweedFS gets ready.
-            with self._api(watch, signals, listening, environment):
+            with self._api(watch, signals, listening, environment) as workers, _run_file(folder) as write:
                 stack.wait(watch)
-                run = RunFile(os.getpid(), url_of(listening), stack.ports, stack.address)
-                with _told(run, folder):
-                    self._serve(watch, listening)
+
+                def follow() -> None:
+                    """Tell the API and the run file an address of the stack that has changed."""
+                    if outdated := [worker for worker in workers if not _knows(stack.address, worker)]:
+                        watch.restart(outdated, within_s=OUTDATED_WITHIN_S)
+                    write(RunFile(os.getpid(), url_of(listening), stack.ports, stack.address))
+
+                self._serve(watch, listening, follow)
 
     def _run_alone(self, signals: Signals) -> None:
         """Everything is configured: only the API, and no data folder."""
@@ -100,40 +114,53 @@ class Up:
             tempfile.TemporaryDirectory(prefix="pigwav-") as scratch,
         ):
             watch = Watch(Remains(Path(scratch) / "children.json"), signals)
-            with self._api(watch, signals, listening, self._share_metrics(Path(scratch) / "metrics")):
+            environment = self._share_metrics(Path(scratch) / "metrics")
+            with self._api(watch, signals, listening, lambda: environment):
                 self._serve(watch, listening)
 
     @contextmanager
     def _api(
-        self, watch: Watch, signals: Signals, listening: socket.socket, environment: Mapping[str, str]
-    ) -> Iterator[None]:
+        self, watch: Watch, signals: Signals, listening: socket.socket, environment: Environment
+    ) -> Iterator[list[Part]]:
         """The API's processes, for the length of the block; at its end open uploads get their time."""
-        workers = [Part(self._worker(number, listening, environment)) for number in range(self.workers)]
+        programs = [partial(self._worker, number, listening, environment) for number in range(self.workers)]
+        workers = [Part(program(), renewed=program) for program in programs]
         try:
             for worker in workers:
                 watch.start(worker, after_death=_forget_gauges, restarts=Restarts(at_most=WORKER_RESTARTS))
-            yield
+            yield workers
         finally:
             if signals.stops:
                 self.on_stop(self.settings.http.grace_s)
             listening.close()  # who comes now is refused, not kept waiting
             watch.stop(workers)
 
-    def _serve(self, watch: Watch, listening: socket.socket) -> NoReturn:
-        """Tell that we are ready as soon as we are, and keep everything running. Raises StopRequested, PartFailed."""
+    def _serve(
+        self, watch: Watch, listening: socket.socket, follow: Callable[[], None] = lambda: None
+    ) -> NoReturn:
+        """Tell that we are ready as soon as we are, and keep everything running. Raises StopRequested, PartFailed.
+
+        `follow` is called after every look at the parts.
+        """
         url = reachable_url_of(listening)
-        watch.until(lambda: _answers(url), what="The API", within_s=READY_WITHIN_S)
+
+        def is_ready() -> bool:
+            follow()
+            return _answers(url)
+
+        watch.until(is_ready, what="The API", within_s=READY_WITHIN_S)
         self.on_ready(url_of(listening))
         while True:
             watch.tend()
+            follow()
             watch.pause(TEND_EVERY_S)
 
-    def _worker(self, number: int, listening: socket.socket, environment: Mapping[str, str]) -> Program:
+    def _worker(self, number: int, listening: socket.socket, environment: Environment) -> Program:
         return Program(
             name="The API" if self.workers == 1 else f"API worker {number + 1}",
             # -P: a file json.py in the folder that one stands in is not ours to run.
             argv=[sys.executable, "-P", "-m", "pigwav", "serve", "--fd", str(listening.fileno())],
-            environment={**NOBODY_BALANCES, **os.environ, **environment},
+            environment={**NOBODY_BALANCES, **os.environ, **environment()},
             stop_by=((signal.SIGTERM, self._stop_within_s()), (signal.SIGKILL, 5)),
             inherits=(listening.fileno(),),
         )
@@ -171,13 +198,23 @@ def _check(settings: Settings, *, configured: bool) -> None:
         open_s3(settings.store).close()
 
 
+def _knows(address: StackAddress, worker: Part) -> bool:
+    return worker.program.environment["PIGWAV_S3_ENDPOINT"] == address.s3_endpoint
+
+
 @contextmanager
-def _told(run: RunFile, folder: DataFolder) -> Iterator[None]:
-    """The run file is there for the length of the block."""
-    with plain_words(folder.path):
-        run.write(folder.run_file)
+def _run_file(folder: DataFolder) -> Iterator[Callable[[RunFile], None]]:
+    """Writes the run file where it would say something new, and removes it at the end of the block."""
+    written: list[RunFile] = []
+
+    def write(run: RunFile) -> None:
+        if run not in written[-1:]:
+            with plain_words(folder.path):
+                run.write(folder.run_file)
+            written.append(run)
+
     try:
-        yield
+        yield write
     finally:
         folder.run_file.unlink(missing_ok=True)
 

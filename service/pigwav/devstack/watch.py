@@ -1,8 +1,9 @@
 """Keeping parts running: one that dies is started again, one that keeps dying ends the whole."""
 
+import math
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -100,18 +101,34 @@ class Watch:
         """End these parts (or all) at the same time, and wait; a further request to stop makes it brisk."""
         leaving = [kept.part for kept in self._kept] if parts is None else list(parts)
         self._kept = [kept for kept in self._kept if kept.part not in leaving]
-        for part in leaving:
-            part.begin_stop()
-        patience = self._waiter.stops
-        while [part for part in leaving if part.is_stopping()]:
-            self._waiter.wait(POLL_S)
-            if self._waiter.stops > patience:
-                patience = self._waiter.stops
-                for part in leaving:
-                    part.hurry()
+        self._end(leaving)
         for part in leaving:
             part.clean_up()
         self._record()
+
+    def restart(self, parts: Collection[Part], *, within_s: float) -> None:
+        """Start these parts anew, at the same time; one that does not end by then is made to. Raises StopRequested."""
+        self._end(parts, within_s=within_s)
+        if self._waiter.stops:
+            raise StopRequested
+        for kept in self._kept:
+            if kept.part in parts:
+                kept.after_death(kept.part)
+                kept.start_at = None
+                kept.part.start()
+        self._record()
+
+    def _end(self, parts: Collection[Part], *, within_s: float = math.inf) -> None:
+        for part in parts:
+            part.begin_stop()
+        hurry_at = time.monotonic() + within_s
+        patience = self._waiter.stops
+        while [part for part in parts if part.is_stopping()]:
+            self._waiter.wait(POLL_S)
+            if self._waiter.stops > patience or time.monotonic() > hurry_at:
+                patience, hurry_at = self._waiter.stops, math.inf
+                for part in parts:
+                    part.hurry()
 
     def _bury_orphans(self) -> None:
         """As a container's first process we inherit whom the dead leave behind; nobody else takes their last words."""

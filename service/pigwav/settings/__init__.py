@@ -1,6 +1,7 @@
 """Every setting, read once from the environment (prefix PIGWAV_), frozen, and handed down in the piece needed."""
 
 from pigwav.settings.effective import Effective, effective
+from pigwav.settings.port_range import DEFAULT_EMBEDDED_PORTS, read_port_range
 from pigwav.settings.reading import read_settings
 from pigwav.settings.sections import (
     AddressSettings,
@@ -16,6 +17,7 @@ from pigwav.settings.sections import (
 from pigwav.settings.settings import LogFormat, LogLevel, Registration, Settings
 
 __all__ = [
+    "DEFAULT_EMBEDDED_PORTS",
     "AddressSettings",
     "DatabaseSettings",
     "DiskSettings",
@@ -31,5 +33,6 @@ __all__ = [
     "StoreSettings",
     "UploadLimits",
     "effective",
+    "read_port_range",
     "read_settings",
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from pigwav.errors import NotConfigured
+from pigwav.settings.port_range import DEFAULT_EMBEDDED_PORTS, PortRange
 from pigwav.settings.section import Section
 from pigwav.settings.sections import (
     AddressSettings,
@@ -70,6 +71,10 @@ class Settings(Section):
         None,
         description="Folder with the programs (postgres, initdb) of the Postgres that `pigwav up` runs: 17 or later, "
         "and of the major version that made the data folder; empty means the embedded one.",
+    )
+    embedded_ports: PortRange = Field(
+        DEFAULT_EMBEDDED_PORTS,
+        description="TCP ports of 127.0.0.1 of which the embedded S3 server takes ten that are free.",
     )
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
