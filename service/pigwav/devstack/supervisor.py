@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
 from urllib.parse import urlsplit
 
+from prometheus_client import multiprocess
+
 from pigwav.audio.ffmpeg import find_ffmpeg
 from pigwav.db.session import Database
 from pigwav.devstack.address import RunFile, StackAddress
@@ -233,8 +235,6 @@ def _answers(url: str) -> bool:
 
 
 def _forget_gauges(dead: Part) -> None:
-    """A dead worker has no open uploads (prometheus_client.multiprocess.mark_process_dead does the same)."""
-    folder = dead.program.environment.get(METRICS_VARIABLE)
-    if folder:
-        for gauge in Path(folder).glob(f"gauge_live*_{dead.pid}.db"):
-            gauge.unlink()
+    """A dead worker has no open uploads."""
+    if folder := dead.program.environment.get(METRICS_VARIABLE):
+        multiprocess.mark_process_dead(dead.pid, folder)  # type: ignore[no-untyped-call] # it has no annotations
