@@ -106,6 +106,7 @@ def test_parts_that_are_to_start_anew_do_so_and_the_others_stay(tmp_path: Path, 
     assert stubborn.is_running
     assert not {outdated.pid, stubborn.pid} & {*before}
     assert other.pid == before[2]
+    os.kill(stubborn.pid, signal.SIGKILL)  # it would be waited for
 
 
 def test_a_request_to_stop_ends_a_restart(tmp_path: Path):
