@@ -77,7 +77,8 @@ class DataFolder:
         try:
             self._acquire(lock, waiter)
             with plain_words(self.path):
-                _write_pid(lock, os.getpid())
+                os.ftruncate(lock, 0)
+                os.pwrite(lock, b"%d" % os.getpid(), 0)
                 self._furnish()
             yield
         finally:
@@ -113,7 +114,8 @@ class DataFolder:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                owner = _read_pid(lock)
+                text = os.pread(lock, 32, 0)
+                owner = int(text) if text.isdigit() else None
             else:
                 return
             lives = owner is not None and is_running(owner)
@@ -166,13 +168,3 @@ def open_log(path: Path) -> int:
 
 def _make_private(path: Path) -> None:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def _write_pid(lock: int, pid: int) -> None:
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, b"%d" % pid, 0)
-
-
-def _read_pid(lock: int) -> int | None:
-    text = os.pread(lock, 32, 0)
-    return int(text) if text.isdigit() else None

@@ -80,7 +80,9 @@ class SeaweedFS:
         self.secret_key = secrets.token_urlsafe(32)
         self._environment = _environment(self._folder)
         with plain_words(folder.path):
-            self._forget_ports()
+            # The master keeps its (empty) election log in a folder named after its port; ports are new in every run.
+            for election in self._folder.glob("m[0-9]*"):
+                shutil.rmtree(election)
         self._reserved = ReservedPorts(len(_PORTS), candidates)
         os.environ.update(past_the_proxy())  # before any client is made: boto3 reads it then
         self._store = self._open_store()
@@ -165,11 +167,6 @@ class SeaweedFS:
         }
         with plain_words(self._folder):
             write_private_json(self._folder / _IDENTITY_FILE, {"identities": [identity]})
-
-    def _forget_ports(self) -> None:
-        """The master keeps its (empty) election log in a folder named after its port; ports are new in every run."""
-        for election in self._folder.glob("m[0-9]*"):
-            shutil.rmtree(election)
 
 
 def _environment(home: Path) -> dict[str, str]:

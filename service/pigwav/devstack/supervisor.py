@@ -19,7 +19,7 @@ from prometheus_client import multiprocess
 
 from pigwav.audio.ffmpeg import find_ffmpeg
 from pigwav.db.session import Database
-from pigwav.devstack.address import RunFile, StackAddress
+from pigwav.devstack.address import RunFile
 from pigwav.devstack.folder import DataFolder, plain_words
 from pigwav.devstack.part import Part, Program
 from pigwav.devstack.postgres_programs import find_postgres
@@ -90,7 +90,8 @@ class Up:
         programs = find_postgres(self.settings.postgres_bin)
         with watching(folder, signals) as watch, listen(self.host, self.port) as listening:
             ports = read_port_range(self.settings.embedded_ports)
-            stack = Stack(folder, connections=self._connections(), programs=programs, ports=ports)
+            connections = self.workers * (self.settings.database.pool_size + 2) + SPARE_CONNECTIONS
+            stack = Stack(folder, connections=max(100, connections), programs=programs, ports=ports)
             stack.start(watch)
             unchanging = {**self._watch_disk(folder.path), **self._share_metrics(folder.metrics)}
 
@@ -103,7 +104,9 @@ class Up:
 
                 def follow() -> None:
                     """Tell the API and the run file an address of the stack that has changed."""
-                    if outdated := [worker for worker in workers if not _knows(stack.address, worker)]:
+                    endpoint = stack.address.s3_endpoint
+                    known = {worker: worker.program.environment["PIGWAV_S3_ENDPOINT"] for worker in workers}
+                    if outdated := [worker for worker, at in known.items() if at != endpoint]:
                         watch.restart(outdated, within_s=OUTDATED_WITHIN_S)
                     write(RunFile(os.getpid(), url_of(listening), stack.ports, stack.address))
 
@@ -158,18 +161,16 @@ class Up:
             watch.pause(TEND_EVERY_S)
 
     def _worker(self, number: int, listening: socket.socket, environment: Environment) -> Program:
+        http = self.settings.http
+        stop_within_s = http.drain_s + http.grace_s + AFTER_GRACE_S
         return Program(
             name="The API" if self.workers == 1 else f"API worker {number + 1}",
             # -P: a file json.py in the folder that one stands in is not ours to run.
             argv=[sys.executable, "-P", "-m", "pigwav", "serve", "--fd", str(listening.fileno())],
             environment={**NOBODY_BALANCES, **os.environ, **environment()},
-            stop_by=((signal.SIGTERM, self._stop_within_s()), (signal.SIGKILL, 5)),
+            stop_by=((signal.SIGTERM, stop_within_s), (signal.SIGKILL, 5)),
             inherits=(listening.fileno(),),
         )
-
-    def _stop_within_s(self) -> float:
-        http = self.settings.http
-        return http.drain_s + http.grace_s + AFTER_GRACE_S
 
     def _share_metrics(self, folder: Path) -> dict[str, str]:
         """What several workers need to answer /metrics as one."""
@@ -187,9 +188,6 @@ class Up:
             return {}
         return {"PIGWAV_DISK_FOLDERS": str(data)}
 
-    def _connections(self) -> int:
-        return max(100, self.workers * (self.settings.database.pool_size + 2) + SPARE_CONNECTIONS)
-
 
 def _check(settings: Settings, *, configured: bool) -> None:
     """What every API process would die of is said once. Raises NotConfigured."""
@@ -198,10 +196,6 @@ def _check(settings: Settings, *, configured: bool) -> None:
     if configured:
         Database.open(settings.database).close()
         open_s3(settings.store).close()
-
-
-def _knows(address: StackAddress, worker: Part) -> bool:
-    return worker.program.environment["PIGWAV_S3_ENDPOINT"] == address.s3_endpoint
 
 
 @contextmanager
