@@ -16,6 +16,7 @@ from fakes.faulty_store import FaultyStore
 from pigwav.db.session import Database
 from pigwav.settings import DatabaseSettings
 from pigwav.store.base import ObjectStore
+from pigwav.usecases.keep_leases import KeepLeases
 
 _BOTH_SIDES: Final = (
     "put",
@@ -27,7 +28,7 @@ _BOTH_SIDES: Final = (
     "delete",
     "stat",
 )
-_BY_THE_CLOCK: Final = frozenset({"Leases._renew"})
+_BY_THE_CLOCK: Final = frozenset({KeepLeases._renew.__qualname__})  # noqa: SLF001 - a rename must not go unseen
 """Transactions of the background: at which step of an upload they come is chance, so they are not counted."""
 
 
@@ -63,7 +64,9 @@ class Steps:
 def stepped_store(inner: ObjectStore, steps: Steps) -> FaultyStore:
     return FaultyStore(
         inner,
-        before={name: partial(steps.take, f"before {name}") for name in (*_BOTH_SIDES, "read")},
+        before={
+            name: partial(steps.take, f"before {name}") for name in (*_BOTH_SIDES, "read")
+        },
         after={name: partial(steps.take, f"after {name}") for name in _BOTH_SIDES},
     )
 
