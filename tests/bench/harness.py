@@ -92,10 +92,10 @@ def answered(connection: http.client.HTTPConnection) -> dict[str, Any]:
 
 
 @contextmanager
-def running_pigwav(**environment: str) -> Iterator[RunningPigWav]:
-    """`pigwav up` with an empty data folder, and a user."""
+def running_pigwav(*, python: str = sys.executable, **environment: str) -> Iterator[RunningPigWav]:
+    """`pigwav up` with an empty data folder, and a user. `python`: of the environment that PigWav is installed in."""
     with tempfile.TemporaryDirectory(prefix="pigwav-bench-") as folder:
-        command = [sys.executable, "-m", "pigwav", "up", "--port", "0", "--data", f"{folder}/data"]
+        command = [python, "-m", "pigwav", "up", "--port", "0", "--data", f"{folder}/data"]
         with Path(folder, "log").open("wb") as log:
             process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ | environment
