@@ -64,9 +64,7 @@ class Steps:
 def stepped_store(inner: ObjectStore, steps: Steps) -> FaultyStore:
     return FaultyStore(
         inner,
-        before={
-            name: partial(steps.take, f"before {name}") for name in (*_BOTH_SIDES, "read")
-        },
+        before={name: partial(steps.take, f"before {name}") for name in (*_BOTH_SIDES, "read")},
         after={name: partial(steps.take, f"after {name}") for name in _BOTH_SIDES},
     )
 
