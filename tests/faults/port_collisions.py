@@ -3,7 +3,7 @@
     python tests/faults/port_collisions.py [--rounds 100] [--stacks 4] [--ports 31900-31959] [--foreign 0]
 
 Each round starts that many pairs of Postgres and SeaweedFS at once, each pair in a process and a new folder of its own;
-a pair needs ten of the ports. `--foreign N`: N other programs listen on one of the ports each, on another every 20 ms.
+a pair needs ten of the ports. `--foreign N`: N other programs listen on one of the ports each, on another every 0.5 s.
 Prints every failure and how often SeaweedFS had to be started again; exit status 1 if a stack did not start.
 """
 
@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from pigwav.settings import read_port_range
 from upping import plain_environment
 
-FOREIGN_STAYS_S: Final = 0.02
+FOREIGN_STAYS_S: Final = 0.5
 
 STACK: Final = """
 import pathlib, sys

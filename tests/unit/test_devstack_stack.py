@@ -279,7 +279,7 @@ def test_a_start_whose_ports_are_all_taken_uses_others(tmp_path: Path):
         assert listened_on(seaweed) == {*seaweed.ports.values()}
 
 
-@pytest.mark.parametrize("name", ["volume.port", "filer.port.grpc"])
+@pytest.mark.parametrize("name", ["volume.port", "filer.port.grpc", "admin.port"])
 def test_a_port_that_is_lost_while_seaweedfs_starts_is_replaced_and_the_others_stay(
     tmp_path: Path, name: str
 ):

@@ -103,6 +103,11 @@ class Part:
         self._steps = list(self.program.stop_by)
         self._next_step()
 
+    def kill(self) -> None:
+        """At once; a Watch starts it again."""
+        if self._process is not None:
+            self._process.kill()
+
     def is_stopping(self) -> bool:
         """Whether it still runs; impatience is put into action here. False also for what not even SIGKILL ends."""
         if self.is_running and time.monotonic() >= self._step_ends_at:

@@ -5,6 +5,7 @@ import secrets
 import shutil
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
@@ -60,6 +61,8 @@ _PORTS: Final = tuple(
 _SIGNING_KEYS: Final = ("SIGNING", "SIGNING_READ", "FILER_SIGNING", "FILER_SIGNING_READ")
 """What SeaweedFS's servers ask of each other; without them the volume and filer ports take writes from anybody."""
 
+_ADMIN_FAILED: Final = b"Admin server error: "
+
 _ACTIONS: Final = ("Read", "Write", "List", "Tagging")
 """All that the one identity may do, in the one bucket. Nobody is admin."""
 
@@ -69,7 +72,8 @@ class SeaweedFS:
 
     Its ports are reserved for it until it is stopped. If another program has taken one nevertheless, the next start
     uses others: `ports` and `endpoint` are those of the last start. (SeaweedFS 4.48 ends when one of its HTTP ports is
-    taken. Instead of a gRPC port that is taken it uses the next free one, and tells nobody.)
+    taken. Instead of a gRPC port that is taken it uses the next free one, and tells nobody. If it loses the admin
+    port while it starts, it runs on and does not make the bucket.)
     """
 
     def __init__(self, folder: DataFolder, *, candidates: Sequence[int]) -> None:
@@ -78,6 +82,7 @@ class SeaweedFS:
         self._log_file = folder.log("s3")
         self.access_key = f"pigwav-{secrets.token_hex(8)}"
         self.secret_key = secrets.token_urlsafe(32)
+        self._log_begins_at = 0
         self._environment = _environment(self._folder)
         with plain_words(folder.path):
             # The master keeps its (empty) election log in a folder named after its port; ports are new in every run.
@@ -104,9 +109,17 @@ class SeaweedFS:
             self._store.put(_READY_KEY, b"ready" * 100, ObjectHeaders())
             self._store.delete(_READY_KEY)
         except StoreUnavailable:
+            if self._has_lost_admin_port():
+                self.part.kill()  # the next start uses another port
             return False
         self._store.close()
         return True
+
+    def _has_lost_admin_port(self) -> bool:
+        with suppress(OSError), self._log_file.open("rb") as file:
+            file.seek(self._log_begins_at)
+            return _ADMIN_FAILED in file.read()
+        return False
 
     def _open_store(self) -> S3Store:
         settings = StoreSettings(
@@ -165,6 +178,7 @@ class SeaweedFS:
             "credentials": [{"accessKey": self.access_key, "secretKey": self.secret_key}],
             "actions": [f"{action}:{BUCKET}" for action in _ACTIONS],
         }
+        self._log_begins_at = self._log_file.stat().st_size if self._log_file.exists() else 0
         with plain_words(self._folder):
             write_private_json(self._folder / _IDENTITY_FILE, {"identities": [identity]})
 
