@@ -116,8 +116,10 @@ class SeaweedFS:
         return True
 
     def _has_lost_admin_port(self) -> bool:
+        """What the log says of this start; a log that is shorter now was begun anew for it."""
         with suppress(OSError), self._log_file.open("rb") as file:
-            file.seek(self._log_begins_at)
+            is_new = self._log_file.stat().st_size < self._log_begins_at
+            file.seek(0 if is_new else self._log_begins_at)
             return _ADMIN_FAILED in file.read()
         return False
 
