@@ -65,7 +65,7 @@ async def _from_form(
                 await form.until_file()
         except TimeoutError:
             raise UploadIdle(
-                f"The form's user_id and token did not come within {FIELDS_WITHIN_S:g} s."
+                f"The form's credentials and the beginning of its file did not come within {FIELDS_WITHIN_S:g} s."
             ) from None
         named = dict.fromkeys(needed, "") | form.fields
         user = await services.authenticate(
@@ -104,7 +104,7 @@ async def _from_raw(
 
 
 async def _refusing_late(form: UploadForm) -> AsyncGenerator[bytes]:
-    """The form's file. Of the fields behind a file that was streaming, only a title still has a meaning."""
+    """The form's file. If a field other than the title follows it, the upload is refused: its conversion has begun."""
     async for block in form.file():
         yield block
     for name in form.late_fields:

@@ -48,4 +48,4 @@ def dbfs(magnitude: int) -> float:
 
 
 ANALYSERS: Final[tuple[AnalyserFactory, ...]] = (SamplePeak,)
-"""What every conversion computes."""
+"""Every conversion runs these."""

@@ -40,7 +40,7 @@ def _unsigned_bytes(audio: bytes) -> bytes:
 
 
 def _two_bytes(first: int, width: int, audio: bytes) -> bytes:
-    """Of each sample's `width` bytes those from `first` on, its highest two: low bits are cut off, not rounded."""
+    """Two bytes of each sample of `width` bytes: those from `first` on. Low bits are cut off, not rounded."""
     pcm = bytearray(len(audio) // width * 2)
     pcm[0::2] = audio[first::width]
     pcm[1::2] = audio[first + 1 :: width]

@@ -20,7 +20,7 @@ _RESTORE: Final = "(put back under this key what your backup has)"
 
 @dataclass
 class AgreementReport:
-    """Of one doctor; what it did not get to is None. `broken_off`: why it could not go on."""
+    """The report of one run. What the run did not get to is None. `broken_off`: why it could not go on."""
 
     agreement: "Agreement | None" = None
     fixed: "Quarantined | None" = None

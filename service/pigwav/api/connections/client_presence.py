@@ -26,7 +26,7 @@ _CLOSED: Final = (7, 8)
 
 
 class ClientPresence:
-    """Of the client that sends one request. Used on the event loop only."""
+    """Whether the client that sends one request is still there. Used on the event loop only."""
 
     def __init__(self) -> None:
         self._has_departed = False
