@@ -35,7 +35,9 @@ class UploadForm:
         held_bytes: int = HELD_BYTES,
         on_held: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """`on_held` is told how many bytes are held, whenever there are more; what it raises ends the upload."""
+        """`on_held` is told how many bytes are held because required fields are missing, whenever there are more. What
+        it raises ends the upload.
+        """
         self.fields: dict[str, str] = {}
         self.late_fields: dict[str, str] = {}
         self.filename: str | None = None
@@ -59,9 +61,10 @@ class UploadForm:
         """
         while not self._streams and (block := await self._next_of_file()) is not None:
             self._held += block
-            if not self._streams and len(self._held) > self._held_limit_bytes:
-                raise CredentialsFirst
-            self._on_held(len(self._held))
+            if not self._streams:
+                if len(self._held) > self._held_limit_bytes:
+                    raise CredentialsFirst
+                self._on_held(len(self._held))
         if self._file is None:
             raise FileMissing
 
