@@ -155,10 +155,11 @@ def test_a_client_that_leaves_while_the_encoder_is_busy_is_not_converted_first(s
     ):
         account, traces = register(http), Traces(api.services)
         with connect(api) as connection:
-            connection.sendall(
-                head(account, 10 * MIB) + wav(seconds=200)[: 3 * MIB // 8]
-            )  # more than is read
-            wait_until(lambda: traces.of(account.id) == ["pending"])
+            body = wav(seconds=200)
+            connection.sendall(head(account, 10 * MIB) + body[: MIB // 8])
+            wait_until(lambda: api.services.lanes.cpu.longest_wait_s() > 0)
+            connection.sendall(body[MIB // 8 : MIB // 2])  # nobody takes it: reading is paused
+            assert traces.of(account.id) == ["pending"]
 
         wait_until(lambda: traces.of(account.id) == [])
         for sample in (
