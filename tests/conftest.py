@@ -29,6 +29,17 @@ from upping import RunningUp, pigwav_up
 StartUp = Callable[..., RunningUp]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the longer proofs too (marked `long`)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("long"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="long: a longer proof, run only with --long"))
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """Of `-n logical`: one more than cores, since many a test waits for a program most of its time."""
     return (os.cpu_count() or 1) + 1

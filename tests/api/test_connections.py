@@ -353,8 +353,8 @@ def test_a_form_whose_credentials_came_first_does_not_count_among_those_without(
 
 
 def held_without_credentials(account: Account) -> bool:
-    """Whether no other form can hold 100 KB of its file before its credentials."""
-    files = [("file", ("a.wav", wav(seconds=0.6), "audio/wav"))]
+    """Whether no other form can hold 500 KB of its file before its credentials: more than is read at once."""
+    files = [("file", ("a.wav", wav(seconds=6), "audio/wav"))]
     fields = [("user_id", (None, str(account.id))), ("token", (None, account.token))]
     return account.http.post("/records", files=files + fields).status_code == 503
 

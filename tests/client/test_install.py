@@ -7,6 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from needs import miss
 
 ROOT: Final = Path(__file__).parents[2]
@@ -22,6 +24,7 @@ def test_client_needs_nothing_of_the_server() -> None:
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.long
 def test_base_install_is_the_client_and_its_commands_alone(tmp_path: Path) -> None:
     """In an empty environment, as `pip install .` makes it."""
     venv.create(tmp_path / "venv", with_pip=True)

@@ -22,7 +22,7 @@ from waiting import wait_until
 
 StartUp = Callable[..., RunningUp]
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 @contextmanager

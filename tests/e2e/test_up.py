@@ -159,6 +159,7 @@ def foreign_program(port: int) -> Iterator[None]:
         yield
 
 
+@pytest.mark.long
 def test_a_store_whose_port_another_program_takes_comes_back_on_another_and_links_go_on(running_up):
     """The other program has its chance while the store is down, which is 0.1 s, or as long as a test halts `up`."""
     up = running_up()
@@ -193,6 +194,7 @@ def test_with_everything_configured_it_starts_the_api_alone(stack, running_up, t
     assert gone(family, within_s=0)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be refused a user namespace here")
 def test_root_without_user_namespaces_runs_postgres_as_nobody(running_up, tmp_path: Path):
     """As in Docker. The data folder is below a 0700 folder of root's."""

@@ -30,6 +30,7 @@ def server(running: psutil.Process) -> Path:
     return Path(running.exe())
 
 
+@pytest.mark.long
 def test_up_makes_its_database_with_the_named_postgres_and_runs_it(
     running_up: StartUp, another_postgres: Path
 ) -> None:

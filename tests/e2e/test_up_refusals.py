@@ -150,6 +150,7 @@ def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path):
     assert "grace_s" in refused.sentence.lower()
 
 
+@pytest.mark.long
 def test_an_api_that_cannot_start_ends_the_whole(tmp_path: Path):
     ended = subprocess.run(
         up_command(tmp_path / "data"),

@@ -123,6 +123,7 @@ def played(url: str, recording: dict) -> int:
     return mp3.status_code
 
 
+@pytest.mark.long
 def test_an_upload_that_takes_longer_than_that_leaves_nothing_behind(running_up):
     up = running_up(environment={"PIGWAV_GRACE_S": "1"})
     with SlowUpload(up, wav(seconds=60)):

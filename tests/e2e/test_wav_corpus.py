@@ -60,6 +60,7 @@ def name_of(row: Row) -> str:
     return Path(row.file).name
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("left")
 @pytest.mark.parametrize("row", corpus("CONVERT", "CONVERT-TINY"), ids=name_of)
 def test_a_good_wav_becomes_an_mp3_of_all_its_samples(account: Account, row: Row) -> None:
@@ -82,6 +83,7 @@ def test_a_bad_wav_is_refused_by_name_and_leaves_nothing(account: Account, row: 
     assert kept(account) == []
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("left")
 @pytest.mark.parametrize("kind", odd_wavs())
 def test_odd_wavs_come_out_as_the_rules_say(account: Account, kind: str) -> None:

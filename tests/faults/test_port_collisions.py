@@ -5,7 +5,7 @@ import pytest
 from faults.port_collisions import Tally, one_round
 from ports import PORTS
 
-pytestmark = [pytest.mark.usefixtures("embedded"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("embedded"), pytest.mark.timeout(900)]
 
 
 def test_stacks_that_are_started_at_once_with_few_ports_all_start():

@@ -40,6 +40,7 @@ def inside(stack: StackAddress, settings: Settings) -> Iterator[Behind]:
         yield opened
 
 
+@pytest.mark.long
 def test_hostile_inputs_are_refused_or_play_and_leave_nothing(campaign: Campaign, inside: Behind) -> None:
     before = objects_of(inside, campaign.sender.id) | objects_of(inside, campaign.attacker.id)
 

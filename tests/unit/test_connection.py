@@ -31,7 +31,6 @@ async def answers_ok(_scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 def no_collector() -> Iterator[None]:
-    gc.collect()
     gc.disable()
     yield
     gc.enable()

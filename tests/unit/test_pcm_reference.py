@@ -210,7 +210,14 @@ QUICK_HZ: Final = 1_000
 """Below it, a sample is so many of the MP3's that a few must do."""
 
 
-@pytest.mark.parametrize("coding", ["8-bit", "16-bit", "24-bit", "32-bit", "32-bit float", "mu-law"])
+@pytest.mark.parametrize(
+    "coding",
+    [
+        "16-bit",
+        "32-bit float",
+        *(pytest.param(coding, marks=pytest.mark.long) for coding in ("8-bit", "24-bit", "32-bit", "mu-law")),
+    ],
+)
 @pytest.mark.parametrize("rate_hz", ODD_RATES_HZ)
 def test_other_rates_are_resampled_as_ffmpeg_does_in_one_go(coding: str, rate_hz: int) -> None:
     """Over the samples that are due: what follows the WAV's last sample is silence."""

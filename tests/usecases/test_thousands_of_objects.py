@@ -20,6 +20,8 @@ from pigwav.settings import DatabaseSettings, Settings, StoreSettings
 from pigwav.wiring import Services, open_services
 from uploading import add
 
+pytestmark = pytest.mark.long
+
 COUNT: Final = 2500
 PAGES: Final = 3
 EXPIRED: Final = 105
