@@ -329,36 +329,6 @@ def test_what_strangers_hold_together_is_bounded(settings: Settings) -> None:
         Answer.read(readable[0]).assert_problem(503, "overloaded")
 
 
-def test_a_form_whose_credentials_came_first_does_not_count_among_those_without(settings: Settings) -> None:
-    """Others hold all but a few bytes of what forms without credentials may hold: 1 MiB."""
-    limits = settings.limits.model_copy(update={"max_buffered_bytes": 16 * 2**20})
-    part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + bytes(
-        2**20 - 1000
-    )
-    head = b"POST /records HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
-    with (
-        served(settings.model_copy(update={"limits": limits})) as api,
-        httpx2.Client(base_url=api.url, timeout=30) as http,
-        connect(api) as holding,
-    ):
-        account = register(http, f"credentials first {uuid4()}")
-        holding.sendall(head + b"Content-Length: 9999999\r\n\r\n" + part)
-        wait_until(lambda: held_without_credentials(account))
-
-        assert account.upload_form(wav(seconds=1)).status_code == 201
-        by_bearer = http.post(
-            "/records", files={"file": ("a.wav", wav(seconds=1), "audio/wav")}, headers=account.bearer
-        )
-        assert by_bearer.status_code == 201
-
-
-def held_without_credentials(account: Account) -> bool:
-    """Whether no other form can hold 500 KB of its file before its credentials: more than is read at once."""
-    files = [("file", ("a.wav", wav(seconds=6), "audio/wav"))]
-    fields = [("user_id", (None, str(account.id))), ("token", (None, account.token))]
-    return account.http.post("/records", files=files + fields).status_code == 503
-
-
 def test_a_phone_that_is_refused_in_the_middle_hears_it_at_once_and_can_end_its_body(
     api: ServedApi, account: Account
 ) -> None:

@@ -115,6 +115,27 @@ def test_credentials_after_a_large_file_are_refused(places: Iterable[int]) -> No
         read(cut(body(USER, wav(b"x" * (HELD_BYTES + 1)), TOKEN), places))
 
 
+@pytest.mark.parametrize(
+    ("before", "required", "held"),
+    [
+        ((), ("user_id", "token"), True),
+        ((field("user_id", "1"), field("token", "t")), ("user_id", "token"), False),
+        ((), (), False),
+    ],
+    ids=["nothing is known", "credentials came first", "Bearer"],
+)
+def test_bytes_are_held_only_while_required_fields_are_missing(
+    before: tuple[bytes, ...], required: tuple[str, ...], *, held: bool
+) -> None:
+    reported: list[int] = []
+    blocks = cut(body(*before, wav(bytes(100_000))), range(1_000, 90_000, 1_000))
+
+    asyncio.run(UploadForm(TYPE, each(blocks), required=required, on_held=reported.append).until_file())
+
+    assert (max(reported, default=0) > 90_000) is held
+    assert (reported == []) is not held
+
+
 def test_no_more_than_the_bound_and_one_block_is_taken_without_credentials() -> None:
     async def run() -> int:
         taken = 0
