@@ -20,6 +20,7 @@ JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 
 
+@pytest.mark.long
 def test_schemathesis_finds_no_5xx_and_no_undeclared_answer(api: ServedApi, account: Account) -> None:
     """The caller may neither delete itself nor change its token, or all the rest would only be 401."""
     account.recording()

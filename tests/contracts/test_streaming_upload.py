@@ -76,8 +76,8 @@ SIZES = [
     PART_BYTES + 1,
     2 * PART_BYTES,
     2 * PART_BYTES + 7,
-    3 * PART_BYTES,
-    3 * PART_BYTES + 1000,
+    pytest.param(3 * PART_BYTES, marks=pytest.mark.long),
+    pytest.param(3 * PART_BYTES + 1000, marks=pytest.mark.long),
 ]
 
 

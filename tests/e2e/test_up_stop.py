@@ -157,6 +157,7 @@ def test_killed_it_leaves_no_orphan_and_the_next_one_has_every_acknowledged_reco
     assert [played(again.url, recording) for recording in recordings] == [200] * 10
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 def test_killed_and_started_at_once_it_waits_for_what_is_dying(running_up):
     up = running_up()

@@ -104,7 +104,8 @@ def test_a_decoder_whose_client_left_is_seen_and_then_gone(world: World) -> None
     assert judge(world) == []
 
 
-@pytest.mark.parametrize("number", range(20 if ALL else 2))
+@only_with_all
+@pytest.mark.parametrize("number", range(20))
 def test_random_faults(world: World, number: int) -> None:
     _, found = run_once(world, seed=1, number=number, stack=None)
     assert found == []

@@ -30,6 +30,7 @@ TITLE = "What nobody else is to know"
 DEBUG = {"PIGWAV_LOG_LEVEL": "DEBUG"}
 
 
+@pytest.mark.long
 def test_a_stack_of_its_own_tells_nobody_its_keys(running_up) -> None:
     up = running_up(environment=DEBUG | {"PIGWAV_LOG_FORMAT": "console"})
     address = running(up.data)

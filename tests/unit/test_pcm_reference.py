@@ -174,6 +174,7 @@ def test_resampling_lets_no_far_out_float_spoil_its_neighbours(kind: str) -> Non
     assert_array_equal(heard.pcm, without.pcm)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("coding", [*ADPCM, "GSM 6.10"])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_last_packet_that_is_cut_is_decoded_as_far_as_ffmpeg_does(coding: str, channels: int) -> None:

@@ -13,9 +13,8 @@ pytestmark = pytest.mark.usefixtures("embedded")
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(
-    "options", [("-n", "0"), pytest.param(("-n", "2"), marks=pytest.mark.long)], ids=["one process", "two"]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("options", [("-n", "0"), ("-n", "2")], ids=["one process", "two"])
 def test_a_stack_that_does_not_start_is_told_of_in_one_last_line_with_the_number_of_tests(
     options: tuple[str, ...],
 ):
