@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import httpx2
+import pytest
 
 from accounts import Account, register
 from factories import wav
