@@ -14,6 +14,7 @@ from cli.person import Person
 from client.both import UPLOADED, recording_json
 from factories import STREAMED, wav
 from fakes.stub_service import Reply, one_after_the_other, problem, stub_service
+from longer import long
 from terminals import CTRL_C, Terminal
 from waiting import wait_until
 
@@ -150,7 +151,7 @@ def test_links_get_into_a_file_though_progress_is_shown(anna: Person) -> None:
     assert re.fullmatch(rf"{LINK}\n{LINK}\n", (anna.home / "links").read_text())
 
 
-@pytest.mark.parametrize("columns", [40, 100, 160])
+@pytest.mark.parametrize("columns", [40, *long(100, 160)])
 def test_list_is_a_table_whose_links_are_whole_at_any_width(anna: Person, columns: int) -> None:
     title = "Планёрка 日本語 " * 6
     anna.upload(anna.file("a.wav", seconds=61), "--title", title.strip())
@@ -311,7 +312,7 @@ def test_dumb_terminal_gets_no_escape_sequence(anna: Person) -> None:
         assert "http://" in terminal.typed_out
 
 
-@pytest.mark.parametrize("variable", ["FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"])
+@pytest.mark.parametrize("variable", ["FORCE_COLOR", *long("CLICOLOR_FORCE", "TTY_COMPATIBLE")])
 def test_elsewhere_nothing_is_coloured_or_moved(anna: Person, variable: str) -> None:
     anna.file("folder/a.wav")
     anna.file("folder/notes.wav", b"hello")

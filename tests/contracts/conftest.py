@@ -20,6 +20,13 @@ from pigwav.store.s3 import S3Store, open_s3
 GIVEN = ("ENDPOINT", "BUCKET", "ACCESS_KEY", "SECRET_KEY")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What streams into a store is tried on moto only with --long: the contract that it builds on is tried always."""
+    for item in items:
+        if item.path.name == "test_streaming_upload.py" and "moto" in item.name:
+            item.add_marker(pytest.mark.long)
+
+
 @pytest.fixture(scope="session")
 def given_settings(request: pytest.FixtureRequest) -> StoreSettings:
     """PIGWAV_TEST_S3_* where they are set; else a real MinIO, with the key that `pigwav provision` makes."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fakes.faulty_store import FaultyStore, Gate, OnCall, unavailable
+from longer import long
 from pigwav.domain import ObjectKey
 from pigwav.errors import ObjectChanged, StoreUnavailable
 from pigwav.lanes import Lane
@@ -76,8 +77,7 @@ SIZES = [
     PART_BYTES + 1,
     2 * PART_BYTES,
     2 * PART_BYTES + 7,
-    pytest.param(3 * PART_BYTES, marks=pytest.mark.long),
-    pytest.param(3 * PART_BYTES + 1000, marks=pytest.mark.long),
+    *long(3 * PART_BYTES, 3 * PART_BYTES + 1000),
 ]
 
 

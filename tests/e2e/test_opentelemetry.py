@@ -103,6 +103,7 @@ def test_traces_and_metrics_arrive_at_a_collector(
         assert "http.server.request.duration" in collector.metric_names()  # flushed when the service stops
 
 
+@pytest.mark.long
 def test_a_span_tells_the_route_and_not_the_link(exporter: None, stack: StackAddress, tmp_path: Path) -> None:
     with collecting() as collector:
         environment = stack.environment() | {

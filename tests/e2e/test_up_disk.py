@@ -14,6 +14,7 @@ from problem_assertions import assert_problem
 pytestmark = pytest.mark.timeout(600)
 
 
+@pytest.mark.long
 def test_it_refuses_uploads_while_the_disk_of_its_data_folder_is_nearly_full(
     running_up: StartUp, tmp_path: Path
 ) -> None:

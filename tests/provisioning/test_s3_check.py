@@ -91,6 +91,7 @@ def test_a_server_that_trusts_every_body_is_named(moto: MotoServer) -> None:
     assert left == ([], [])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("action", "behaviours"),
     [

@@ -11,6 +11,7 @@ from numpy.testing import assert_array_equal
 
 from converting import convert
 from corpus import CORPUS, INDEX_NAME, THREE_SAMPLES, rows
+from longer import long
 from needs import miss
 from odd_wav import OddWav
 from odd_wavs import odd_wavs
@@ -68,7 +69,7 @@ def test_a_file_cut_down_to_three_samples_is_converted_and_marked() -> None:
 
 
 @pytest.mark.parametrize("kind", odd_wavs())
-@pytest.mark.parametrize("block_bytes", [pytest.param(1, marks=pytest.mark.long), 997, 1 << 20])
+@pytest.mark.parametrize("block_bytes", [*long(1), 997, 1 << 20])
 def test_odd_wavs_come_out_as_the_rules_say_however_they_arrive(kind: str, block_bytes: int) -> None:
     small_enough = [odd for odd in odd_wavs()[kind] if len(odd.body) < 100_000 * block_bytes]
     assert [*filter(None, (complaint_about(odd, block_bytes) for odd in small_enough))] == []

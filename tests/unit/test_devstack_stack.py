@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from sqlalchemy import create_engine, text
 
+from longer import long
 from pigwav.db.session import driver_url
 from pigwav.devstack import StackAddress, running, stack_for
 from pigwav.devstack.folder import DataFolder
@@ -161,7 +162,7 @@ def files(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    "name", ["plain", "запятая, %20 и 'q\"", "/".join(["too long for a Unix socket"] * 6)]
+    "name", ["запятая, %20 и 'q\"", *long("plain", "/".join(["too long for a Unix socket"] * 6))]
 )
 def test_any_folder_will_do(name: str):
     with tempfile.TemporaryDirectory(prefix="p-", dir="/tmp") as short:  # others may have long paths
@@ -279,7 +280,7 @@ def test_a_start_whose_ports_are_all_taken_uses_others(tmp_path: Path):
         assert listened_on(seaweed) == {*seaweed.ports.values()}
 
 
-@pytest.mark.parametrize("name", ["volume.port", "filer.port.grpc", "admin.port"])
+@pytest.mark.parametrize("name", ["admin.port", *long("volume.port", "filer.port.grpc")])
 def test_a_port_that_is_lost_while_seaweedfs_starts_is_replaced_and_the_others_stay(
     tmp_path: Path, name: str
 ):

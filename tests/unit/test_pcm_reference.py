@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 
 from codings import ADPCM, CODINGS, COMPANDED, FLOATS, KNOWN, Sample, float_wav, sample
 from factories import chunk, fmt_chunk, riff
+from longer import long
 from pigwav.audio.conversion import BATCH_BYTES
 from pigwav.audio.mp3 import SAMPLE_RATES_HZ
 from reference import Pcm, by_ffmpeg, by_libsndfile, reaching_lame
@@ -216,7 +217,7 @@ QUICK_HZ: Final = 1_000
     [
         "16-bit",
         "32-bit float",
-        *(pytest.param(coding, marks=pytest.mark.long) for coding in ("8-bit", "24-bit", "32-bit", "mu-law")),
+        *long("8-bit", "24-bit", "32-bit", "mu-law"),
     ],
 )
 @pytest.mark.parametrize("rate_hz", ODD_RATES_HZ)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from factories import wav
 from fakes.faulty_database import FaultyDatabase
 from fakes.faulty_store import FaultyStore, Gate, OnCall, unavailable
+from longer import long
 from pigwav.db import sweeping
 from pigwav.db.models import RecordingRow
 from pigwav.domain import Recording, RecordingId, UserId
@@ -64,7 +65,7 @@ def test_a_short_upload_that_the_store_fails_leaves_nothing(
     assert Traces(services).of_store(user) == []
 
 
-@pytest.mark.parametrize("operation", ["begin_multipart", "put_part", "complete_multipart"])
+@pytest.mark.parametrize("operation", ["put_part", *long("begin_multipart", "complete_multipart")])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_long_upload_that_the_store_fails_leaves_nothing(
     services: Services, store: FaultyStore, long_wav: bytes, operation: str, when: str
