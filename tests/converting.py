@@ -12,7 +12,7 @@ import psutil
 
 from pigwav.audio.conversion import Conversion, ConversionResult, Converter, open_converter
 from pigwav.domain import AudioFacts
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 from pigwav.settings import EncoderSettings, UploadLimits
 
 FFMPEG: Final = imageio_ffmpeg.get_ffmpeg_exe()
@@ -67,10 +67,10 @@ def _may_be_decoder(child: psutil.Process) -> bool:
 
 
 class a_converter:  # noqa: N801 - reads as a phrase: with a_converter() as converter
-    """A converter and its lane, closed after the block."""
+    """A converter and its executor, closed after the block."""
 
     def __init__(self, limits: UploadLimits | None = None, encoder: EncoderSettings | None = None) -> None:
-        self._cpu = Lane("cpu", width=1)
+        self._cpu = BoundedExecutor("cpu", width=1)
         self._converter = open_converter(self._cpu, encoder or EncoderSettings(), limits or UploadLimits())
 
     def __enter__(self) -> Converter:

@@ -21,7 +21,7 @@ from converting import Converted, finished, in_blocks
 from pigwav.audio.conversion import Converter, open_converter
 from pigwav.audio.lame import LameEncoder
 from pigwav.audio.mp3 import Mp3Format
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 from pigwav.settings import EncoderSettings, UploadLimits
 
 Pcm = NDArray[np.int16]
@@ -60,13 +60,13 @@ def reaching_lame(wav: bytes, *, block_bytes: Iterable[int] = (65_536,)) -> list
 
 
 async def _reaching_lame(wav: bytes, block_bytes: Iterable[int]) -> list[Heard]:
-    lane = Lane("cpu", width=1)
+    executor = BoundedExecutor("cpu", width=1)
     limits = UploadLimits(max_decoders=MAX_DECODERS)
-    plain = open_converter(lane, EncoderSettings(lame_quality=FASTEST), limits)
+    plain = open_converter(executor, EncoderSettings(lame_quality=FASTEST), limits)
     try:
         return [await _heard(plain, wav, size) for size in block_bytes]
     finally:
-        lane.close()
+        executor.close()
 
 
 async def _heard(plain: Converter, wav: bytes, block_bytes: int) -> Heard:

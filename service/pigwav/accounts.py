@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from pigwav.db.session import Database
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 from pigwav.settings import DatabaseSettings
 from pigwav.usecases.delete_user import DeleteUser
 from pigwav.usecases.list_users import ListUsers
@@ -26,7 +26,7 @@ class Accounts:
 @contextmanager
 def open_accounts(settings: DatabaseSettings) -> Iterator[Accounts]:
     """Users without an object store. Raises NotConfigured."""
-    with closing(Database.open(settings)) as database, closing(Lane("db", width=1)) as db:
+    with closing(Database.open(settings)) as database, closing(BoundedExecutor("db", width=1)) as db:
         yield Accounts(
             RegisterUser(database, db),
             RotateToken(database, db),

@@ -13,7 +13,7 @@ from pigwav.capacity.open_uploads import OpenUploads
 from pigwav.capacity.quota import Quota
 from pigwav.capacity.rate_limits import RateLimits
 from pigwav.db.session import Database
-from pigwav.lanes import Lanes
+from pigwav.executors import Executors
 from pigwav.settings import Settings
 from pigwav.store.base import ObjectStore
 from pigwav.store.metered import MeteredStore
@@ -42,7 +42,7 @@ class Services:
 
     settings: Settings
     metrics: Metrics
-    lanes: Lanes
+    executors: Executors
     leases: KeepLeases
     admission: Admission
     open_uploads: OpenUploads
@@ -78,37 +78,40 @@ def open_services(
         metrics = Metrics()
         database = stack.enter_context(closing(database or Database.open(settings.database)))
         opened = stack.enter_context(closing(store or open_s3(settings.store)))
-        lanes = stack.enter_context(
-            Lanes.open(
+        executors = stack.enter_context(
+            Executors.open(
                 db=settings.database.pool_size, store=settings.store.concurrency, cpu=settings.cpu_threads
             )
         )
-        yield _services(settings, metrics, database, MeteredStore(opened, metrics), lanes)
+        yield _services(settings, metrics, database, MeteredStore(opened, metrics), executors)
 
 
 def _services(
-    settings: Settings, metrics: Metrics, database: Database, store: ObjectStore, lanes: Lanes
+    settings: Settings, metrics: Metrics, database: Database, store: ObjectStore, executors: Executors
 ) -> Services:
     limits = settings.limits
-    leases = KeepLeases(database, lanes.db, lease_s=limits.lease_s)
+    leases = KeepLeases(database, executors.db, lease_s=limits.lease_s)
     open_uploads = OpenUploads(
         limit=limits.max_open_uploads,
         limit_bytes=limits.max_buffered_bytes,
         limit_per_user=limits.max_open_uploads_per_user,
         metrics=metrics,
-        is_behind=lambda: lanes.cpu.longest_wait_s() > settings.lane_wait_s,
+        is_behind=lambda: executors.cpu.longest_wait_s() > settings.queue_timeout_s,
     )
     converter = open_converter(
-        lanes.cpu, settings.encoder, limits, on_decoder_end=lambda how: metrics.decoder_ends.labels(how).inc()
+        executors.cpu,
+        settings.encoder,
+        limits,
+        on_decoder_end=lambda how: metrics.decoder_ends.labels(how).inc(),
     )
     disk_space = DiskSpace(
         settings.disk.paths(), min_free_bytes=settings.disk.min_free_bytes, metrics=metrics
     )
-    brief = lanes.within(settings.lane_wait_s)
+    brief = executors.within(settings.queue_timeout_s)
     return Services(
         settings=settings,
         metrics=metrics,
-        lanes=lanes,
+        executors=executors,
         leases=leases,
         admission=Admission(open_uploads, disk_space, limits.max_upload_bytes),
         open_uploads=open_uploads,
@@ -122,7 +125,7 @@ def _services(
         add_recording=AddRecording(
             database,
             store,
-            lanes,
+            executors,
             converter,
             leases,
             open_uploads,

@@ -157,7 +157,7 @@ def test_a_client_that_leaves_while_the_encoder_is_busy_is_not_converted_first(s
         with connect(api) as connection:
             body = wav(seconds=200)
             connection.sendall(head(account, 10 * MIB) + body[: MIB // 8])
-            wait_until(lambda: api.services.lanes.cpu.longest_wait_s() > 0)
+            wait_until(lambda: api.services.executors.cpu.longest_wait_s() > 0)
             connection.sendall(body[MIB // 8 : MIB // 2])  # nobody takes it: reading is paused
             assert traces.of(account.id) == ["pending"]
 
@@ -179,7 +179,7 @@ def encoder_held(services: Services) -> Iterator[None]:
         begun.set()
         ended.wait()
 
-    thread = threading.Thread(target=lambda: asyncio.run(services.lanes.cpu(busy)))
+    thread = threading.Thread(target=lambda: asyncio.run(services.executors.cpu(busy)))
     thread.start()
     begun.wait()
     try:

@@ -11,14 +11,14 @@ import httpx2
 import pytest
 
 from accounts import Account, register
-from api.full_lane import full
+from api.full_executor import full
 from api.sockets import Answer, connect
 from e2e.open_upload import open_upload
 from factories import chunk, fmt_chunk, riff, wav
 from logged import Line, logged
 from pigwav.api.connections.connection import MAX_PIPELINED
 from pigwav.errors import Limit
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 from pigwav.settings import Settings
 from problem_assertions import assert_problem
 from serving import ServedApi, served
@@ -55,8 +55,8 @@ class Situation:
     def open_upload(self, body: bytes) -> None:
         self._stack.enter_context(open_upload(self.account, body))
 
-    def full(self, lane: Lane) -> None:
-        self._stack.enter_context(full(lane))
+    def full(self, executor: BoundedExecutor) -> None:
+        self._stack.enter_context(full(executor))
 
     def get(self, path: str) -> httpx2.Response:
         return self.account.http.get(path, headers=self.account.bearer)
@@ -94,8 +94,8 @@ def unauthenticated_memory(here: Situation) -> Answer:
 
 
 def encoder(here: Situation) -> httpx2.Response:
-    here.serve(cpu_threads=1, lane_wait_s=0.1)
-    cpu = here.api.services.lanes.cpu
+    here.serve(cpu_threads=1, queue_timeout_s=0.1)
+    cpu = here.api.services.executors.cpu
     here.full(cpu)
     wait_until(lambda: cpu.longest_wait_s() > 0.1)
     return here.account.upload_raw(wav(seconds=0.1))
@@ -118,14 +118,14 @@ def processes(here: Situation) -> httpx2.Response:
 
 
 def database(here: Situation) -> httpx2.Response:
-    here.serve(database={"pool_size": 2}, lane_wait_s=0.1)
-    here.full(here.api.services.lanes.db)
+    here.serve(database={"pool_size": 2}, queue_timeout_s=0.1)
+    here.full(here.api.services.executors.db)
     return here.get("/users/me")
 
 
 def store(here: Situation) -> httpx2.Response:
-    here.serve(store={"concurrency": 1}, lane_wait_s=0.1)
-    here.full(here.api.services.lanes.store)
+    here.serve(store={"concurrency": 1}, queue_timeout_s=0.1)
+    here.full(here.api.services.executors.store)
     return here.get("/readyz")
 
 

@@ -1,4 +1,4 @@
-"""Lanes that are full: who comes new is told so soon, who is being served is slowed down and loses nothing."""
+"""Executors that are full: who comes new is told so soon, who is being served is slowed down and loses nothing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import httpx2
 
 from accounts import Account, register
-from api.full_lane import full
+from api.full_executor import full
 from api.sockets import Answer, connect, upload_head
 from e2e.open_upload import open_upload
 from factories import wav
@@ -20,19 +20,19 @@ from waiting import wait_until
 def narrow(settings: Settings) -> Iterator[tuple[ServedApi, Account]]:
     """One thread for the encoder, two for the database, and little patience."""
     database = settings.database.model_copy(update={"pool_size": 2})
-    changed = settings.model_copy(update={"database": database, "cpu_threads": 1, "lane_wait_s": 0.2})
+    changed = settings.model_copy(update={"database": database, "cpu_threads": 1, "queue_timeout_s": 0.2})
     with served(changed) as api, httpx2.Client(base_url=api.url, timeout=30) as http:
         yield api, register(http)
 
 
-def test_while_the_database_s_lane_is_full_small_requests_are_refused_and_an_open_upload_waits(
+def test_while_the_database_s_executor_is_full_small_requests_are_refused_and_an_open_upload_waits(
     settings: Settings,
 ) -> None:
     body = wav(seconds=2)
     with narrow(settings) as (api, account), connect(api) as connection:
         connection.sendall(upload_head(account, f"Content-Length: {len(body)}") + body[:-100])
         wait_until(lambda: "pigwav_upload_held_bytes 0.0" not in account.http.get("/metrics").text)
-        with full(api.services.lanes.db):
+        with full(api.services.executors.db):
             connection.sendall(body[-100:])
             for path in ("/users/me", "/records", "/readyz"):
                 assert_problem(account.http.get(path, headers=account.bearer), 503, "overloaded")
@@ -45,8 +45,8 @@ def test_while_the_encoder_is_behind_no_further_upload_is_taken_and_small_reques
     settings: Settings,
 ) -> None:
     with narrow(settings) as (api, account):
-        with full(api.services.lanes.cpu):
-            wait_until(lambda: api.services.lanes.cpu.longest_wait_s() > 0.2)
+        with full(api.services.executors.cpu):
+            wait_until(lambda: api.services.executors.cpu.longest_wait_s() > 0.2)
             assert_problem(account.upload_raw(wav(seconds=1)), 503, "overloaded")
             assert account.http.get("/users/me", headers=account.bearer).status_code == 200
         assert account.upload_raw(wav(seconds=1)).status_code == 201

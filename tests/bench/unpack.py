@@ -27,7 +27,7 @@ from pigwav.audio.ffmpeg import clean_header, find_ffmpeg
 from pigwav.audio.lame import LameEncoder
 from pigwav.audio.plan import Plan
 from pigwav.audio.wav import HeaderWalk
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 from pigwav.settings import EncoderSettings
 
 RATE_HZ: Final = 44_100
@@ -67,7 +67,7 @@ async def by_ffmpeg(wav: bytes) -> None:
     assert header
     plan = Plan.of(header, SETTINGS, max_duration_s=3_600)
     lame = LameEncoder(plan.mp3, quality=plan.lame_quality)
-    cpu = Lane("cpu", width=1)
+    cpu = BoundedExecutor("cpu", width=1)
     argv = Decoders(find_ffmpeg(None), total=1).argv(header.format, plan.pcm, cpu_limit_s=60)
     data = _each(in_blocks(wav[header.data_offset :], BATCH_BYTES))
     async with aclosing(decode(argv, clean_header(header.format), data)) as decoded:

@@ -15,7 +15,7 @@ from fakes.faulty_store import FaultyStore, Gate, OnCall, unavailable
 from longer import long
 from pigwav.domain import ObjectKey
 from pigwav.errors import ObjectChanged, StoreUnavailable
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 from pigwav.store.base import PART_BYTES, ObjectHeaders, ObjectStore, OpenUpload, UploadId
 from pigwav.store.memory import MemoryStore
 from pigwav.store.upload import StoredBytes, StreamingUpload
@@ -28,19 +28,24 @@ HEADERS = ObjectHeaders(metadata={"title": "voice"})
 
 
 @pytest.fixture
-def lane() -> Iterator[Lane]:
-    lane = Lane("store", width=4)
-    yield lane
-    lane.close()
+def executor() -> Iterator[BoundedExecutor]:
+    executor = BoundedExecutor("store", width=4)
+    yield executor
+    executor.close()
 
 
 async def ignore(_: UploadId) -> None: ...
 
 
 def open_upload(
-    store: ObjectStore, lane: Lane, key: ObjectKey, on_begun: Any = ignore, *, predicted: bool = True
+    store: ObjectStore,
+    executor: BoundedExecutor,
+    key: ObjectKey,
+    on_begun: Any = ignore,
+    *,
+    predicted: bool = True,
 ) -> StreamingUpload:
-    return StreamingUpload(store, lane, key, HEADERS, predicted=predicted, on_begun=on_begun)
+    return StreamingUpload(store, executor, key, HEADERS, predicted=predicted, on_begun=on_begun)
 
 
 async def write_all(upload: StreamingUpload, size_bytes: int, *, block_bytes: int = 65_536) -> None:
@@ -91,7 +96,7 @@ class TestFinishing:
     def test_the_object_is_what_was_written_with_the_final_head(
         self,
         store: ObjectStore,
-        lane: Lane,
+        executor: BoundedExecutor,
         key: ObjectKey,
         size_bytes: int,
         head: bytes,
@@ -99,7 +104,7 @@ class TestFinishing:
         predicted: bool,
     ) -> None:
         async def upload():
-            upload = open_upload(store, lane, key, predicted=predicted)
+            upload = open_upload(store, executor, key, predicted=predicted)
             await write_all(upload, size_bytes)
             return await upload.finish(head)
 
@@ -112,10 +117,10 @@ class TestFinishing:
 
     @pytest.mark.parametrize("block_bytes", [7_919_000, 2 * PART_BYTES, 3 * PART_BYTES])
     def test_blocks_of_any_size_make_the_same_object(
-        self, lane: Lane, key: ObjectKey, block_bytes: int
+        self, executor: BoundedExecutor, key: ObjectKey, block_bytes: int
     ) -> None:
         async def upload() -> None:
-            upload = open_upload(store, lane, key)
+            upload = open_upload(store, executor, key)
             await write_all(upload, len(HEAD) + len(AUDIO), block_bytes=block_bytes)
             await upload.finish(HEAD)
 
@@ -124,9 +129,9 @@ class TestFinishing:
         assert stored(store, key) == HEAD + AUDIO
 
     @pytest.mark.parametrize("size_bytes", [PART_BYTES, PART_BYTES + 1])
-    def test_the_headers_are_kept(self, lane: Lane, key: ObjectKey, size_bytes: int) -> None:
+    def test_the_headers_are_kept(self, executor: BoundedExecutor, key: ObjectKey, size_bytes: int) -> None:
         async def upload() -> None:
-            upload = open_upload(store, lane, key)
+            upload = open_upload(store, executor, key)
             await write_all(upload, size_bytes)
             await upload.finish(HEAD)
 
@@ -134,9 +139,11 @@ class TestFinishing:
         asyncio.run(upload())
         assert store.headers(key) == HEADERS
 
-    def test_up_to_a_part_nothing_is_sent_before_the_end(self, lane: Lane, key: ObjectKey) -> None:
+    def test_up_to_a_part_nothing_is_sent_before_the_end(
+        self, executor: BoundedExecutor, key: ObjectKey
+    ) -> None:
         async def upload() -> None:
-            upload = open_upload(store, lane, key)
+            upload = open_upload(store, executor, key)
             await write_all(upload, PART_BYTES)
             assert store.asked == []
             await upload.finish(HEAD)
@@ -145,12 +152,14 @@ class TestFinishing:
         store = FaultyStore(MemoryStore())
         asyncio.run(upload())
 
-    def test_an_upload_is_announced_before_its_first_part_is_sent(self, lane: Lane, key: ObjectKey) -> None:
+    def test_an_upload_is_announced_before_its_first_part_is_sent(
+        self, executor: BoundedExecutor, key: ObjectKey
+    ) -> None:
         async def announce(upload_id: UploadId) -> None:
             announced.append((upload_id, list(store.asked)))
 
         async def upload() -> None:
-            upload = open_upload(store, lane, key, announce)
+            upload = open_upload(store, executor, key, announce)
             await write_all(upload, 2 * PART_BYTES + 1)
             assert [*store.open_uploads(key)] == [OpenUpload(key, announced[0][0])]
             await upload.finish(HEAD)
@@ -162,10 +171,10 @@ class TestFinishing:
 
     @pytest.mark.parametrize("head", [HEAD + b"longer", HEAD[:100], b""], ids=["longer", "shorter", "none"])
     def test_the_head_of_one_put_may_have_another_length(
-        self, store: ObjectStore, lane: Lane, key: ObjectKey, head: bytes
+        self, store: ObjectStore, executor: BoundedExecutor, key: ObjectKey, head: bytes
     ) -> None:
         async def upload() -> StoredBytes:
-            upload = open_upload(store, lane, key)
+            upload = open_upload(store, executor, key)
             await write_all(upload, PART_BYTES)
             assert upload.is_whole
             return await upload.finish(head)
@@ -175,9 +184,11 @@ class TestFinishing:
         assert stored(store, key) == expected
         assert result == StoredBytes(len(expected), hashlib.sha256(expected).digest())
 
-    def test_a_head_of_another_length_is_refused_once_part_1_is_cut(self, lane: Lane, key: ObjectKey) -> None:
+    def test_a_head_of_another_length_is_refused_once_part_1_is_cut(
+        self, executor: BoundedExecutor, key: ObjectKey
+    ) -> None:
         async def upload() -> None:
-            upload = open_upload(store, lane, key)
+            upload = open_upload(store, executor, key)
             try:
                 await write_all(upload, PART_BYTES + 1)
                 assert not upload.is_whole
@@ -194,10 +205,10 @@ class TestFinishing:
         "spoil", [lambda body: body[:-1], lambda body: body[:-1] + b"?"], ids=["short", "changed"]
     )
     def test_a_read_back_that_differs_is_object_changed(
-        self, lane: Lane, key: ObjectKey, spoil: Callable[[bytes], bytes]
+        self, executor: BoundedExecutor, key: ObjectKey, spoil: Callable[[bytes], bytes]
     ) -> None:
         async def upload() -> None:
-            upload = open_upload(store, lane, key)
+            upload = open_upload(store, executor, key)
             await write_all(upload, PART_BYTES + 1000)
             await upload.finish(FINAL_HEAD)
 
@@ -210,12 +221,12 @@ class TestFinishing:
             asyncio.run(upload())
 
     def test_an_object_is_read_back_whole_and_no_call_reads_more_than_a_part(
-        self, lane: Lane, key: ObjectKey
+        self, executor: BoundedExecutor, key: ObjectKey
     ) -> None:
-        """A thread of the lane is not taken for as long as a long recording is read."""
+        """A thread of the executor is not taken for as long as a long recording is read."""
         size_bytes = 3 * PART_BYTES + 1000
         store = RangesRead(MemoryStore())
-        asyncio.run(write_and_finish(open_upload(store, lane, key), size_bytes, FINAL_HEAD))
+        asyncio.run(write_and_finish(open_upload(store, executor, key), size_bytes, FINAL_HEAD))
         assert max(stop - start for start, stop in store.ranges) <= PART_BYTES
         edges = [0, *(stop for _, stop in store.ranges)]
         assert store.ranges == [*itertools.pairwise(edges)]
@@ -235,10 +246,12 @@ class RangesRead(FaultyStore):
 
 
 class TestMemory:
-    def test_write_waits_while_a_part_is_full_and_another_in_flight(self, lane: Lane, key: ObjectKey) -> None:
+    def test_write_waits_while_a_part_is_full_and_another_in_flight(
+        self, executor: BoundedExecutor, key: ObjectKey
+    ) -> None:
         async def upload() -> None:
             upload = open_upload(
-                store, lane, key, predicted=False
+                store, executor, key, predicted=False
             )  # else part 1 is held and in flight at once
             await write_all(upload, 2 * PART_BYTES + 1)
             assert await asyncio.to_thread(gate.reached.wait, 10)
@@ -261,19 +274,21 @@ class TestMemory:
         [(HEAD, True, 2), (FINAL_HEAD, True, 3), (FINAL_HEAD, False, 2)],
     )
     def test_the_first_part_is_sent_again_only_where_its_frame_turned_out_otherwise(
-        self, lane: Lane, key: ObjectKey, head: bytes, parts_sent: int, *, predicted: bool
+        self, executor: BoundedExecutor, key: ObjectKey, head: bytes, parts_sent: int, *, predicted: bool
     ) -> None:
         async def upload() -> None:
-            upload = open_upload(store, lane, key, predicted=predicted)
+            upload = open_upload(store, executor, key, predicted=predicted)
             await write_and_finish(upload, PART_BYTES + 1000, head)
 
         store = FaultyStore(MemoryStore())
         asyncio.run(upload())
         assert store.asked.count("put_part") == parts_sent
 
-    def test_no_more_than_three_parts_and_a_block_are_held(self, lane: Lane, key: ObjectKey) -> None:
+    def test_no_more_than_three_parts_and_a_block_are_held(
+        self, executor: BoundedExecutor, key: ObjectKey
+    ) -> None:
         async def upload() -> None:
-            upload = open_upload(store, lane, key)
+            upload = open_upload(store, executor, key)
             await upload.write(HEAD)
             for _ in range(5 * PART_BYTES // 65_536):
                 await upload.write(AUDIO[:65_536])
@@ -299,12 +314,18 @@ FAULTS = [
 class TestAborting:
     @pytest.mark.parametrize(("operation", "call", "when"), FAULTS)
     def test_after_a_failure_nothing_is_left(
-        self, store: ObjectStore, lane: Lane, key: ObjectKey, operation: str, call: int, when: str
+        self,
+        store: ObjectStore,
+        executor: BoundedExecutor,
+        key: ObjectKey,
+        operation: str,
+        call: int,
+        when: str,
     ) -> None:
         """Whether the operation took effect before it failed or not."""
 
         async def upload() -> None:
-            upload = open_upload(faulty, lane, key)
+            upload = open_upload(faulty, executor, key)
             with pytest.raises(StoreUnavailable):
                 await write_and_finish(upload, 2 * PART_BYTES + 1000)
             await upload.abort()
@@ -317,10 +338,10 @@ class TestAborting:
 
     @pytest.mark.parametrize("when", ["before", "after"])
     def test_after_a_failed_put_nothing_is_left(
-        self, store: ObjectStore, lane: Lane, key: ObjectKey, when: str
+        self, store: ObjectStore, executor: BoundedExecutor, key: ObjectKey, when: str
     ) -> None:
         async def upload() -> None:
-            upload = open_upload(faulty, lane, key)
+            upload = open_upload(faulty, executor, key)
             await write_all(upload, 1000)
             with pytest.raises(StoreUnavailable):
                 await upload.finish(HEAD)
@@ -345,7 +366,7 @@ class TestAborting:
     def test_cancelled_while_the_store_is_busy_nothing_is_left(
         self,
         store: ObjectStore,
-        lane: Lane,
+        executor: BoundedExecutor,
         key: ObjectKey,
         operation: str,
         call: int,
@@ -362,7 +383,7 @@ class TestAborting:
                 await upload.abort()
 
         async def cancel() -> None:
-            uploading = asyncio.create_task(upload(open_upload(faulty, lane, key)))
+            uploading = asyncio.create_task(upload(open_upload(faulty, executor, key)))
             assert await asyncio.to_thread(gate.reached.wait, 10)
             uploading.cancel()
             await turns_of_the_loop()
@@ -379,10 +400,10 @@ class TestAborting:
     @pytest.mark.parametrize("operation", ["begin_multipart", "put_part"])
     @pytest.mark.parametrize("hold", ["before", "after"])
     def test_aborted_while_the_store_is_busy_and_the_writer_idle_nothing_is_left(
-        self, store: ObjectStore, lane: Lane, key: ObjectKey, operation: str, hold: str
+        self, store: ObjectStore, executor: BoundedExecutor, key: ObjectKey, operation: str, hold: str
     ) -> None:
         async def upload() -> None:
-            upload = open_upload(faulty, lane, key)
+            upload = open_upload(faulty, executor, key)
             await write_all(upload, PART_BYTES + 1)
             assert await asyncio.to_thread(gate.reached.wait, 10)
             aborting = asyncio.create_task(upload.abort())
@@ -397,13 +418,13 @@ class TestAborting:
         assert left(store, key) == []
 
     def test_a_failed_announcement_fails_the_upload_and_leaves_nothing(
-        self, store: ObjectStore, lane: Lane, key: ObjectKey
+        self, store: ObjectStore, executor: BoundedExecutor, key: ObjectKey
     ) -> None:
         async def fail(_: UploadId) -> None:
             raise ConnectionError("no database")
 
         async def upload() -> None:
-            upload = open_upload(store, lane, key, fail)
+            upload = open_upload(store, executor, key, fail)
             with pytest.raises(ConnectionError):
                 await write_all(upload, 3 * PART_BYTES)
             await upload.abort()
@@ -413,10 +434,10 @@ class TestAborting:
 
     @pytest.mark.parametrize("size_bytes", [1000, PART_BYTES + 1])
     def test_a_finished_object_can_be_taken_back(
-        self, store: ObjectStore, lane: Lane, key: ObjectKey, size_bytes: int
+        self, store: ObjectStore, executor: BoundedExecutor, key: ObjectKey, size_bytes: int
     ) -> None:
         async def upload() -> None:
-            upload = open_upload(store, lane, key)
+            upload = open_upload(store, executor, key)
             await write_all(upload, size_bytes)
             await upload.finish(HEAD)
             await upload.abort()
@@ -426,10 +447,10 @@ class TestAborting:
 
     @pytest.mark.parametrize("size_bytes", [0, PART_BYTES])
     def test_a_store_that_was_sent_nothing_is_asked_nothing(
-        self, lane: Lane, key: ObjectKey, size_bytes: int
+        self, executor: BoundedExecutor, key: ObjectKey, size_bytes: int
     ) -> None:
         async def upload() -> None:
-            upload = open_upload(store, lane, key)
+            upload = open_upload(store, executor, key)
             if size_bytes:
                 await write_all(upload, size_bytes)
             await upload.abort()
@@ -440,9 +461,11 @@ class TestAborting:
         assert store.asked == []
 
     @pytest.mark.parametrize("operation", ["open_uploads", "abort_multipart", "delete"])
-    def test_an_abort_that_failed_may_be_repeated(self, lane: Lane, key: ObjectKey, operation: str) -> None:
+    def test_an_abort_that_failed_may_be_repeated(
+        self, executor: BoundedExecutor, key: ObjectKey, operation: str
+    ) -> None:
         async def upload() -> None:
-            upload = open_upload(store, lane, key)
+            upload = open_upload(store, executor, key)
             with pytest.raises(StoreUnavailable):
                 await write_and_finish(upload, 2 * PART_BYTES + 1000)
             with pytest.raises(StoreUnavailable):
@@ -458,10 +481,10 @@ class TestAborting:
         assert left(inner, key) == []
 
     def test_the_uploads_of_a_longer_key_are_left_alone(
-        self, store: ObjectStore, lane: Lane, key: ObjectKey
+        self, store: ObjectStore, executor: BoundedExecutor, key: ObjectKey
     ) -> None:
         async def upload() -> None:
-            upload = open_upload(faulty, lane, key)
+            upload = open_upload(faulty, executor, key)
             with pytest.raises(StoreUnavailable):
                 await write_all(upload, 2 * PART_BYTES + 1000)
             await upload.abort()
@@ -473,9 +496,9 @@ class TestAborting:
         assert left(store, key) == []
         assert [*store.open_uploads(longer)] == [other]
 
-    def test_a_failed_part_is_told_to_the_next_write(self, lane: Lane, key: ObjectKey) -> None:
+    def test_a_failed_part_is_told_to_the_next_write(self, executor: BoundedExecutor, key: ObjectKey) -> None:
         async def upload() -> None:
-            upload = open_upload(store, lane, key)
+            upload = open_upload(store, executor, key)
             await write_all(upload, PART_BYTES + 1)
             with pytest.raises(StoreUnavailable):
                 await until_it_raises(lambda: upload.write(b"x"))
@@ -499,10 +522,16 @@ class TestPhase:
         ],
     )
     def test_how_far_an_upload_came_decides_what_an_abort_asks_of_the_store(
-        self, lane: Lane, key: ObjectKey, size_bytes: int, fails: str | None, phase: Phase, asked: list[str]
+        self,
+        executor: BoundedExecutor,
+        key: ObjectKey,
+        size_bytes: int,
+        fails: str | None,
+        phase: Phase,
+        asked: list[str],
     ) -> None:
         async def upload() -> None:
-            upload = open_upload(store, lane, key)
+            upload = open_upload(store, executor, key)
             assert upload.phase is Phase.NOTHING_SENT
             with suppress(StoreUnavailable):
                 await write_and_finish(upload, size_bytes, FINAL_HEAD)
@@ -515,10 +544,10 @@ class TestPhase:
         assert store.asked == asked
 
     def test_an_upload_that_its_writer_leaves_in_the_middle_is_aborted_by_its_id(
-        self, lane: Lane, key: ObjectKey
+        self, executor: BoundedExecutor, key: ObjectKey
     ) -> None:
         async def upload() -> None:
-            upload = open_upload(store, lane, key)
+            upload = open_upload(store, executor, key)
             await write_all(upload, 2 * PART_BYTES + 1)
             store.asked.clear()
             assert await upload.abort() == CLEAN_UP[Phase.BEGUN]
@@ -528,12 +557,12 @@ class TestPhase:
         assert [call for call in store.asked if call != "put_part"] == ["abort_multipart"]
 
     def test_a_part_that_lands_does_not_hide_another_that_failed_beside_it(
-        self, lane: Lane, key: ObjectKey
+        self, executor: BoundedExecutor, key: ObjectKey
     ) -> None:
         """The last part, and part 1 once more, are in flight at the same time."""
 
         async def upload() -> None:
-            upload = open_upload(store, lane, key)
+            upload = open_upload(store, executor, key)
             await write_all(upload, PART_BYTES + 1000)
             with pytest.raises(StoreUnavailable):
                 await upload.finish(FINAL_HEAD)
@@ -545,10 +574,10 @@ class TestPhase:
         assert store.asked.count("put_part") == 3
 
     def test_a_call_that_fails_after_its_writer_was_cancelled_is_known_to_the_abort(
-        self, lane: Lane, key: ObjectKey
+        self, executor: BoundedExecutor, key: ObjectKey
     ) -> None:
         async def upload() -> None:
-            upload = open_upload(store, lane, key)
+            upload = open_upload(store, executor, key)
             await write_all(upload, 1000)
             finishing = asyncio.create_task(upload.finish(HEAD))
             assert await asyncio.to_thread(gate.reached.wait, 10)

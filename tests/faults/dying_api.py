@@ -196,6 +196,6 @@ def _listen(services: Services, steps: Steps, control: Connection, loop: asyncio
 
 async def _sweep(services: Services) -> Swept | None:
     try:
-        return await services.lanes.store(services.sweep)
+        return await services.executors.store(services.sweep)
     except Unavailable:
         return None

@@ -7,7 +7,7 @@ import pytest
 from databases import fresh_database
 from pigwav.db.session import Database
 from pigwav.devstack import StackAddress
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 from pigwav.settings import DatabaseSettings
 from pigwav.usecases.list_users import ListUsers
 from pigwav.usecases.register_user import RegisterUser
@@ -22,7 +22,7 @@ def database(stack: StackAddress) -> Database:
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 7])
 def test_pages_join_without_a_gap_or_a_repetition(database: Database, count: int) -> None:
-    register = RegisterUser(database, Lane("db", width=1))
+    register = RegisterUser(database, BoundedExecutor("db", width=1))
     names = [f"user {n}" for n in range(count)]
     for name in names:
         asyncio.run(register(name))

@@ -16,12 +16,12 @@ from pigwav.audio.tags import merged, read_tags
 from pigwav.audio.wav import HeaderWalk, WavHeader
 from pigwav.domain import AudioFacts, Tags, WavSource
 from pigwav.errors import NoAudio, UndecodableAudio
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 from pigwav.settings import EncoderSettings, UploadLimits
 
 _MOST_RIFF_BYTES: Final = 1 << 32
 BATCH_BYTES: Final = 128 * 1024
-"""What one hop to the cpu lane takes: 0.7 s of stereo, some 15 ms of work, so that many uploads take fair turns."""
+"""What one hop to the cpu executor takes: 0.7 s of stereo, some 15 ms of work, so that many uploads take fair turns."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ConversionResult:
 class Converter:
     """Opens conversions."""
 
-    cpu: Lane
+    cpu: BoundedExecutor
     encoder: EncoderSettings
     limits: UploadLimits
     decoders: Decoders
@@ -88,7 +88,7 @@ class Converter:
 
 
 def open_converter(
-    cpu: Lane,
+    cpu: BoundedExecutor,
     encoder: EncoderSettings,
     limits: UploadLimits,
     *,
@@ -116,7 +116,7 @@ class Conversion:
         intake: Intake,
         batches: AsyncGenerator[bytes, None],
         *,
-        cpu: Lane,
+        cpu: BoundedExecutor,
         encoder: Encoder,
         analysers: Sequence[Analyser] = (),
         decoders: Decoders | None = None,

@@ -11,7 +11,7 @@ from typing import Final
 
 from pigwav.audio.confine import NOT_STARTED
 from pigwav.errors import Limit, Overloaded, UndecodableAudio
-from pigwav.lanes import to_the_end
+from pigwav.executors import to_the_end
 from pigwav.telemetry.logs import log
 
 _PIPE_BYTES: Final = 64 * 1024

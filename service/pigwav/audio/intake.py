@@ -12,7 +12,7 @@ class Intake:
     """Takes a WAV's bytes in order: hashes all of them, hands out those of the audio, in whole samples or packets, and
     looks for tags in those behind it.
 
-    One call at a time; `take` is work for the cpu lane.
+    One call at a time; `take` is work for the cpu executor.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What is done to the audio in this process before LAME or the decoder gets it. Pure; all work for the cpu lane.
+"""What is done to the audio in this process before LAME or the decoder gets it. Pure; all work for the cpu executor.
 
 Samples of any width become PCM without a decoder: by slices and tables, whose every input is legal. The results are
 bit by bit those of ffmpeg. Source of A-law and mu-law: ITU-T G.711.

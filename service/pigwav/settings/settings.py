@@ -61,11 +61,11 @@ class Settings(Section):
         gt=0,
         description="Blocks in the encoder at a time, per process; as many as cores.",
     )
-    lane_wait_s: float = Field(
+    queue_timeout_s: float = Field(
         10,
         gt=0,
-        description="Seconds that a request waits for its turn at the database or the object store (503); where blocks "
-        "wait longer for the encoder, no further upload is taken.",
+        description="Seconds that a request waits in the queue for the database or the object store before it gets 503. "
+        "If audio waits longer than this for the encoder, no further upload is accepted.",
     )
     postgres_bin: Path | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""What the service needs of an object store. All but `read`, which is async, blocks: call it on a lane."""
+"""What the service needs of an object store. All but `read`, which is async, blocks: call it on an executor."""
 
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from dataclasses import dataclass, field

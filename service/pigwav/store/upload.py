@@ -20,7 +20,7 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from pigwav.domain import ObjectKey
 from pigwav.errors import ObjectChanged
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 from pigwav.store.base import PART_BYTES, Catalog, ObjectHeaders, Part, Reader, UploadId, Writer
 from pigwav.store.read_back import read_back
 from pigwav.store.upload_phase import CLEAN_UP, Call, CleanUp, Phase
@@ -49,7 +49,7 @@ class StreamingUpload:
     def __init__(
         self,
         store: UploadTarget,
-        lane: Lane,
+        executor: BoundedExecutor,
         key: ObjectKey,
         headers: ObjectHeaders,
         *,
@@ -58,7 +58,7 @@ class StreamingUpload:
     ) -> None:
         """`predicted`: the head to be written is most likely the final one, so part 1 need not wait for it."""
         self._store = store
-        self._lane = lane
+        self._executor = executor
         self._key = key
         self._headers = headers
         self._on_begun = on_begun
@@ -144,12 +144,12 @@ class StreamingUpload:
             if (
                 not self._upload_id
             ):  # the answer to `begin_multipart` was lost; nobody else writes to this key
-                found = await self._lane(lambda: [*self._store.open_uploads(self._key)])
+                found = await self._executor(lambda: [*self._store.open_uploads(self._key)])
                 ours = [upload.upload_id for upload in found]
             for upload_id in ours:
-                await self._lane(self._store.abort_multipart, self._key, upload_id)
+                await self._executor(self._store.abort_multipart, self._key, upload_id)
         if clean_up.delete_object:
-            await self._lane(self._store.delete, self._key)
+            await self._executor(self._store.delete, self._key)
         return clean_up
 
     def _take(self, size_bytes: int) -> bytes:
@@ -196,7 +196,7 @@ class StreamingUpload:
         return await self._call(Call.PUT_PART, self._store.put_part, self._key, self._upload_id, number, body)
 
     async def _call(self, call: Call, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """On the lane. The thread itself records how the call ended: a caller who is cancelled does not hear it."""
+        """On the executor. The thread itself records how the call ended: a caller who is cancelled does not hear it."""
 
         def recorded() -> T:
             answered = False
@@ -208,13 +208,13 @@ class StreamingUpload:
                     self._phase = self._phase.after(call, answered=answered)
             return result
 
-        return await self._lane(recorded)
+        return await self._executor(recorded)
 
     async def _finish_whole(self, predicted: bytes, head: bytes) -> bytes:
         self._held = _with_head(self._take(len(self._filling)), predicted, head)
         self._size_bytes = len(self._held)
         await self._call(Call.PUT, self._store.put, self._key, self._held, self._headers)
-        sha256 = self._sha256 if head == predicted else await self._lane(hashlib.sha256, self._held)
+        sha256 = self._sha256 if head == predicted else await self._executor(hashlib.sha256, self._held)
         self._held = b""
         return sha256.digest()
 
@@ -234,16 +234,16 @@ class StreamingUpload:
 
     async def _read_back(self, predicted: bytes) -> bytes:
         """The SHA-256 of the object as it is in the store; its size, and all but the head, are checked."""
-        stored = await self._lane(self._store.stat, self._key)
+        stored = await self._executor(self._store.stat, self._key)
         if stored is None or stored.size_bytes != self._size_bytes:
             raise ObjectChanged("The object is not there in the size in which it was written.")
         as_stored, as_written = hashlib.sha256(), hashlib.sha256(predicted)
         read = partial(read_back, self._store, self._key)
-        await self._lane(read, 0, len(predicted), as_stored.update)
-        # In pieces: a call on the lane is waited for by whoever is cancelled, and keeps others waiting.
+        await self._executor(read, 0, len(predicted), as_stored.update)
+        # In pieces: a call on the executor is waited for by whoever is cancelled, and keeps others waiting.
         for start in range(len(predicted), self._size_bytes, PART_BYTES):
             stop = min(start + PART_BYTES, self._size_bytes)
-            await self._lane(read, start, stop, as_stored.update, as_written.update)
+            await self._executor(read, start, stop, as_stored.update, as_written.update)
         if as_written.digest() != self._sha256.digest():
             raise ObjectChanged("The object is not what was written.")
         return as_stored.digest()

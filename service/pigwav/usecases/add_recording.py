@@ -38,7 +38,7 @@ from pigwav.errors import (
     Unavailable,
     UploadOvertaken,
 )
-from pigwav.lanes import Lanes, to_the_end
+from pigwav.executors import Executors, to_the_end
 from pigwav.store.base import ObjectHeaders, UploadId, metadata_text
 from pigwav.store.upload import StoredBytes, StreamingUpload, UploadTarget
 from pigwav.store.upload_phase import Phase
@@ -67,7 +67,7 @@ class Intent:
 class AddRecording:
     database: Database
     store: UploadTarget
-    lanes: Lanes
+    executors: Executors
     converter: Converter
     leases: KeepLeases
     open_uploads: OpenUploads
@@ -93,7 +93,7 @@ class AddRecording:
         After any of them nothing is left of the upload, here or in the store; where the store or the database does
         not answer, `sweep` makes it so later.
         """
-        if once and (made := await self.lanes.db(self._earlier, user, once)):
+        if once and (made := await self.executors.db(self._earlier, user, once)):
             return made
         async with aclosing(await self.converter.open(wav, bitrate_kbps=bitrate_kbps)) as conversion:
             recording_id, now = RecordingId(uuid4()), datetime.now(UTC)
@@ -120,15 +120,15 @@ class AddRecording:
     ) -> Recording:
         upload = StreamingUpload(
             self.store,
-            self.lanes.store,
+            self.executors.store,
             intent.key,
             _headers(intent, conversion),
             predicted=conversion.expected_bytes is not None,
-            on_begun=lambda upload_id: self.lanes.db(self._note_upload, intent, upload_id),
+            on_begun=lambda upload_id: self.executors.db(self._note_upload, intent, upload_id),
         )
         tag = id3_tag(titles.shown(conversion.tags))
         try:
-            if made := await self.lanes.db(self._declare, intent):
+            if made := await self.executors.db(self._declare, intent):
                 return made
             result = await _pour(tag, conversion, upload, lease, hold)
             last_byte_s = time.perf_counter()
@@ -137,7 +137,7 @@ class AddRecording:
             stored = await self._finish(intent, upload, tag + result.first_frame)
             facts = RecordingFacts(stored.size_bytes, stored.sha256, result.facts)
             title = titles.title(result.facts.tags)
-            recording = await self.lanes.db(self._acknowledge, intent, facts, title)
+            recording = await self.executors.db(self._acknowledge, intent, facts, title)
         except BaseException:
             kept = await to_the_end(self._settle(intent, upload))
             if kept is None:
@@ -150,7 +150,7 @@ class AddRecording:
         try:
             return await upload.finish(head)
         except (ObjectChanged, ObjectMissing) as error:
-            if await self.lanes.db(self._is_held, intent):
+            if await self.executors.db(self._is_held, intent):
                 raise
             raise UploadOvertaken from error  # who ended the lease has removed the object, too
 
@@ -215,10 +215,10 @@ class AddRecording:
         """
         try:
             # Only an object that is stored is acknowledged; the answer to that commit may be what was lost.
-            if upload.phase is Phase.STORED and (kept := await self.lanes.db(self._find, intent)):
+            if upload.phase is Phase.STORED and (kept := await self.executors.db(self._find, intent)):
                 return kept
             done = await upload.abort()
-            await self.lanes.db(self._leave_tombstone if done.repeat_later else self._forget, intent)
+            await self.executors.db(self._leave_tombstone if done.repeat_later else self._forget, intent)
         except Unavailable as trouble:
             log.warning("upload_left_to_sweep", recording=str(intent.id), reason=trouble.code)
         return None

@@ -8,7 +8,7 @@ from pigwav.db import users
 from pigwav.db.session import Database
 from pigwav.domain import User
 from pigwav.errors import NotAuthenticated
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 
 
 def token_sha256(token: str) -> bytes:
@@ -21,7 +21,7 @@ def token_sha256(token: str) -> bytes:
 @dataclass(frozen=True)
 class Authenticate:
     database: Database
-    db: Lane
+    db: BoundedExecutor
 
     async def __call__(self, *tokens: str, user_ids: Collection[str] = ()) -> User:
         """The user whom a request comes from: whose token all `tokens` are, and whose id all `user_ids` are.

@@ -6,7 +6,7 @@ from pigwav.capacity.open_uploads import OpenUploads
 from pigwav.db import revision
 from pigwav.db.session import Database
 from pigwav.errors import DatabaseUnavailable
-from pigwav.lanes import Lanes
+from pigwav.executors import Executors
 from pigwav.store.base import Reachable
 
 
@@ -14,7 +14,7 @@ from pigwav.store.base import Reachable
 class CheckReady:
     database: Database
     store: Reachable
-    lanes: Lanes
+    executors: Executors
     open_uploads: OpenUploads
 
     async def __call__(self) -> None:
@@ -22,8 +22,8 @@ class CheckReady:
         StoreUnavailable.
         """
         self.open_uploads.check_running()
-        await self.lanes.db(self._check_schema)
-        await self.lanes.store(self.store.check)
+        await self.executors.db(self._check_schema)
+        await self.executors.store(self.store.check)
 
     def _check_schema(self) -> None:
         with self.database.read() as db:

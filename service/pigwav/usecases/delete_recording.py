@@ -6,13 +6,13 @@ from pigwav.db import recordings
 from pigwav.db.session import Database
 from pigwav.domain import RecordingId, UserId
 from pigwav.errors import RecordingNotFound
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 
 
 @dataclass(frozen=True)
 class DeleteRecording:
     database: Database
-    db: Lane
+    db: BoundedExecutor
 
     async def __call__(self, recording: RecordingId, user: UserId) -> None:
         """The link is dead from now on; `sweep` removes the bytes. Raises RecordingNotFound."""

@@ -6,13 +6,13 @@ from pigwav.db import users
 from pigwav.db.session import Database
 from pigwav.domain import UserId
 from pigwav.errors import NotAuthenticated
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 
 
 @dataclass(frozen=True)
 class DeleteUser:
     database: Database
-    db: Lane
+    db: BoundedExecutor
 
     async def __call__(self, user: UserId) -> None:
         """Token and links are dead from now on; `sweep` removes the bytes; open uploads fail at their end."""

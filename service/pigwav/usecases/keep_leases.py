@@ -8,7 +8,7 @@ from pigwav.db import recordings
 from pigwav.db.session import Database
 from pigwav.domain import LeaseId
 from pigwav.errors import DatabaseUnavailable, UploadOvertaken
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 
 
 class Lease:
@@ -33,7 +33,7 @@ class Lease:
 class KeepLeases:
     """The leases that this process holds."""
 
-    def __init__(self, database: Database, db: Lane, *, lease_s: float) -> None:
+    def __init__(self, database: Database, db: BoundedExecutor, *, lease_s: float) -> None:
         self.lease_s = lease_s
         self._database = database
         self._db = db

@@ -6,7 +6,7 @@ from datetime import datetime
 from pigwav.db import recordings
 from pigwav.db.session import Database
 from pigwav.domain import Recording, RecordingId, UserId
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Page:
 @dataclass(frozen=True)
 class ListRecordings:
     database: Database
-    db: Lane
+    db: BoundedExecutor
 
     async def __call__(
         self, user: UserId, *, limit: int, before: tuple[datetime, RecordingId] | None = None

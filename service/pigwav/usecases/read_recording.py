@@ -8,7 +8,7 @@ from pigwav.db import recordings
 from pigwav.db.session import Database
 from pigwav.domain import ObjectKey, Recording, RecordingId, UserId
 from pigwav.errors import RecordingNotFound, StoreUnavailable
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 from pigwav.store.base import Reader
 
 
@@ -17,7 +17,7 @@ class FindRecording:
     """The recording of exactly this user; who else's it is, or whether it was ever there, is not told."""
 
     database: Database
-    db: Lane
+    db: BoundedExecutor
 
     async def __call__(self, recording: RecordingId, user: UserId) -> Recording:
         """Raises RecordingNotFound."""

@@ -8,7 +8,7 @@ from pigwav.db import users
 from pigwav.db.session import Database
 from pigwav.domain import Registration, User, plain_name
 from pigwav.errors import InvalidField, NameTaken
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 from pigwav.usecases.authenticate import token_sha256
 
 MAX_NAME_CHARS: Final = 200
@@ -17,7 +17,7 @@ MAX_NAME_CHARS: Final = 200
 @dataclass(frozen=True)
 class RegisterUser:
     database: Database
-    db: Lane
+    db: BoundedExecutor
 
     async def __call__(self, name: str) -> Registration:
         """The new user; the token is in no other answer ever. Raises InvalidField, NameTaken."""

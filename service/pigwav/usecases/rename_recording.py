@@ -6,14 +6,14 @@ from pigwav.db import recordings
 from pigwav.db.session import Database
 from pigwav.domain import Recording, RecordingId, UserId
 from pigwav.errors import RecordingNotFound
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 from pigwav.titles import title_from
 
 
 @dataclass(frozen=True)
 class RenameRecording:
     database: Database
-    db: Lane
+    db: BoundedExecutor
 
     async def __call__(self, recording: RecordingId, user: UserId, title: str | None) -> Recording:
         """Raises InvalidField, RecordingNotFound."""

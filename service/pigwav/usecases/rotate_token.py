@@ -7,14 +7,14 @@ from pigwav.db import users
 from pigwav.db.session import Database
 from pigwav.domain import UserId
 from pigwav.errors import NotAuthenticated
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 from pigwav.usecases.authenticate import token_sha256
 
 
 @dataclass(frozen=True)
 class RotateToken:
     database: Database
-    db: Lane
+    db: BoundedExecutor
 
     async def __call__(self, user: UserId) -> UUID:
         """The new token; the old one is dead from now on. Raises NotAuthenticated where the user is gone."""

@@ -37,7 +37,7 @@ class Swept:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Blocking: run it on a lane or in a program of its own. `retention` None: recordings are kept for ever."""
+    """Blocking: run it on an executor or in a program of its own. `retention` None: recordings are kept for ever."""
 
     database: Database
     store: SweptStore

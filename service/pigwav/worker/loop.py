@@ -16,7 +16,7 @@ async def working(services: Services) -> AsyncIterator[None]:
     stopping = Event()
 
     async def sweep() -> None:
-        swept = await services.lanes.store(
+        swept = await services.executors.store(
             services.sweep, give_up=services.leases.steady, stopping=stopping.is_set
         )
         if swept.removed or swept.given_up or swept.expired:

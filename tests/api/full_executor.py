@@ -1,4 +1,4 @@
-"""A lane without a free thread."""
+"""An executor without a free thread."""
 
 import asyncio
 import threading
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from pigwav.lanes import Lane
+from pigwav.executors import BoundedExecutor
 
 
 @contextmanager
-def full(lane: Lane) -> Iterator[None]:
+def full(executor: BoundedExecutor) -> Iterator[None]:
     """All its threads are at work until the end of the block, and one call is waiting."""
     go, begun = threading.Event(), threading.Semaphore(0)
 
@@ -18,9 +18,9 @@ def full(lane: Lane) -> Iterator[None]:
         begun.release()
         go.wait(30)
 
-    with ThreadPoolExecutor(lane.width + 1) as callers:
-        calls = [callers.submit(lambda: asyncio.run(lane(work))) for _ in range(lane.width + 1)]
-        for _ in range(lane.width):
+    with ThreadPoolExecutor(executor.width + 1) as callers:
+        calls = [callers.submit(lambda: asyncio.run(executor(work))) for _ in range(executor.width + 1)]
+        for _ in range(executor.width):
             assert begun.acquire(timeout=10)
         try:
             yield

@@ -1,8 +1,8 @@
-"""Lanes: the only way from the event loop into threads.
+"""Executors: the only way from the event loop into threads.
 
-Blocking work is a plain function; a lane runs it on one of a fixed number of threads. Cancelling the caller does
-not stop a thread, so a lane call that has begun is always waited for: when `await lane(...)` ends, in whatever way,
-nothing of it is still running, and clean-up after it cannot be overtaken.
+Blocking work is a plain function; an executor runs it on one of a fixed number of threads. Cancelling the caller does
+not stop a thread, so a call that has begun is always awaited: when `await executor(...)` ends, in whatever way, no part
+of the call is still running, and it cannot interfere with the clean-up that follows.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Lane:
-    """At most `width` blocking calls at a time; further calls wait their turn, first come first served.
+class BoundedExecutor:
+    """Runs at most `width` blocking calls at a time; further calls wait in a queue, first in, first out.
 
-    An upload that is open waits as long as it takes: that is how it is slowed down. What has just come does not:
-    it uses the lane `within` a time.
+    An open upload waits as long as necessary: this backpressure slows its client down. A new request waits only for
+    a limited time: it uses the executor that `within` returns.
     """
 
     def __init__(self, name: str, *, width: int, gives_way: bool = False) -> None:
-        """`gives_way`: its threads take the processor after the event loop, where both want it."""
+        """`gives_way`: if its threads and the event loop both want the processor, the event loop gets it first."""
         self.name = name
         self.width = width
         self._threads = ThreadPoolExecutor(
@@ -44,28 +44,27 @@ class Lane:
             initializer=_give_way if gives_way else None,
         )
         self._queue: deque[tuple[float, Future[Any]]] = deque()
-        self._patience: tuple[float, Limit] | None = None
+        self._queue_timeout: tuple[float, Limit] | None = None
 
     def within(self, wait_s: float, limit: Limit) -> Self:
-        """The same lane for callers who would rather be refused: a call that has not begun after `wait_s` is withdrawn,
-        and if the oldest one has been waiting for half of that, another one does not even queue. Both raise
-        Overloaded by `limit`.
+        """The same executor with a limit on the wait. A call that has not begun after `wait_s` leaves the queue; if the
+        oldest call has waited for half of `wait_s`, no further call is queued. Both raise Overloaded(limit).
         """
-        impatient = copy(self)
-        impatient._patience = (wait_s, limit)  # noqa: SLF001 - it is one of us
-        return impatient
+        limited = copy(self)
+        limited._queue_timeout = (wait_s, limit)  # noqa: SLF001 - an object of the same class
+        return limited
 
     async def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `call` on a thread. When cancelled: withdraw it if it has not begun, else wait for its end."""
         longest_wait_s = self.longest_wait_s()
-        if self._patience is not None and longest_wait_s > self._patience[0] / 2:
-            raise Overloaded(self._patience[1])
+        if self._queue_timeout is not None and longest_wait_s > self._queue_timeout[0] / 2:
+            raise Overloaded(self._queue_timeout[1])
         job: Future[T] = self._threads.submit(call, *args, **kwargs)
         self._queue.append((time.monotonic(), job))
         done = asyncio.wrap_future(job)
         try:
-            if self._patience is not None:
-                wait_s, limit = self._patience
+            if self._queue_timeout is not None:
+                wait_s, limit = self._queue_timeout
                 await asyncio.wait({done}, timeout=wait_s)
                 if job.cancel():
                     raise Overloaded(limit)
@@ -116,20 +115,26 @@ async def _settled(done: "asyncio.Future[T]") -> None:
 
 
 @dataclass(frozen=True)
-class Lanes:
+class Executors:
     """The three kinds of blocking work: a transaction, a call to the object store, a block through the encoder."""
 
-    db: Lane
-    store: Lane
-    cpu: Lane
+    db: BoundedExecutor
+    store: BoundedExecutor
+    cpu: BoundedExecutor
 
     @classmethod
     def open(cls, *, db: int, store: int, cpu: int) -> Self:
-        return cls(Lane("db", width=db), Lane("store", width=store), Lane("cpu", width=cpu, gives_way=True))
+        return cls(
+            BoundedExecutor("db", width=db),
+            BoundedExecutor("store", width=store),
+            BoundedExecutor("cpu", width=cpu, gives_way=True),
+        )
 
-    def within(self, wait_s: float) -> "Lanes":
-        """For those who do not wait for a database or a store that is busy for longer."""
-        return Lanes(self.db.within(wait_s, Limit.DATABASE), self.store.within(wait_s, Limit.STORE), self.cpu)
+    def within(self, wait_s: float) -> "Executors":
+        """The same executors for calls that wait at most `wait_s` for a busy database or object store."""
+        return Executors(
+            self.db.within(wait_s, Limit.DATABASE), self.store.within(wait_s, Limit.STORE), self.cpu
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -137,5 +142,5 @@ class Lanes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for lane in (self.cpu, self.store, self.db):
-            lane.close()
+        for executor in (self.cpu, self.store, self.db):
+            executor.close()

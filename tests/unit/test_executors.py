@@ -1,4 +1,4 @@
-"""A lane call that has begun is always waited for."""
+"""An executor call that has begun is always waited for."""
 
 import asyncio
 import os
@@ -11,29 +11,29 @@ from contextlib import contextmanager
 import pytest
 
 from pigwav.errors import Limit, Overloaded
-from pigwav.lanes import ENCODER_NICE, Lane, Lanes, to_the_end
+from pigwav.executors import ENCODER_NICE, BoundedExecutor, Executors, to_the_end
 
 
 @pytest.fixture
-def lane() -> Iterator[Lane]:
-    lane = Lane("test", width=1)
-    yield lane
-    lane.close()
+def executor() -> Iterator[BoundedExecutor]:
+    executor = BoundedExecutor("test", width=1)
+    yield executor
+    executor.close()
 
 
-def test_a_lane_answers_what_the_call_returns_or_raises(lane: Lane) -> None:
+def test_an_executor_answers_what_the_call_returns_or_raises(executor: BoundedExecutor) -> None:
     def fail() -> None:
         raise ValueError("no")
 
     async def run() -> None:
-        assert await lane(divmod, 7, 2) == (3, 1)
+        assert await executor(divmod, 7, 2) == (3, 1)
         with pytest.raises(ValueError, match="no"):
-            await lane(fail)
+            await executor(fail)
 
     asyncio.run(run())
 
 
-def test_a_cancelled_caller_waits_for_the_call_that_has_begun(lane: Lane) -> None:
+def test_a_cancelled_caller_waits_for_the_call_that_has_begun(executor: BoundedExecutor) -> None:
     begun, go, ended = threading.Event(), threading.Event(), threading.Event()
 
     def work() -> None:
@@ -42,7 +42,7 @@ def test_a_cancelled_caller_waits_for_the_call_that_has_begun(lane: Lane) -> Non
         ended.set()
 
     async def run() -> None:
-        caller = asyncio.create_task(lane(work))
+        caller = asyncio.create_task(executor(work))
         await asyncio.to_thread(begun.wait)
         for _ in range(3):  # however often
             caller.cancel()
@@ -56,7 +56,7 @@ def test_a_cancelled_caller_waits_for_the_call_that_has_begun(lane: Lane) -> Non
     asyncio.run(run())
 
 
-def test_a_cancelled_caller_withdraws_a_call_that_has_not_begun(lane: Lane) -> None:
+def test_a_cancelled_caller_withdraws_a_call_that_has_not_begun(executor: BoundedExecutor) -> None:
     begun, go, calls = threading.Event(), threading.Event(), []
 
     def occupy() -> None:
@@ -64,9 +64,9 @@ def test_a_cancelled_caller_withdraws_a_call_that_has_not_begun(lane: Lane) -> N
         go.wait(10)
 
     async def run() -> None:
-        first = asyncio.create_task(lane(occupy))
+        first = asyncio.create_task(executor(occupy))
         await asyncio.to_thread(begun.wait)
-        second = asyncio.create_task(lane(calls.append, 1))
+        second = asyncio.create_task(executor(calls.append, 1))
         await asyncio.sleep(0)
         second.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -79,7 +79,7 @@ def test_a_cancelled_caller_withdraws_a_call_that_has_not_begun(lane: Lane) -> N
 
 
 @contextmanager
-def occupied(lane: Lane) -> Iterator[None]:
+def occupied(executor: BoundedExecutor) -> Iterator[None]:
     """Its one thread works until the end of the block."""
     begun, go = threading.Event(), threading.Event()
 
@@ -88,7 +88,7 @@ def occupied(lane: Lane) -> Iterator[None]:
         go.wait(10)
 
     with ThreadPoolExecutor(1) as caller:
-        busy = caller.submit(lambda: asyncio.run(lane(work)))
+        busy = caller.submit(lambda: asyncio.run(executor(work)))
         begun.wait(10)
         try:
             yield
@@ -97,54 +97,58 @@ def occupied(lane: Lane) -> Iterator[None]:
             busy.result()
 
 
-async def is_refused(lane: Lane) -> bool:
+async def is_refused(executor: BoundedExecutor) -> bool:
     try:
-        await lane(lambda: None)
+        await executor(lambda: None)
     except Overloaded:
         return True
     return False
 
 
-def test_a_call_that_does_not_get_its_turn_in_time_is_refused_and_never_runs(lane: Lane) -> None:
+def test_a_call_that_does_not_get_its_turn_in_time_is_refused_and_never_runs(
+    executor: BoundedExecutor,
+) -> None:
     calls: list[int] = []
 
     async def run() -> None:
         with pytest.raises(Overloaded):
-            await lane.within(0.05, Limit.DATABASE)(calls.append, 1)
+            await executor.within(0.05, Limit.DATABASE)(calls.append, 1)
 
-    with occupied(lane):
+    with occupied(executor):
         asyncio.run(run())
-    asyncio.run(lane(calls.append, 2))
+    asyncio.run(executor(calls.append, 2))
     assert calls == [2]
 
 
-def test_behind_a_call_that_has_waited_for_long_nobody_else_queues(lane: Lane) -> None:
+def test_behind_a_call_that_has_waited_for_long_nobody_else_queues(executor: BoundedExecutor) -> None:
     async def run() -> None:
-        patient = asyncio.create_task(lane(lambda: None))
-        assert await is_refused(lane.within(0.1, Limit.DATABASE))
+        patient = asyncio.create_task(executor(lambda: None))
+        assert await is_refused(executor.within(0.1, Limit.DATABASE))
         with pytest.raises(Overloaded):
-            lane.within(0.1, Limit.DATABASE)(lambda: None).send(None)  # in its first step: it does not wait
+            executor.within(0.1, Limit.DATABASE)(lambda: None).send(
+                None
+            )  # in its first step: it does not wait
         patient.cancel()
         await asyncio.wait({patient})
-        assert await is_refused(lane.within(0.01, Limit.DATABASE))  # it waits again, and in vain
+        assert await is_refused(executor.within(0.01, Limit.DATABASE))  # it waits again, and in vain
 
-    with occupied(lane):
+    with occupied(executor):
         asyncio.run(run())
-    assert not asyncio.run(is_refused(lane.within(10, Limit.DATABASE)))
+    assert not asyncio.run(is_refused(executor.within(10, Limit.DATABASE)))
 
 
-def test_a_patient_call_waits_as_long_as_it_takes(lane: Lane) -> None:
+def test_a_patient_call_waits_as_long_as_it_takes(executor: BoundedExecutor) -> None:
     async def run() -> None:
-        with occupied(lane):
-            patient = asyncio.create_task(lane(divmod, 7, 2))
-            assert await is_refused(lane.within(0.05, Limit.DATABASE))
+        with occupied(executor):
+            patient = asyncio.create_task(executor(divmod, 7, 2))
+            assert await is_refused(executor.within(0.05, Limit.DATABASE))
             assert not patient.done()
         assert await patient == (3, 1)
 
     asyncio.run(run())
 
 
-def test_a_call_that_has_begun_is_waited_for_however_impatient_its_caller(lane: Lane) -> None:
+def test_a_call_that_has_begun_is_waited_for_however_impatient_its_caller(executor: BoundedExecutor) -> None:
     begun, go = threading.Event(), threading.Event()
 
     def work() -> bool:
@@ -152,9 +156,9 @@ def test_a_call_that_has_begun_is_waited_for_however_impatient_its_caller(lane: 
         return go.wait(10)
 
     async def run() -> None:
-        caller = asyncio.create_task(lane.within(0.5, Limit.DATABASE)(work))
+        caller = asyncio.create_task(executor.within(0.5, Limit.DATABASE)(work))
         await asyncio.to_thread(begun.wait)
-        assert await is_refused(lane.within(0.6, Limit.DATABASE))
+        assert await is_refused(executor.within(0.6, Limit.DATABASE))
         assert not caller.done()
         go.set()
         assert await caller
@@ -162,8 +166,8 @@ def test_a_call_that_has_begun_is_waited_for_however_impatient_its_caller(lane: 
     asyncio.run(run())
 
 
-def test_no_more_calls_run_at_a_time_than_the_lane_is_wide() -> None:
-    wide, most, now, lock = Lane("wide", width=3), 0, 0, threading.Lock()
+def test_no_more_calls_run_at_a_time_than_the_executor_is_wide() -> None:
+    wide, most, now, lock = BoundedExecutor("wide", width=3), 0, 0, threading.Lock()
     full = threading.Barrier(3, timeout=60)
 
     def work() -> None:
@@ -188,12 +192,12 @@ def test_only_encoding_threads_give_way_to_the_event_loop() -> None:
     def niceness() -> int:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
-    async def run(lanes: Lanes) -> tuple[int, int]:
-        return await lanes.cpu(niceness), await lanes.db(niceness)
+    async def run(executors: Executors) -> tuple[int, int]:
+        return await executors.cpu(niceness), await executors.db(niceness)
 
     own = niceness()
-    with Lanes.open(db=1, store=1, cpu=1) as lanes:
-        encoding, database = asyncio.run(run(lanes))
+    with Executors.open(db=1, store=1, cpu=1) as executors:
+        encoding, database = asyncio.run(run(executors))
     assert encoding == ENCODER_NICE or encoding > own
     assert database == own == niceness()
 
