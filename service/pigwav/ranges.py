@@ -15,7 +15,7 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Part:
+class ByteSlice:
     """The bytes [start, stop), never empty: 206."""
 
     start: int
@@ -34,7 +34,7 @@ class Unsatisfiable:
     """The range selects nothing: 416."""
 
 
-Selection: TypeAlias = Whole | Part | Unsatisfiable
+Selection: TypeAlias = Whole | ByteSlice | Unsatisfiable
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class FromTo:
         if self.first >= size_bytes:
             return Unsatisfiable()
         stop = size_bytes if self.last is None else min(self.last + 1, size_bytes)
-        return Part(self.first, stop)
+        return ByteSlice(self.first, stop)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class LastBytes:
             return Unsatisfiable()
         if size_bytes == 0:
             return Whole()  # satisfiable by RFC 9110 14.1.2, but no Content-Range can say so
-        return Part(max(0, size_bytes - self.length), size_bytes)
+        return ByteSlice(max(0, size_bytes - self.length), size_bytes)
 
 
 ByteRange: TypeAlias = FromTo | LastBytes

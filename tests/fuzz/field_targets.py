@@ -12,7 +12,7 @@ from pigwav.api.conditional import Answer, Conditions
 from pigwav.api.headers import http_date
 from pigwav.api.idempotency import idempotency_key
 from pigwav.errors import InvalidIdempotencyKey
-from pigwav.ranges import Part, Unsatisfiable, Whole, select
+from pigwav.ranges import ByteSlice, Unsatisfiable, Whole, select
 
 
 def check_range(steer: int, body: bytes) -> None:
@@ -20,14 +20,14 @@ def check_range(steer: int, body: bytes) -> None:
     header, size_bytes = body.decode("latin-1"), (0, 1, 2, 9, 10, 255, 65_536, 4 << 30)[steer % 8]
     selection = select(header, size_bytes)
     assert selection == _selection(header, size_bytes)
-    if isinstance(selection, Part):
+    if isinstance(selection, ByteSlice):
         assert 0 <= selection.start < selection.stop <= size_bytes
         told = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", selection.content_range(size_bytes))
         assert told
         assert int(told[2]) - int(told[1]) + 1 == selection.length
 
 
-def _selection(header: str, size_bytes: int) -> Whole | Part | Unsatisfiable:
+def _selection(header: str, size_bytes: int) -> Whole | ByteSlice | Unsatisfiable:
     unit, _, ranges = header.strip(" \t").partition("=")
     specs = [spec.strip(" \t") for spec in ranges.split(",") if spec.strip(" \t")]
     if unit.lower() != "bytes" or len(specs) != 1:
@@ -38,11 +38,11 @@ def _selection(header: str, size_bytes: int) -> Whole | Part | Unsatisfiable:
         return Whole() if not (dash and digits and first + last) else select(header, size_bytes)
     if not first:
         chosen = range(size_bytes)[max(0, size_bytes - int(last)) :] if int(last) else range(0)
-        return Part(chosen.start, chosen.stop) if chosen else _no_bytes(int(last), size_bytes)
+        return ByteSlice(chosen.start, chosen.stop) if chosen else _no_bytes(int(last), size_bytes)
     if last and int(last) < int(first):
         return Whole()
     chosen = range(size_bytes)[int(first) : int(last) + 1 if last else size_bytes]
-    return Part(chosen.start, chosen.stop) if chosen else Unsatisfiable()
+    return ByteSlice(chosen.start, chosen.stop) if chosen else Unsatisfiable()
 
 
 def _no_bytes(suffix_bytes: int, size_bytes: int) -> Whole | Unsatisfiable:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pigwav.ranges import FromTo, LastBytes, Part, Selection, Unsatisfiable, Whole, parse_range, select
+from pigwav.ranges import ByteSlice, FromTo, LastBytes, Selection, Unsatisfiable, Whole, parse_range, select
 
 HUGE = "9" * 5000
 
@@ -12,25 +12,25 @@ HUGE = "9" * 5000
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        ("bytes=0-0", Part(0, 1)),
-        ("bytes=0-1", Part(0, 2)),
-        ("bytes=0-9", Part(0, 10)),
-        ("bytes=0-", Part(0, 10)),
-        ("bytes=3-", Part(3, 10)),
-        ("bytes=9-", Part(9, 10)),
-        ("bytes=9-9", Part(9, 10)),
-        ("bytes=2-100", Part(2, 10)),
-        ("bytes=-1", Part(9, 10)),
-        ("bytes=-10", Part(0, 10)),
-        ("bytes=-11", Part(0, 10)),
-        ("BYTES=0-1", Part(0, 2)),
-        ("bytes=0000-0001", Part(0, 2)),
-        ("bytes=-0003", Part(7, 10)),
-        (" bytes= 0-1\t", Part(0, 2)),
-        ("bytes=,0-1, ,", Part(0, 2)),
-        (f"bytes=1-{HUGE}", Part(1, 10)),
-        (f"bytes=-{HUGE}", Part(0, 10)),
-        (f"bytes={'0' * 5000}1-2", Part(1, 3)),
+        ("bytes=0-0", ByteSlice(0, 1)),
+        ("bytes=0-1", ByteSlice(0, 2)),
+        ("bytes=0-9", ByteSlice(0, 10)),
+        ("bytes=0-", ByteSlice(0, 10)),
+        ("bytes=3-", ByteSlice(3, 10)),
+        ("bytes=9-", ByteSlice(9, 10)),
+        ("bytes=9-9", ByteSlice(9, 10)),
+        ("bytes=2-100", ByteSlice(2, 10)),
+        ("bytes=-1", ByteSlice(9, 10)),
+        ("bytes=-10", ByteSlice(0, 10)),
+        ("bytes=-11", ByteSlice(0, 10)),
+        ("BYTES=0-1", ByteSlice(0, 2)),
+        ("bytes=0000-0001", ByteSlice(0, 2)),
+        ("bytes=-0003", ByteSlice(7, 10)),
+        (" bytes= 0-1\t", ByteSlice(0, 2)),
+        ("bytes=,0-1, ,", ByteSlice(0, 2)),
+        (f"bytes=1-{HUGE}", ByteSlice(1, 10)),
+        (f"bytes=-{HUGE}", ByteSlice(0, 10)),
+        (f"bytes={'0' * 5000}1-2", ByteSlice(1, 3)),
     ],
 )
 def test_one_range_selects_its_bytes(header: str, expected: Selection) -> None:
@@ -100,8 +100,8 @@ def test_range_is_parsed_before_the_size_is_known() -> None:
 
 
 def test_content_range_counts_inclusively() -> None:
-    assert Part(2, 5).content_range(10) == "bytes 2-4/10"
-    assert Part(2, 5).length == 3
+    assert ByteSlice(2, 5).content_range(10) == "bytes 2-4/10"
+    assert ByteSlice(2, 5).length == 3
 
 
 @given(st.integers(0, 10**21), st.integers(0, 10**21), st.integers(1, 10**18))
@@ -112,15 +112,15 @@ def test_first_to_last_is_what_slicing_would_give(first: int, last: int, size: i
     elif first >= size:
         assert got == Unsatisfiable()
     else:
-        assert got == Part(*slice(first, last + 1).indices(size)[:2])
+        assert got == ByteSlice(*slice(first, last + 1).indices(size)[:2])
 
 
 @given(st.integers(1, 10**21), st.integers(1, 10**18))
 def test_suffix_is_what_negative_slicing_would_give(length: int, size: int) -> None:
-    assert select(f"bytes=-{length}", size) == Part(*slice(-length, None).indices(size)[:2])
+    assert select(f"bytes=-{length}", size) == ByteSlice(*slice(-length, None).indices(size)[:2])
 
 
 @given(st.text(alphabet="bytes=,-0123456789 \t\n٣x"), st.integers(0, 100))
 def test_any_header_gets_an_answer_within_the_size(header: str, size: int) -> None:
     got = select(header, size)
-    assert not isinstance(got, Part) or 0 <= got.start < got.stop <= size
+    assert not isinstance(got, ByteSlice) or 0 <= got.start < got.stop <= size

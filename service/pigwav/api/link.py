@@ -25,7 +25,7 @@ from pigwav.errors import (
     RecordingNotFound,
     Unavailable,
 )
-from pigwav.ranges import Part, Unsatisfiable, Whole, select
+from pigwav.ranges import ByteSlice, Unsatisfiable, Whole, select
 from pigwav.wiring import Services
 
 router = APIRouter(tags=["link"])
@@ -90,23 +90,23 @@ async def _send(
     request: Request,
     services: Services,
     recording: Recording,
-    selection: Whole | Part | Unsatisfiable,
+    selection: Whole | ByteSlice | Unsatisfiable,
     headers: dict[str, str],
 ) -> Response:
     size_bytes = recording.facts.size_bytes
     if isinstance(selection, Unsatisfiable):
         raise RangeNotSatisfiable(size_bytes=size_bytes)
-    part = Part(0, size_bytes) if isinstance(selection, Whole) else selection
+    selected = ByteSlice(0, size_bytes) if isinstance(selection, Whole) else selection
     status = 200
-    if isinstance(selection, Part):
+    if isinstance(selection, ByteSlice):
         status = 206
-        headers["Content-Range"] = part.content_range(size_bytes)
-    headers["Content-Length"] = str(part.length)
+        headers["Content-Range"] = selected.content_range(size_bytes)
+    headers["Content-Length"] = str(selected.length)
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=MP3)
     with ExitStack() as place:
         place.enter_context(services.open_downloads.one_more())
-        blocks = await services.read_recording(recording, part.start, part.stop)
+        blocks = await services.read_recording(recording, selected.start, selected.stop)
         return Download(blocks, place.pop_all(), status, headers)
 
 

@@ -64,8 +64,8 @@ class Settings(Section):
     queue_timeout_s: float = Field(
         10,
         gt=0,
-        description="Seconds that a request waits in the queue for the database or the object store before it gets 503. "
-        "If audio waits longer than this for the encoder, no further upload is accepted.",
+        description="Seconds that a request waits in the queue for the database or the object store before it gets "
+        "503. If audio waits longer than this for the encoder, no further upload is accepted.",
     )
     postgres_bin: Path | None = Field(
         None,
