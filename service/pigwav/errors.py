@@ -18,12 +18,12 @@ PigWavError
 │   ├── UploadTooLarge  UploadIdle  UploadBroken  UploadOvertaken
 │   ├── UploadInProgress  QuotaExceeded
 │   └── Overloaded  RateLimited  ShuttingDown
-├── Unavailable                 a part that we stand on does not answer
+├── Unavailable                 the database or the object store does not answer
 │   ├── DatabaseUnavailable  StoreUnavailable
 │   │   └── StorageFull         of either of them
 │   └── ObjectMissing  ObjectChanged
 └── CannotStart                 the operator can mend the set-up
-    └── NotConfigured  NotProvisioned  AddressInUse  FolderInUse  FolderUnusable  PartFailed
+    └── NotConfigured  NotProvisioned  AddressInUse  FolderInUse  FolderUnusable  ChildProcessFailed
 """
 
 from enum import StrEnum
@@ -364,7 +364,7 @@ class ShuttingDown(Refused):
 
 
 class Unavailable(PigWavError):
-    """A part of the service does not answer."""
+    """The database or the object store does not answer."""
 
 
 class DatabaseUnavailable(Unavailable):
@@ -436,7 +436,7 @@ class FolderUnusable(CannotStart):
     code = "folder-unusable"
 
 
-class PartFailed(CannotStart):
-    """A part of the embedded stack did not start or stay up."""
+class ChildProcessFailed(CannotStart):
+    """A child process of the embedded stack did not start or keeps dying."""
 
-    code = "part-failed"
+    code = "child-process-failed"

@@ -80,7 +80,7 @@ def kill_in_delete(world: World, step: int) -> None:
 
 def steps_of_sweep(world: World) -> list[str]:
     """A dry run, of a sweep that finds a deleted recording and a vanished upload with a part in the store."""
-    _litter(world, "sweep, dry run")
+    _leftovers(world, "sweep, dry run")
     world.api.arm()
     swept = world.api.sweep()
     assert swept is not None
@@ -89,7 +89,7 @@ def steps_of_sweep(world: World) -> list[str]:
 
 
 def kill_in_sweep(world: World, step: int) -> None:
-    _litter(world, f"sweep, killed at step {step}")
+    _leftovers(world, f"sweep, killed at step {step}")
     world.api.arm(step, SIGKILL)
     try:
         world.api.sweep()
@@ -132,7 +132,7 @@ def kill_part_in_upload(
 def freeze_in_sweep(world: World, step: int) -> None:
     """The replica sweeps, too, or is kept from it by the lock; and receives, deletes and plays meanwhile."""
     case = f"sweep, frozen at step {step}"
-    _litter(world, case)
+    _leftovers(world, case)
     api = world.api
     api.arm(step, SIGSTOP)
     sweeping = world.beside(api.sweep)
@@ -164,7 +164,7 @@ def _recorded(world: World, case: str) -> tuple[Sender, str]:
     return sender, recording
 
 
-def _litter(world: World, case: str) -> None:
+def _leftovers(world: World, case: str) -> None:
     sender, recording = _recorded(world, case)
     world.note(case, delete(sender, recording))
     _vanished_upload(world, UserId(sender.user))

@@ -9,8 +9,8 @@ from typing import Final
 
 from pigwav.db.migrate import upgrade
 from pigwav.devstack.address import StackAddress
+from pigwav.devstack.child_process import Part
 from pigwav.devstack.folder import DataFolder
-from pigwav.devstack.part import Part
 from pigwav.devstack.postgres import Postgres
 from pigwav.devstack.restarts import Restarts
 from pigwav.devstack.seaweed import BUCKET, SeaweedFS

@@ -65,7 +65,7 @@ def one_round(stacks: int, ports: Sequence[int], tally: Tally) -> None:
         for process, endpoint in zip(processes, endpoints, strict=True):
             words = process.communicate()[1]
             tally.stacks += 1
-            tally.starts_again += words.count("part_died") if endpoint else 0
+            tally.starts_again += words.count("child_process_died") if endpoint else 0
             if not endpoint:
                 tally.failures.append(words.strip().rpartition("\n")[2])
 

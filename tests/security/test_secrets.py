@@ -13,7 +13,7 @@ from pigwav.cli.credentials import Credentials, Given
 from pigwav.client import Registered
 from pigwav.client.service import Service
 from pigwav.devstack.address import StackAddress
-from pigwav.devstack.part import Program
+from pigwav.devstack.child_process import Program
 from pigwav.domain import Registration, User, UserId
 from pigwav.settings import DatabaseSettings, ProvisionSettings, Settings, StoreSettings, effective
 from pigwav.wiring import open_services

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from pigwav.devstack.ports import ReservedPorts
-from pigwav.errors import PartFailed
+from pigwav.errors import ChildProcessFailed
 from ports import PORTS
 
 HOLDER = """
@@ -30,7 +30,7 @@ def few() -> list[int]:
 def test_two_reservations_share_no_port_and_a_third_is_refused_in_one_sentence(few: list[int]):
     with ReservedPorts(10, few) as one, ReservedPorts(10, few) as other:
         assert sorted(one.numbers + other.numbers) == few
-        with pytest.raises(PartFailed) as refused:
+        with pytest.raises(ChildProcessFailed) as refused:
             ReservedPorts(1, few)
     assert str(refused.value) == (
         f"The embedded S3 server finds too few free ports between {few[0]} and {few[-1]}: "
@@ -39,7 +39,7 @@ def test_two_reservations_share_no_port_and_a_third_is_refused_in_one_sentence(f
 
 
 def test_a_reservation_that_is_refused_keeps_nothing(few: list[int]):
-    with pytest.raises(PartFailed):
+    with pytest.raises(ChildProcessFailed):
         ReservedPorts(len(few) + 1, few)
     with ReservedPorts(len(few), few) as reserved:
         assert sorted(reserved.numbers) == few
@@ -50,7 +50,7 @@ def test_another_processs_ports_are_its_own_until_it_ends_however_it_ends(few: l
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout
         assert sorted(map(int, holder.stdout.readline().split())) == few
-        with pytest.raises(PartFailed):
+        with pytest.raises(ChildProcessFailed):
             ReservedPorts(1, few)
         holder.send_signal(signal.SIGKILL)
         holder.wait()

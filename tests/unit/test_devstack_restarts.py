@@ -1,4 +1,4 @@
-"""When a part that died is started again."""
+"""When a child process that died is started again."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pigwav.devstack.restarts import Restarts
 
 
-def test_delays_double_until_the_part_is_given_up():
+def test_delays_double_until_restarting_ends():
     restarts = Restarts(at_most=3, within_s=60)
     assert [restarts.delay_s(now) for now in (0.0, 1.0, 2.0, 3.0)] == [0.1, 0.2, 0.4, None]
 
@@ -17,7 +17,7 @@ def test_a_death_that_is_long_ago_does_not_count():
 
 
 @given(st.lists(st.floats(min_value=10.001, max_value=1e6), max_size=50))
-def test_a_part_that_dies_rarely_is_never_given_up(gaps: list[float]):
+def test_a_child_process_that_dies_rarely_is_always_started_again(gaps: list[float]):
     restarts = Restarts(at_most=1, within_s=10)
     now = 0.0
     for gap in gaps:

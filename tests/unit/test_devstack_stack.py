@@ -202,7 +202,9 @@ def test_without_an_up_nothing_is_running(tmp_path: Path):
     assert running(tmp_path / "data") is None
 
 
-def test_parts_that_are_killed_come_back_with_the_same_address_and_all_that_was_acknowledged(tmp_path: Path):
+def test_servers_that_are_killed_come_back_with_the_same_address_and_all_that_was_acknowledged(
+    tmp_path: Path,
+):
     folder = DataFolder(tmp_path / "data")
     with watching(folder, Sleeper()) as watch:
         stack = Stack(folder, ports=PORTS)
@@ -261,7 +263,7 @@ def postgres_on(path: Path) -> Iterator[str]:
     with watching(folder, Sleeper()) as watch:
         postgres = Postgres(folder, connections=20)
         postgres.initialise(watch)
-        watch.start(postgres.part)
+        watch.start(postgres.child)
         watch.until(postgres.is_ready, what="Postgres", within_s=60)
         postgres.make_database()
         yield postgres.url
@@ -274,7 +276,7 @@ def test_a_start_whose_ports_are_all_taken_uses_others(tmp_path: Path):
         before = seaweed.ports
         for port in before.values():
             foreign.enter_context(socket.create_server(("127.0.0.1", port)))
-        watch.start(seaweed.part)
+        watch.start(seaweed.child)
         watch.until(seaweed.is_ready, what="SeaweedFS", within_s=60)
         assert not {*before.values()} & {*seaweed.ports.values()}
         assert listened_on(seaweed) == {*seaweed.ports.values()}
@@ -290,7 +292,7 @@ def test_a_port_that_is_lost_while_seaweedfs_starts_is_replaced_and_the_others_s
         seaweed = SeaweedFS(folder, candidates=PORTS)
         before = seaweed.ports
         with bound(before[name]) as foreign:
-            watch.start(seaweed.part, restarts=Restarts(at_most=100))
+            watch.start(seaweed.child, restarts=Restarts(at_most=100))
             watch.until(lambda: has_lost(seaweed, folder.log("s3"), foreign), what="its look", within_s=60)
             watch.until(seaweed.is_ready, what="SeaweedFS", within_s=60)
         assert {port for port in before if before[port] != seaweed.ports[port]} == {name}
@@ -305,7 +307,7 @@ def has_lost(seaweed: SeaweedFS, log: Path, foreign: socket.socket) -> bool:
         foreign.listen()
     except OSError:
         os.truncate(log, 0)
-        os.kill(seaweed.part.pid, signal.SIGKILL)
+        os.kill(seaweed.child.pid, signal.SIGKILL)
         return False
     return True
 
@@ -319,7 +321,7 @@ def bound(port: int) -> socket.socket:
 
 
 def listened_on(seaweed: SeaweedFS) -> set[int]:
-    connections = psutil.Process(seaweed.part.pid).net_connections("tcp")
+    connections = psutil.Process(seaweed.child.pid).net_connections("tcp")
     return {at.laddr.port for at in connections if at.status == psutil.CONN_LISTEN}
 
 
@@ -345,7 +347,7 @@ with stack_for(pathlib.Path(sys.argv[1])):
 """
 
 
-def test_settings_of_the_surroundings_do_not_reach_the_parts(tmp_path: Path):
+def test_settings_of_the_surroundings_do_not_reach_the_servers(tmp_path: Path):
     misleading = {
         "PGPORT": "1",
         "PGDATA": "/nowhere",

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from pigwav.devstack import launch
-from pigwav.errors import PartFailed
+from pigwav.errors import ChildProcessFailed
 
 AS_IS: Final = "as-is"
 USERNS: Final = "userns"
 
 
 def postgres_identity(cluster: Path, program: Path) -> str:
-    """An identity for launch.py. Raises PartFailed where there is none that Postgres accepts.
+    """An identity for launch.py. Raises ChildProcessFailed where there is none that Postgres accepts.
 
     An ordinary user is fine. Root keeps the files and shows Postgres a masked uid; where user namespaces are refused
     (Docker's default), Postgres becomes `nobody` and owns the cluster. A cluster that belongs to somebody else is
@@ -27,11 +27,13 @@ def postgres_identity(cluster: Path, program: Path) -> str:
     if owner == os.geteuid() and _works(USERNS, program):
         return USERNS
     if os.geteuid() != 0:
-        raise PartFailed(f"Postgres cannot run as user id {os.geteuid()}: it has no entry in /etc/passwd.")
+        raise ChildProcessFailed(
+            f"Postgres cannot run as user id {os.geteuid()}: it has no entry in /etc/passwd."
+        )
     if owner == 0:
         owner = launch.MASKED_ID
     if not _works(f"{owner}:{owner}", program):
-        raise PartFailed(
+        raise ChildProcessFailed(
             "Postgres refuses to run as root, and this machine lets root neither make a user namespace nor become "
             "another user: start PigWav as an ordinary user."
         )

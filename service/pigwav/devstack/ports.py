@@ -13,14 +13,14 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pigwav.devstack.address import LOOPBACK
-from pigwav.errors import PartFailed
+from pigwav.errors import ChildProcessFailed
 
 _ADDRESSES: Final = ((socket.AF_INET, LOOPBACK), (socket.AF_INET, ""), (socket.AF_INET6, "::"))
 """SeaweedFS refuses a port on which anybody listens, on whichever address."""
 
 
 class ReservedPorts:
-    """Different TCP ports of `candidates` on which nobody listens. Raises PartFailed if there are too few."""
+    """Different TCP ports of `candidates` on which nobody listens. Raises ChildProcessFailed if there are too few."""
 
     def __init__(self, count: int, candidates: Sequence[int]) -> None:
         self._candidates = candidates
@@ -28,7 +28,7 @@ class ReservedPorts:
         try:
             for _ in range(count):
                 self._locks.append(self._lock_any())
-        except PartFailed:
+        except ChildProcessFailed:
             self.close()
             raise
 
@@ -62,7 +62,7 @@ class ReservedPorts:
             if _is_free(lock.getsockname()[1]):
                 return lock
             lock.close()
-        raise PartFailed(
+        raise ChildProcessFailed(
             f"The embedded S3 server finds too few free ports between {self._candidates[0]} and "
             f"{self._candidates[-1]}: name other ports with PIGWAV_EMBEDDED_PORTS."
         )

@@ -18,13 +18,13 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from pigwav.db.session import driver_url
+from pigwav.devstack.child_process import ChildProcess, Program
 from pigwav.devstack.folder import DataFolder, plain_words
 from pigwav.devstack.identity import postgres_identity
-from pigwav.devstack.part import Part, Program
 from pigwav.devstack.postgres_programs import PostgresPrograms, find_postgres
 from pigwav.devstack.processes import command_line, is_running
 from pigwav.devstack.watch import Watch
-from pigwav.errors import PartFailed
+from pigwav.errors import ChildProcessFailed
 
 ROLE: Final = "pigwav"
 DATABASE: Final = "pigwav"
@@ -50,7 +50,7 @@ _INITDB: Final = (
 
 
 class Postgres:
-    """One cluster. `part` is the running server, `url` its database. `programs`: None means the embedded ones.
+    """One cluster. `child` is the running server, `url` its database. `programs`: None means the embedded ones.
 
     Raises NotConfigured if the programs are of another major version than the cluster.
     """
@@ -64,7 +64,7 @@ class Postgres:
         self._programs = programs.folder
         self._identity = postgres_identity(folder.postgres, self._programs / "postgres")
         self._sockets = _socket_folder(folder.path)
-        self.part = Part(self._server(connections))
+        self.child = ChildProcess(self._server(connections))
 
     @property
     def url(self) -> str:
@@ -78,10 +78,10 @@ class Postgres:
         with plain_words(self._folder.path):
             if half_made.exists():
                 shutil.rmtree(half_made)
-            initdb = Part(self._initdb(half_made))
+            initdb = ChildProcess(self._initdb(half_made))
             watch.run(initdb)
             if initdb.exit_code:
-                raise PartFailed(initdb.obituary())
+                raise ChildProcessFailed(initdb.exit_summary())
             half_made.rename(self._folder.postgres)
             _sync(self._folder.path)  # or a power cut forgets the new name, and with it all that is in there
 
@@ -89,12 +89,12 @@ class Postgres:
         """Postgres writes its pid, and the word `ready` when it takes connections, into this file."""
         try:
             lines = (self._folder.postgres / "postmaster.pid").read_text().splitlines()
-            return int(lines[0]) == self.part.pid and lines[7].strip() == "ready"
+            return int(lines[0]) == self.child.pid and lines[7].strip() == "ready"
         except (OSError, ValueError, IndexError):
             return False
 
     def make_database(self) -> None:
-        """Make the database where there is none. Raises PartFailed."""
+        """Make the database where there is none. Raises ChildProcessFailed."""
         engine = create_engine(
             driver_url(self._url("postgres")), isolation_level="AUTOCOMMIT", poolclass=NullPool
         )
@@ -104,7 +104,7 @@ class Postgres:
                 if not connection.scalar(there, {"name": DATABASE}):
                     connection.execute(text(f"CREATE DATABASE {DATABASE}"))
         except OperationalError as error:
-            raise PartFailed(f"Postgres does not answer: {error.orig}") from error
+            raise ChildProcessFailed(f"Postgres does not answer: {error.orig}") from error
 
     def _url(self, database: str) -> str:
         # The port is said, or PGPORT in somebody's environment would name another socket.
@@ -147,7 +147,7 @@ class Postgres:
             # Immediate shutdown: it waits for no checkpoint, so no slow disk makes it outlive us; the next start
             # replays the write-ahead log.
             dies_with_us_by=signal.SIGQUIT,
-            litter=(socket, socket.with_name(f"{socket.name}.lock")),
+            leftovers=(socket, socket.with_name(f"{socket.name}.lock")),
             temporary=None if self._sockets.is_relative_to(self._folder.path) else self._sockets,
             before_start=self._before_start,
         )

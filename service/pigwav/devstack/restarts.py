@@ -1,4 +1,4 @@
-"""When a part that died is started again, and when it is given up."""
+"""When a child process that died is started again, and when restarting it ends."""
 
 from collections import deque
 from typing import Final
@@ -17,7 +17,7 @@ class Restarts:
         self._deaths: deque[float] = deque()
 
     def delay_s(self, now_s: float) -> float | None:
-        """A part died at `now_s`: how long to wait before its next start; None: give up."""
+        """A child process died at `now_s`: how long to wait before its next start; None: do not start it again."""
         self._deaths.append(now_s)
         while self._deaths[0] <= now_s - self._within_s:
             self._deaths.popleft()

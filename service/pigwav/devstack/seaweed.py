@@ -13,8 +13,8 @@ from typing import Final
 from pydantic import SecretStr
 
 from pigwav.devstack.address import LOOPBACK, REGION, past_the_proxy
+from pigwav.devstack.child_process import ChildProcess, Program
 from pigwav.devstack.folder import DataFolder, plain_words
-from pigwav.devstack.part import Part, Program
 from pigwav.devstack.ports import ReservedPorts
 from pigwav.domain import ObjectKey
 from pigwav.errors import NotConfigured, StoreUnavailable
@@ -68,7 +68,7 @@ _ACTIONS: Final = ("Read", "Write", "List", "Tagging")
 
 
 class SeaweedFS:
-    """One server with ports and keys of its own. `part` is the running server.
+    """One server with ports and keys of its own. `child` is the running server.
 
     Its ports are reserved for it until it is stopped. If another program has taken one nevertheless, the next start
     uses others: `ports` and `endpoint` are those of the last start. (SeaweedFS 4.48 ends when one of its HTTP ports is
@@ -91,7 +91,7 @@ class SeaweedFS:
         self._reserved = ReservedPorts(len(_PORTS), candidates)
         os.environ.update(past_the_proxy())  # before any client is made: boto3 reads it then
         self._store = self._open_store()
-        self.part = Part(self._program(), renewed=self._renewed)
+        self.child = ChildProcess(self._program(), renewed=self._renewed)
 
     @property
     def ports(self) -> dict[str, int]:
@@ -103,14 +103,14 @@ class SeaweedFS:
 
     def is_ready(self) -> bool:
         """A real write, with the service's own key: a connect would succeed a second too early."""
-        if not self.part.is_running:
+        if not self.child.is_running:
             return False
         try:
             self._store.put(_READY_KEY, b"ready" * 100, ObjectHeaders())
             self._store.delete(_READY_KEY)
         except StoreUnavailable:
             if self._has_lost_admin_port():
-                self.part.kill()  # the next start uses another port
+                self.child.kill()  # the next start uses another port
             return False
         self._store.close()
         return True
@@ -160,12 +160,12 @@ class SeaweedFS:
             stop_by=((signal.SIGTERM, 5), (signal.SIGKILL, 5)),  # SIGKILL loses nothing that was acknowledged
             folder=self._folder,
             log=self._log_file,
-            litter=self._litter(),
+            leftovers=self._leftovers(),
             before_start=self._before_start,
             after_stop=self._close,
         )
 
-    def _litter(self) -> list[Path]:
+    def _leftovers(self) -> list[Path]:
         """Old flags would be read again; the rest is of no use without the process."""
         inside = [self._folder / name for name in ("mini.options", "filer.sock", "s3.sock", _IDENTITY_FILE)]
         return inside + [

@@ -9,8 +9,8 @@ from pigwav.devstack.address import RunFile, StackAddress
 from pigwav.devstack.folder import DataFolder
 from pigwav.devstack.postgres import Postgres
 from pigwav.devstack.postgres_programs import PostgresPrograms, find_postgres
-from pigwav.devstack.remains import Remains
 from pigwav.devstack.seaweed import BUCKET, SeaweedFS
+from pigwav.devstack.stale_processes import StaleProcesses
 from pigwav.devstack.waiting import Sleeper, Waiter
 from pigwav.devstack.watch import Watch
 from pigwav.errors import FolderUnusable
@@ -24,7 +24,7 @@ READY_WITHIN_S: Final = 120.0
 
 
 class Stack:
-    """Both parts, kept by a Watch. Nothing runs before `start`; what runs is the Watch's to stop."""
+    """Both servers, kept running by a Watch. Nothing runs before `start`; the Watch stops what runs."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Stack:
 
     @property
     def address(self) -> StackAddress:
-        """It changes if a part that is started again finds one of its ports taken."""
+        """It changes if a server that is started again finds one of its ports taken."""
         seaweed = self._seaweed
         return StackAddress(
             self._postgres.url, seaweed.endpoint, BUCKET, seaweed.access_key, seaweed.secret_key
@@ -51,10 +51,10 @@ class Stack:
 
     def start(self, watch: Watch) -> None:
         """Returns when the database is ready, the schema included; SeaweedFS is still starting beside it."""
-        watch.start(self._seaweed.part)
+        watch.start(self._seaweed.child)
         self._postgres.initialise(watch)
-        watch.start(self._postgres.part)
-        from pigwav.db.migrate import upgrade  # noqa: PLC0415 - alembic takes 0.2 s, in which both parts start
+        watch.start(self._postgres.child)
+        from pigwav.db.migrate import upgrade  # noqa: PLC0415 - alembic takes 0.2 s, in which both servers start
 
         self._until_ready(watch, self._postgres)
         self._postgres.make_database()
@@ -66,7 +66,7 @@ class Stack:
 
     @staticmethod
     def _until_ready(watch: Watch, server: Postgres | SeaweedFS) -> None:
-        program = server.part.program
+        program = server.child.program
         watch.until(server.is_ready, what=f"{program.name} (log: {program.log})", within_s=READY_WITHIN_S)
 
 
@@ -74,9 +74,9 @@ class Stack:
 def watching(folder: DataFolder, waiter: Waiter) -> Iterator[Watch]:
     """Take the folder, end what a predecessor left there, and stop at the end whatever was started."""
     with folder.taken(waiter):
-        remains = Remains(folder.children_file)
-        remains.clear(waiter)
-        watch = Watch(remains, waiter)
+        stale = StaleProcesses(folder.children_file)
+        stale.clear(waiter)
+        watch = Watch(stale, waiter)
         try:
             yield watch
         finally:

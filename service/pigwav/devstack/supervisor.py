@@ -20,12 +20,12 @@ from prometheus_client import multiprocess
 from pigwav.audio.ffmpeg import find_ffmpeg
 from pigwav.db.session import Database
 from pigwav.devstack.address import RunFile
+from pigwav.devstack.child_process import ChildProcess, Program
 from pigwav.devstack.folder import DataFolder, plain_words
-from pigwav.devstack.part import Part, Program
 from pigwav.devstack.postgres_programs import find_postgres
-from pigwav.devstack.remains import Remains
 from pigwav.devstack.restarts import Restarts
 from pigwav.devstack.stack import Stack, watching
+from pigwav.devstack.stale_processes import StaleProcesses
 from pigwav.devstack.waiting import Signals, StopRequested
 from pigwav.devstack.watch import Watch
 from pigwav.listening import listen, reachable_url_of, url_of
@@ -118,7 +118,7 @@ class Up:
             listen(self.host, self.port) as listening,
             tempfile.TemporaryDirectory(prefix="pigwav-") as scratch,
         ):
-            watch = Watch(Remains(Path(scratch) / "children.json"), signals)
+            watch = Watch(StaleProcesses(Path(scratch) / "children.json"), signals)
             environment = self._share_metrics(Path(scratch) / "metrics")
             with self._api(watch, signals, listening, lambda: environment):
                 self._serve(watch, listening)
@@ -126,10 +126,10 @@ class Up:
     @contextmanager
     def _api(
         self, watch: Watch, signals: Signals, listening: socket.socket, environment: Environment
-    ) -> Iterator[list[Part]]:
+    ) -> Iterator[list[ChildProcess]]:
         """The API's processes, for the length of the block; at its end open uploads get their time."""
         programs = [partial(self._worker, number, listening, environment) for number in range(self.workers)]
-        workers = [Part(program(), renewed=program) for program in programs]
+        workers = [ChildProcess(program(), renewed=program) for program in programs]
         try:
             for worker in workers:
                 watch.start(worker, after_death=_forget_gauges, restarts=Restarts(at_most=WORKER_RESTARTS))
@@ -143,9 +143,9 @@ class Up:
     def _serve(
         self, watch: Watch, listening: socket.socket, follow: Callable[[], None] = lambda: None
     ) -> NoReturn:
-        """Tell that we are ready as soon as we are, and keep everything running. Raises StopRequested, PartFailed.
+        """Print that the service is ready as soon as it is, and keep everything running.
 
-        `follow` is called after every look at the parts.
+        `follow` is called after every check of the child processes. Raises StopRequested, ChildProcessFailed.
         """
         url = reachable_url_of(listening)
 
@@ -228,7 +228,7 @@ def _answers(url: str) -> bool:
         connection.close()
 
 
-def _forget_gauges(dead: Part) -> None:
+def _forget_gauges(dead: ChildProcess) -> None:
     """A dead worker has no open uploads."""
     if folder := dead.program.environment.get(METRICS_VARIABLE):
         multiprocess.mark_process_dead(dead.pid, folder)  # type: ignore[no-untyped-call] # it has no annotations

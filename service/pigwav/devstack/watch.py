@@ -1,4 +1,4 @@
-"""Keeping parts running: one that dies is started again, one that keeps dying ends the whole."""
+"""Keeps child processes running: one that dies is started again; one that keeps dying ends the whole stack."""
 
 import math
 import os
@@ -7,76 +7,79 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from pigwav.devstack.part import Part
-from pigwav.devstack.remains import Remains
+from pigwav.devstack.child_process import ChildProcess
 from pigwav.devstack.restarts import Restarts
+from pigwav.devstack.stale_processes import StaleProcesses
 from pigwav.devstack.waiting import POLL_S, StopRequested, Waiter
-from pigwav.errors import PartFailed
+from pigwav.errors import ChildProcessFailed
 from pigwav.telemetry.logs import log
 
 
 @dataclass
 class _Kept:
-    part: Part
-    after_death: Callable[[Part], None]
+    child: ChildProcess
+    after_death: Callable[[ChildProcess], None]
     restarts: Restarts
     start_at: float | None = None
 
     def tend(self, now_s: float) -> bool:
-        """Whether the part was started again."""
-        if self.part.is_running:
+        """Whether the child process was started again."""
+        if self.child.is_running:
             return False
         if self.start_at is None:
-            self.start_at = now_s + self._mourn(now_s)
+            self.start_at = now_s + self._on_exit(now_s)
         if now_s < self.start_at:
             return False
         self.start_at = None
-        self.part.start()
+        self.child.start()
         return True
 
-    def _mourn(self, now_s: float) -> float:
-        self.after_death(self.part)
+    def _on_exit(self, now_s: float) -> float:
+        self.after_death(self.child)
         delay_s = self.restarts.delay_s(now_s)
         if delay_s is None:
-            raise PartFailed(f"{self.part.obituary()} (and so did its restarts)")
+            raise ChildProcessFailed(f"{self.child.exit_summary()} (and so did its restarts)")
         log.warning(
-            "part_died", part=self.part.program.name, exit_code=self.part.exit_code, restart_in_s=delay_s
+            "child_process_died",
+            process=self.child.program.name,
+            exit_code=self.child.exit_code,
+            restart_in_s=delay_s,
         )
         return delay_s
 
 
 class Watch:
-    """The parts that should be running, in the order of their start."""
+    """The child processes that should be running, in the order of their start."""
 
-    def __init__(self, remains: Remains, waiter: Waiter) -> None:
-        self._remains = remains
+    def __init__(self, stale: StaleProcesses, waiter: Waiter) -> None:
+        self._stale_processes = stale
         self._waiter = waiter
         self._kept: list[_Kept] = []
 
     def start(
         self,
-        part: Part,
+        child: ChildProcess,
         *,
-        after_death: Callable[[Part], None] = lambda _part: None,
+        after_death: Callable[[ChildProcess], None] = lambda _child: None,
         restarts: Restarts | None = None,
     ) -> None:
-        self._kept.append(_Kept(part, after_death, restarts or Restarts()))
-        part.start()
+        self._kept.append(_Kept(child, after_death, restarts or Restarts()))
+        child.start()
         self._record()
 
-    def run(self, part: Part) -> None:
-        """Run a part to its end. Raises StopRequested, and then the part is gone, too."""
-        part.start()
+    def run(self, child: ChildProcess) -> None:
+        """Run a child process to its end. Raises StopRequested; then the process has ended, too."""
+        child.start()
         try:
-            while part.is_running:
+            while child.is_running:
                 self.pause(POLL_S)
         finally:
-            self.stop([part])
+            self.stop([child])
 
     def tend(self) -> None:
-        """Start again what died. Raises PartFailed when that does not help."""
+        """Start again what died. Raises ChildProcessFailed when that does not help."""
         now_s = time.monotonic()
-        self._bury_orphans()
+        self._reap_orphans()
         restarted = [kept for kept in self._kept if kept.tend(now_s)]
         if restarted:
             self._record()
@@ -89,60 +92,63 @@ class Watch:
             raise StopRequested
 
     def until(self, is_ready: Callable[[], bool], *, what: str, within_s: float) -> None:
-        """Tend until ready. Raises PartFailed, StopRequested."""
+        """Tend until ready. Raises ChildProcessFailed, StopRequested."""
         give_up = time.monotonic() + within_s
         while not is_ready():
             self.tend()
             if time.monotonic() > give_up:
-                raise PartFailed(f"{what} was not ready within {within_s:.0f} s.")
+                raise ChildProcessFailed(f"{what} was not ready within {within_s:.0f} s.")
             self.pause(POLL_S)
 
-    def stop(self, parts: Iterable[Part] | None = None) -> None:
-        """End these parts (or all) at the same time, and wait; a further request to stop makes it brisk."""
-        leaving = [kept.part for kept in self._kept] if parts is None else list(parts)
-        self._kept = [kept for kept in self._kept if kept.part not in leaving]
+    def stop(self, children: Iterable[ChildProcess] | None = None) -> None:
+        """End these child processes (or all) at the same time, and wait; a further request to stop makes it brisk."""
+        leaving = [kept.child for kept in self._kept] if children is None else list(children)
+        self._kept = [kept for kept in self._kept if kept.child not in leaving]
         self._end(leaving)
-        for part in leaving:
-            part.clean_up()
+        for child in leaving:
+            child.clean_up()
         self._record()
 
-    def restart(self, parts: Collection[Part], *, within_s: float) -> None:
-        """Start these parts anew, at the same time; one that does not end by then is made to. Raises StopRequested."""
-        self._end(parts, within_s=within_s)
+    def restart(self, children: Collection[ChildProcess], *, within_s: float) -> None:
+        """Restart these child processes at the same time; kill one that does not end within `within_s` seconds.
+
+        Raises StopRequested.
+        """
+        self._end(children, within_s=within_s)
         if self._waiter.stops:
             raise StopRequested
         for kept in self._kept:
-            if kept.part in parts:
-                kept.after_death(kept.part)
+            if kept.child in children:
+                kept.after_death(kept.child)
                 kept.start_at = None
-                kept.part.start()
+                kept.child.start()
         self._record()
 
-    def _end(self, parts: Collection[Part], *, within_s: float = math.inf) -> None:
-        for part in parts:
-            part.begin_stop()
+    def _end(self, children: Collection[ChildProcess], *, within_s: float = math.inf) -> None:
+        for child in children:
+            child.begin_stop()
         hurry_at = time.monotonic() + within_s
         patience = self._waiter.stops
-        while [part for part in parts if part.is_stopping()]:
+        while [child for child in children if child.is_stopping()]:
             self._waiter.wait(POLL_S)
             if self._waiter.stops > patience or time.monotonic() > hurry_at:
                 patience, hurry_at = self._waiter.stops, math.inf
-                for part in parts:
-                    part.hurry()
+                for child in children:
+                    child.hurry()
 
-    def _bury_orphans(self) -> None:
+    def _reap_orphans(self) -> None:
         """As a container's first process we inherit whom the dead leave behind; nobody else takes their last words."""
         if os.getpid() != 1:
             return
-        ours = {kept.part.pid for kept in self._kept}
+        ours = {kept.child.pid for kept in self._kept}
         with suppress(ChildProcessError):
             while dead := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 if dead.si_pid in ours:
-                    return  # its part sees to it, and then the next is in front
+                    return  # the child process reaps it, and then the next is in front
                 os.waitpid(dead.si_pid, 0)
 
     def _record(self) -> None:
         if self._kept:
-            self._remains.record(kept.part for kept in self._kept)
+            self._stale_processes.record(kept.child for kept in self._kept)
         else:
-            self._remains.forget()
+            self._stale_processes.forget()

@@ -1,4 +1,4 @@
-"""What a killed `up` left behind: processes that are dying (Linux) or orphaned (macOS), and their litter."""
+"""What a killed `up` left behind: processes that are dying (Linux) or orphaned (macOS), and their leftovers."""
 
 import json
 import os
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from pigwav.devstack.child_process import ChildProcess
 from pigwav.devstack.folder import DYING_S
-from pigwav.devstack.part import Part
 from pigwav.devstack.processes import command_line, is_running
 from pigwav.devstack.waiting import POLL_S, StopRequested, Waiter
 from pigwav.errors import FolderInUse
@@ -21,13 +21,13 @@ _KILL_AFTER_S: Final = 5.0
 
 
 @dataclass(frozen=True)
-class Remains:
+class StaleProcesses:
     """The record of our children, kept in the data folder for a successor to read."""
 
     path: Path
 
-    def record(self, parts: Iterable[Part]) -> None:
-        write_private_json(self.path, [_entry(part) for part in parts if part.pid is not None])
+    def record(self, children: Iterable[ChildProcess]) -> None:
+        write_private_json(self.path, [_entry(child) for child in children if child.pid is not None])
 
     def forget(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -39,7 +39,7 @@ class Remains:
         for entry in left:
             _send(entry["pid"], signal.Signals(entry["signal"]))
         _outlive(left, waiter)
-        for path in (path for entry in entries for path in entry["litter"]):
+        for path in (path for entry in entries for path in entry["leftovers"]):
             with suppress(OSError):
                 Path(path).unlink()
         for folder in (entry["temporary"] for entry in entries if entry["temporary"]):
@@ -55,14 +55,14 @@ class Remains:
         return entries
 
 
-def _entry(part: Part) -> dict[str, Any]:
-    program = part.program
+def _entry(child: ChildProcess) -> dict[str, Any]:
+    program = child.program
     return {
-        "pid": part.pid,
+        "pid": child.pid,
         # Without the program: a Python on macOS shows another path than it was started by.
         "arguments": " ".join(program.argv[1:]),
         "signal": int(program.dies_with_us_by),
-        "litter": [str(path) for path in program.litter],
+        "leftovers": [str(path) for path in program.leftovers],
         "temporary": None if program.temporary is None else str(program.temporary),
     }
 

@@ -19,10 +19,10 @@ _TAIL_BYTES: Final = 2000
 
 @dataclass(frozen=True)
 class Program:
-    """Everything that a start of the part needs.
+    """Everything that a start of the child process needs.
 
-    `stop_by`: signals, and the seconds that each may take before the next. `litter`: files that the program leaves
-    when it is killed; `temporary`: an empty folder outside the data folder that goes when the part goes for good.
+    `stop_by`: signals, and the seconds that each may take before the next. `leftovers`: files that the program leaves
+    when it is killed; `temporary`: an empty folder outside the data folder that goes when the process ends for good.
     `log`: None means our own standard error. `after_stop` is called after the last stop.
     """
 
@@ -35,13 +35,13 @@ class Program:
     identity: str = "as-is"
     dies_with_us_by: signal.Signals = signal.SIGKILL
     inherits: Sequence[int] = ()
-    litter: Sequence[Path] = ()
+    leftovers: Sequence[Path] = ()
     temporary: Path | None = None
     before_start: Callable[[], None] = field(default=lambda: None)
     after_stop: Callable[[], None] = field(default=lambda: None)
 
 
-class Part:
+class ChildProcess:
     """A program that is running, or was. Start it from the main thread: it dies with the thread that started it.
 
     `renewed` makes the program for each start, if its ports or its environment may be others by then.
@@ -69,7 +69,7 @@ class Part:
 
     def start(self) -> None:
         """Raises FolderUnusable if not even a log file can be written, and what `renewed` raises."""
-        self.remove_litter()
+        self.remove_leftovers()
         if self._renewed is not None:
             self.program = self._renewed()
         program = self.program
@@ -120,20 +120,20 @@ class Part:
         """Do not wait for the current signal's effect any longer."""
         self._step_ends_at = 0.0
 
-    def remove_litter(self) -> None:
-        for path in self.program.litter:
+    def remove_leftovers(self) -> None:
+        for path in self.program.leftovers:
             if path.exists():  # on a read-only disk not even an attempt is free
                 path.unlink(missing_ok=True)
 
     def clean_up(self) -> None:
         """After the last stop: nothing is left but data and logs."""
-        self.remove_litter()
+        self.remove_leftovers()
         if self.program.temporary is not None:
             with suppress(OSError):
                 self.program.temporary.rmdir()
         self.program.after_stop()
 
-    def obituary(self) -> str:
+    def exit_summary(self) -> str:
         """How it ended, and its last words."""
         code = self.exit_code
         how = (
