@@ -1,4 +1,4 @@
-"""Run a WAV through the audio room, and play back what comes out."""
+"""Run a WAV through the audio package, and play back what comes out."""
 
 import asyncio
 import subprocess

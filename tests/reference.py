@@ -1,6 +1,6 @@
 """A WAV's PCM as others have it: what we wrote, as documented; ffmpeg in one go; libsndfile. And what reached LAME.
 
-PCM is an int16 array of (samples, channels). Nothing here looks into the room that is tested.
+PCM is an int16 array of (samples, channels). Nothing here uses the code under test.
 """
 
 import asyncio

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from pigwav.bidi import BIDI_CONTROLS
 
 _MAX_STEM_BYTES: Final = 200
-"""File systems take names of 255 bytes; this leaves room for an extension and a browser's " (1)"."""
+"""File systems allow names of 255 bytes; an extension and a browser's " (1)" must fit as well."""
 
 _ATTR_CHARS: Final = "!#$&+-.^_`|~"  # RFC 8187, besides letters and digits
 

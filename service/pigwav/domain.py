@@ -63,7 +63,7 @@ class IdempotencyKey:
 
 
 @dataclass(frozen=True)
-class Registration:
+class RegisteredUser:
     """A user and the one access token, which is shown this once and kept only as a SHA-256."""
 
     user: User

@@ -15,7 +15,7 @@ PigWavError
 │   ├── NotAuthenticated  RegistrationClosed  NameTaken  RecordingNotFound
 │   ├── PreconditionFailed  RangeNotSatisfiable
 │   ├── HeadTooLarge  HeadTooSlow
-│   ├── UploadTooLarge  UploadIdle  UploadBroken  UploadOvertaken
+│   ├── UploadTooLarge  UploadIdle  UploadBroken  UploadSuperseded
 │   ├── UploadInProgress  QuotaExceeded
 │   └── Overloaded  RateLimited  ShuttingDown
 ├── Unavailable                 the database or the object store does not answer
@@ -300,10 +300,10 @@ class UploadBroken(Refused):
     code = "upload-broken"
 
 
-class UploadOvertaken(Refused):
+class UploadSuperseded(Refused):
     """The upload lost its place: its user was deleted or its lease ran out. Nothing was kept."""
 
-    code = "upload-overtaken"
+    code = "upload-superseded"
 
 
 class UploadInProgress(Refused):

@@ -1,4 +1,4 @@
-"""The composition root: rooms and use-cases are built once from the settings, and closed in reverse."""
+"""The composition root: builds components and use-cases once from the settings, and closes them in reverse order."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager

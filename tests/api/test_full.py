@@ -53,7 +53,7 @@ def test_a_disk_that_is_nearly_full_takes_no_upload_and_everything_else(
 ) -> None:
     with api(settings, tmp_path, keep=1) as (_, http):
         account = register(http)
-        kept, doomed = account.recording(), account.recording()
+        kept, to_delete = account.recording(), account.recording()
     with api(settings, tmp_path, keep=10**18) as (running, http):
         full = again(account, http)
 
@@ -62,7 +62,7 @@ def test_a_disk_that_is_nearly_full_takes_no_upload_and_everything_else(
         assert Traces(running.services).of(account.id) == ["ready", "ready"]
         assert http.get("/record", params={"id": kept["id"], "user": account.id}).status_code == 200
         assert http.get("/records", headers=full.bearer).status_code == 200
-        assert http.delete(f"/records/{doomed['id']}", headers=full.bearer).status_code == 204
+        assert http.delete(f"/records/{to_delete['id']}", headers=full.bearer).status_code == 204
         assert register(http)
         assert http.get("/readyz").status_code == 200
         assert f'pigwav_disk_free_bytes{{folder="{tmp_path}"}}' in http.get("/metrics").text

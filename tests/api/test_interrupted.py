@@ -201,7 +201,7 @@ def test_a_user_who_is_deleted_meanwhile_leaves_nothing(
 
         status, document = answer(connection)
 
-    assert (status, document["code"]) == (503, "upload-overtaken")
+    assert (status, document["code"]) == (503, "upload-superseded")
     assert traces.of_store(account.id) == []
 
 

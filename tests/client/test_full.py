@@ -1,4 +1,4 @@
-"""A service without room for a recording is asked again, as long as it says."""
+"""A client repeats an upload that got 507, as long as Retry-After says."""
 
 import pytest
 

@@ -58,7 +58,7 @@ def _dateless(tags: Tags) -> Tags:
 
 
 def _is_as_much_of_the_date(written: str | None, said: str | None) -> bool:
-    """ID3v2.3 has room for a year and a day in it; what does not begin with a year is written as it is."""
+    """ID3v2.3 stores a year and a day of it; a date that does not begin with a year is written as it is."""
     if written == said:
         return True
     digits = re.sub("[^0-9]", "", said or "")

@@ -14,7 +14,7 @@ from pigwav.client import Registered
 from pigwav.client.service import Service
 from pigwav.devstack.address import StackAddress
 from pigwav.devstack.child_process import Program
-from pigwav.domain import Registration, User, UserId
+from pigwav.domain import RegisteredUser, User, UserId
 from pigwav.settings import DatabaseSettings, ProvisionSettings, Settings, StoreSettings, effective
 from pigwav.wiring import open_services
 
@@ -32,7 +32,7 @@ CONFIGURED = Settings(
     "holder",
     [
         CONFIGURED,
-        Registration(User(UserId(1), "ada"), TOKEN),
+        RegisteredUser(User(UserId(1), "ada"), TOKEN),
         UserOut(id=1, name="ada", token=TOKEN),
         TokenOut(token=TOKEN),
         Credentials("http://localhost", 1, TOKEN),

@@ -1,4 +1,4 @@
-"""WAV bytes in, MP3 bytes out: what the rest of the service sees of the audio room."""
+"""WAV bytes in, MP3 bytes out: the interface of the audio package."""
 
 import asyncio
 import math

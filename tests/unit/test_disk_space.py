@@ -1,4 +1,4 @@
-"""Whether there is room for another recording: what is seen of disks here, and heard of others."""
+"""Whether the disk has space for another recording: local disks are measured, other replicas report theirs."""
 
 import shutil
 import subprocess

@@ -192,7 +192,7 @@ def test_any_signal_is_mixed_to_the_nearest_step(layout: Layout, block_bytes: in
 
 
 def test_floats_are_clipped_before_they_are_mixed() -> None:
-    """One channel far out of range takes no more room than one at full scale."""
+    """One channel far out of range takes no more headroom than one at full scale."""
     signal = np.zeros((400, 6), "<f4")
     signal[:, 0], signal[:, 4] = 1e6, -1e6
     [heard] = reaching_lame(float_wav(signal, 48_000).wav)

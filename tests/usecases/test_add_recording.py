@@ -21,7 +21,7 @@ from pigwav.errors import (
     ObjectMissing,
     StoreUnavailable,
     UploadBroken,
-    UploadOvertaken,
+    UploadSuperseded,
 )
 from pigwav.titles import Titles
 from pigwav.wiring import Services
@@ -134,7 +134,7 @@ def test_an_upload_whose_lease_was_given_up_is_not_acknowledged(
 
     store.after["put"] = lambda: lose_the_lease(services)
 
-    user = fails(services, wav(seconds=1), UploadOvertaken)
+    user = fails(services, wav(seconds=1), UploadSuperseded)
 
     assert Traces(services).of(user) == []
     assert Traces(services).of_store(user) == []
@@ -148,7 +148,7 @@ def test_a_long_upload_whose_lease_was_given_up_while_it_is_read_back_is_not_ack
 
     store.after[operation] = lambda: lose_the_lease(services)
 
-    user = fails(services, longer_than_it_is(), UploadOvertaken)
+    user = fails(services, longer_than_it_is(), UploadSuperseded)
 
     assert Traces(services).of(user) == []
     assert Traces(services).of_store(user) == []
@@ -190,7 +190,7 @@ def test_an_upload_that_was_given_up_does_not_come_back_to_life(
 
     store.after["put"] = give_up
 
-    user = fails(services, wav(seconds=1), UploadOvertaken)
+    user = fails(services, wav(seconds=1), UploadSuperseded)
 
     assert Traces(services).of(user) == []
     assert Traces(services).of_store(user) == []
@@ -292,7 +292,7 @@ def test_an_upload_that_has_lost_its_lease_stops_in_the_middle(services: Service
 
     async def run(body: bytes) -> None:
         user = await new_user(services)
-        with pytest.raises(UploadOvertaken):
+        with pytest.raises(UploadSuperseded):
             await services.add_recording(user, until_the_user_is_gone(user, body))
 
     async def until_the_user_is_gone(user: UserId, body: bytes) -> AsyncIterator[bytes]:

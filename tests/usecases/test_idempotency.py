@@ -20,7 +20,7 @@ from pigwav.errors import (
     RecordingNotFound,
     StoreUnavailable,
     UploadInProgress,
-    UploadOvertaken,
+    UploadSuperseded,
 )
 from pigwav.settings import DatabaseSettings, Settings
 from pigwav.wiring import Services, open_services
@@ -183,7 +183,7 @@ def test_after_a_crash_the_key_is_held_until_the_lease_has_run_out_and_then_free
 async def frozen_beyond_its_lease(
     services: Services, store: FaultyStore, user: UserId
 ) -> AsyncIterator[None]:
-    """During the block an upload stands still, as if its process were frozen; then it goes on, and is overtaken."""
+    """During the block an upload stands still, as if its process were frozen; then it goes on, and has been superseded."""
     gate = Gate()
     store.after["put"] = OnCall(1, gate)
     frozen = asyncio.create_task(upload(services, user, key()))
@@ -191,7 +191,7 @@ async def frozen_beyond_its_lease(
     let_leases_expire(services)
     yield
     gate.open()
-    with pytest.raises(UploadOvertaken):
+    with pytest.raises(UploadSuperseded):
         await frozen
 
 

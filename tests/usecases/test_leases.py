@@ -8,7 +8,7 @@ import pytest
 
 from pigwav.db import recordings
 from pigwav.domain import LeaseId, RecordingId, UserId, object_key
-from pigwav.errors import UploadOvertaken
+from pigwav.errors import UploadSuperseded
 from pigwav.wiring import Services
 from uploading import new_user
 
@@ -40,7 +40,7 @@ def test_a_lease_that_was_held_and_is_no_longer_is_lost(services: Services) -> N
             lease.check()
             await services.delete_user(user)
             await services.leases.renew()
-            with pytest.raises(UploadOvertaken):
+            with pytest.raises(UploadSuperseded):
                 lease.check()
 
     asyncio.run(run())

@@ -79,7 +79,7 @@ ANSWERS: Final[Mapping[type[PigWavError], Answer]] = {
     errors.HeadTooLarge: Answer(431),
     errors.Overloaded: Answer(503, _SOON, members=("limit",)),
     errors.ShuttingDown: Answer(503, _SOON),
-    errors.UploadOvertaken: Answer(503, _SOON),
+    errors.UploadSuperseded: Answer(503, _SOON),
     errors.Unavailable: Answer(503, _SOON),
     errors.ObjectMissing: Answer(500),
     errors.ObjectChanged: Answer(500),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pigwav.domain import Recording, Registration
+from pigwav.domain import Recording, RegisteredUser
 from pigwav.errors import Limit
 
 EXAMPLE_ID = "afadaeeb-2842-41de-987c-ae31169310b5"
@@ -25,8 +25,8 @@ class UserOut(BaseModel):
     token: UUID = Field(description="Shown this once.", examples=[EXAMPLE_TOKEN], repr=False)
 
     @classmethod
-    def of(cls, registration: Registration) -> Self:
-        return cls(id=registration.user.id, name=registration.user.name, token=registration.token)
+    def of(cls, registered: RegisteredUser) -> Self:
+        return cls(id=registered.user.id, name=registered.user.name, token=registered.token)
 
 
 class MeOut(BaseModel):

@@ -26,7 +26,7 @@ from pigwav.errors import (
     ShuttingDown,
     Unavailable,
     UploadInProgress,
-    UploadOvertaken,
+    UploadSuperseded,
 )
 from pigwav.wiring import Services
 
@@ -48,7 +48,7 @@ router = APIRouter(tags=["recordings"])
             UploadInProgress,
             Overloaded,
             ShuttingDown,
-            UploadOvertaken,
+            UploadSuperseded,
             Unavailable,
         ),
         201: {"headers": {"Location": {"schema": {"type": "string"}, "description": "The link."}}},

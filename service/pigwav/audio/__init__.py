@@ -1,1 +1,1 @@
-"""The audio room: WAV bytes in, MP3 bytes and facts out, while they arrive. Knows nothing of HTTP, rows or stores."""
+"""The audio package: converts WAV bytes to MP3 bytes and facts while they arrive. It knows no HTTP, rows or stores."""

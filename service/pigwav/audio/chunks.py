@@ -47,18 +47,18 @@ class TagChunks:
 
     def __init__(self) -> None:
         self._found: list[TagChunk] = []
-        self._room_bytes = MAX_TAGS_BYTES
+        self._budget_bytes = MAX_TAGS_BYTES
 
-    def room_bytes(self, name: bytes) -> int:
+    def budget_bytes(self, name: bytes) -> int:
         """How much of a chunk of this name is wanted."""
         wanted = name in _TAG_NAMES and len(self._found) < MAX_TAG_CHUNKS
-        return min(self._room_bytes, MAX_TAG_CHUNK_BYTES) if wanted else 0
+        return min(self._budget_bytes, MAX_TAG_CHUNK_BYTES) if wanted else 0
 
     def add(self, name: bytes, body: bytes) -> None:
-        """`body`: as much as there was room for."""
+        """`body`: as many bytes as the tag budget allowed."""
         if body and (name != b"LIST" or body.startswith(b"INFO")):
             self._found.append(TagChunk(name, body))
-            self._room_bytes -= len(body)
+            self._budget_bytes -= len(body)
 
     def all(self) -> tuple[TagChunk, ...]:
         return tuple(self._found)
@@ -115,9 +115,9 @@ class ChunkWalk(ABC, Generic[T]):
 
     def _pass(self, name: bytes, size_bytes: int) -> Generator[int, bytes, None]:
         """Go to the chunk's end, and keep its beginning if it carries tags."""
-        room_bytes = self._tags.room_bytes(name)
-        body = yield from self._body(size_bytes, room_bytes)
-        if room_bytes:
+        budget_bytes = self._tags.budget_bytes(name)
+        body = yield from self._body(size_bytes, budget_bytes)
+        if budget_bytes:
             self._tags.add(name, body)
 
     def _body(self, size_bytes: int, kept_bytes: int) -> Generator[int, bytes, bytes]:

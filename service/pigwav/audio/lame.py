@@ -8,7 +8,7 @@ from pigwav.audio.mp3 import Mp3Format, Mp3Shape
 from pigwav.errors import AudioTooLong
 
 _CALL_BYTES: Final = 16 * 1024
-"""LAME keeps, for as long as it lives, room for the longest call: twice these bytes for stereo."""
+"""LAME keeps a buffer for the longest call as long as the encoder lives: twice these bytes for stereo."""
 
 
 class Encoder(Protocol):

@@ -36,7 +36,7 @@ _CODES: Final[Mapping[type[Refused], tuple[str, ...]]] = {
         *("unsupported-bitrate", "unsupported-media-type"),
     ),
     TryLater: (
-        *("rate-limited", "overloaded", "shutting-down", "upload-in-progress", "upload-overtaken"),
+        *("rate-limited", "overloaded", "shutting-down", "upload-in-progress", "upload-superseded"),
         *("database-unavailable", "store-unavailable", "storage-full"),
     ),
     Refused: (

@@ -1,1 +1,1 @@
-"""The database room: rows in Postgres. Queries are functions that take a Session; they never commit."""
+"""The database package: rows in Postgres. Queries are functions that take a Session; they never commit."""

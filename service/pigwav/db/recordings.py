@@ -117,7 +117,7 @@ def forget(db: Session, recording: RecordingId) -> None:
     )
 
 
-def entomb(db: Session, recording: RecordingId, lease_s: float) -> None:
+def leave_tombstone(db: Session, recording: RecordingId, lease_s: float) -> None:
     """Give up a pending upload whose last call to the store may still take effect: sweep looks again in `lease_s`."""
     db.execute(
         update(RecordingRow)

@@ -189,7 +189,7 @@ def _environment(home: Path) -> dict[str, str]:
     """Nothing of ours: AWS_* would add an admin, ~/.seaweedfs and S3_BUCKET change what is started.
 
     Of memory it gets what it keeps after a minute of work, 250 to 360 MiB of buffers that are hardly touched, and
-    room to breathe: with 256 MiB it did nothing but look for garbage, with 15% of a core, for ever.
+    headroom: with 256 MiB the garbage collector ran all the time and used 15% of a core.
     """
     keys = {f"WEED_JWT_{name}_KEY": secrets.token_hex(32) for name in _SIGNING_KEYS}
     return {"PATH": os.defpath, "HOME": str(home), "GOMEMLIMIT": "512MiB", **keys}

@@ -36,7 +36,7 @@ from pigwav.errors import (
     ObjectChanged,
     ObjectMissing,
     Unavailable,
-    UploadOvertaken,
+    UploadSuperseded,
 )
 from pigwav.executors import Executors, to_the_end
 from pigwav.store.base import ObjectHeaders, UploadId, metadata_text
@@ -89,7 +89,7 @@ class AddRecording:
 
         Raises BadAudio, UnsupportedBitRate, NotAuthenticated (the user is gone), QuotaExceeded, Overloaded,
         IdempotencyKeyReused, UploadInProgress, RecordingNotFound (made under this key, and deleted since),
-        UploadOvertaken, Unavailable, and whatever `wav` and `titles.late` raise.
+        UploadSuperseded, Unavailable, and whatever `wav` and `titles.late` raise.
         After any of them nothing is left of the upload, here or in the store; where the store or the database does
         not answer, `sweep` makes it so later.
         """
@@ -152,7 +152,7 @@ class AddRecording:
         except (ObjectChanged, ObjectMissing) as error:
             if await self.executors.db(self._is_held, intent):
                 raise
-            raise UploadOvertaken from error  # who ended the lease has removed the object, too
+            raise UploadSuperseded from error  # who ended the lease has removed the object, too
 
     def _earlier(self, user: UserId, once: IdempotencyKey) -> Recording | None:
         with self.database.read() as db:
@@ -193,7 +193,7 @@ class AddRecording:
     def _note_upload(self, intent: Intent, upload_id: UploadId) -> None:
         with self.database.begin() as db:
             if not recordings.note_upload(db, intent.lease, upload_id):
-                raise UploadOvertaken
+                raise UploadSuperseded
 
     def _acknowledge(self, intent: Intent, facts: RecordingFacts, title: str | None) -> Recording:
         """Everything at once. Locks are taken in one order: the user, the key, the recording."""
@@ -205,7 +205,7 @@ class AddRecording:
                 idempotency_keys.acknowledge(db, intent.user, intent.once, intent.id)
             recording = recordings.mark_ready(db, intent.lease, facts, title=title)
             if recording is None:
-                raise UploadOvertaken  # which also takes back what was said of the key
+                raise UploadSuperseded  # which also takes back what was said of the key
         return recording
 
     async def _settle(self, intent: Intent, upload: StreamingUpload) -> Recording | None:
@@ -230,7 +230,7 @@ class AddRecording:
     def _leave_tombstone(self, intent: Intent) -> None:
         """So that `sweep` cleans up again: a call that failed may still take effect in the store."""
         with self.database.begin() as db:
-            recordings.entomb(db, intent.id, self.leases.lease_s)
+            recordings.leave_tombstone(db, intent.id, self.leases.lease_s)
 
     def _forget(self, intent: Intent) -> None:
         with self.database.begin() as db:

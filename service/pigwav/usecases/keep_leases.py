@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pigwav.db import recordings
 from pigwav.db.session import Database
 from pigwav.domain import LeaseId
-from pigwav.errors import DatabaseUnavailable, UploadOvertaken
+from pigwav.errors import DatabaseUnavailable, UploadSuperseded
 from pigwav.executors import BoundedExecutor
 
 
@@ -25,9 +25,9 @@ class Lease:
         self._was_held = self._was_held or held
 
     def check(self) -> None:
-        """Raises UploadOvertaken where going on is in vain."""
+        """Raises UploadSuperseded where going on is in vain."""
         if self.lost:
-            raise UploadOvertaken
+            raise UploadSuperseded
 
 
 class KeepLeases:

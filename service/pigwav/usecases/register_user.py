@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from pigwav.db import users
 from pigwav.db.session import Database
-from pigwav.domain import Registration, User, plain_name
+from pigwav.domain import RegisteredUser, User, plain_name
 from pigwav.errors import InvalidField, NameTaken
 from pigwav.executors import BoundedExecutor
 from pigwav.usecases.authenticate import token_sha256
@@ -19,7 +19,7 @@ class RegisterUser:
     database: Database
     db: BoundedExecutor
 
-    async def __call__(self, name: str) -> Registration:
+    async def __call__(self, name: str) -> RegisteredUser:
         """The new user; the token is in no other answer ever. Raises InvalidField, NameTaken."""
         plain = plain_name(name)
         if not 0 < len(plain) <= MAX_NAME_CHARS:
@@ -28,10 +28,10 @@ class RegisterUser:
             )
         return await self.db(self._register, plain)
 
-    def _register(self, name: str) -> Registration:
+    def _register(self, name: str) -> RegisteredUser:
         token = uuid4()
         with self.database.begin() as db:
             user_id = users.add(db, name, token_sha256(str(token)))
         if user_id is None:
             raise NameTaken
-        return Registration(User(user_id, name), token)
+        return RegisteredUser(User(user_id, name), token)

@@ -1,6 +1,6 @@
 """Does the time of a refusal tell who exists? Refusals that must look alike are asked for in turn, and compared.
 
-python tests/bench/who_exists.py [SAMPLES]     # of every case, 2000 where none is said
+python tests/bench/account_enumeration.py [SAMPLES]     # of every case, 2000 where none is said
 
 Every case is compared with the first one of its group, by the rank-sum test of Mann and Whitney. "again" is the first
 case a second time, which shows what chance does; "played" is a link that plays, which must be told apart.

@@ -1,4 +1,4 @@
-"""A refusal does not tell who or what exists. That its time does not either: tests/bench/who_exists.py measures it."""
+"""A refusal does not tell who or what exists. That its time does not either: tests/bench/account_enumeration.py measures it."""
 
 import random
 
@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from accounts import register
-from bench.who_exists import SURE, Person, Wire, groups, rank_sum, without_chance
+from bench.account_enumeration import SURE, Person, Wire, groups, rank_sum, without_chance
 from problem_assertions import assert_problem
 from serving import ServedApi
 
@@ -83,7 +83,7 @@ def test_the_database_never_sees_a_token(http: httpx2.Client) -> None:
 
 
 def test_what_takes_longer_on_the_whole_is_told_apart_and_chance_is_not() -> None:
-    """The ruler of tests/bench/who_exists.py."""
+    """The ruler of tests/bench/account_enumeration.py."""
     draw = random.Random(1)
     usual, again = ([draw.lognormvariate(0, 0.2) for _ in range(2000)] for _ in range(2))
     slower = [seconds * 1.05 for seconds in again]
