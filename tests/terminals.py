@@ -37,9 +37,9 @@ class Terminal:
         self.typed_out = ""
 
     def wait_for(self, text: str, *, within_s: float = 60) -> None:
-        give_up = time.monotonic() + within_s
+        deadline = time.monotonic() + within_s
         while text not in self.typed_out:
-            assert time.monotonic() < give_up, f"{text!r} did not come: {self.typed_out!r}"
+            assert time.monotonic() < deadline, f"{text!r} did not come: {self.typed_out!r}"
             assert self._read(), f"it ended without {text!r}: {self.typed_out!r}"
 
     def type(self, text: str) -> None:
@@ -47,9 +47,9 @@ class Terminal:
 
     def end(self, *, within_s: float = 60) -> int:
         """Its exit status, when it has ended by itself."""
-        give_up = time.monotonic() + within_s
+        deadline = time.monotonic() + within_s
         while self._read():
-            assert time.monotonic() < give_up, f"it did not end: {self.typed_out!r}"
+            assert time.monotonic() < deadline, f"it did not end: {self.typed_out!r}"
         return self._process.wait(within_s)
 
     def screen(self) -> str:

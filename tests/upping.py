@@ -90,11 +90,11 @@ def pigwav_up(
 
 def _announcement(process: subprocess.Popen[str], log: Path) -> str:
     assert process.stdout
-    give_up = time.monotonic() + START_WITHIN_S
+    deadline = time.monotonic() + START_WITHIN_S
     text = ""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
-        while time.monotonic() < give_up and text.count("curl") < 3:
+        while time.monotonic() < deadline and text.count("curl") < 3:
             if selector.select(timeout=0.5):
                 piece = os.read(process.stdout.fileno(), 65536).decode()
                 text += piece
@@ -116,9 +116,9 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 def gone(processes: Sequence[psutil.Process], *, within_s: float) -> bool:
     """Whether all have ended by then; one that only waits to be reaped has ended."""
-    give_up = time.monotonic() + within_s
+    deadline = time.monotonic() + within_s
     while any(_lives(process) for process in processes):
-        if time.monotonic() > give_up:
+        if time.monotonic() > deadline:
             return False
         time.sleep(0.01)
     return True

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 def wait_until(true: Callable[[], bool], *, within_s: float = 60) -> None:
     """Return as soon as `true()`; fail when it does not come true."""
-    give_up = time.monotonic() + within_s
+    deadline = time.monotonic() + within_s
     while not true():
-        assert time.monotonic() < give_up, "it did not come true in time"
+        assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.01)

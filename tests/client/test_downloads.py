@@ -244,7 +244,7 @@ def test_second_download_to_the_same_file_is_refused_and_harms_nothing(
 
 
 def test_cancelled_download_keeps_what_has_come(to: Path) -> None:
-    async def give_up(url: str) -> None:
+    async def cancelled(url: str) -> None:
         async with AsyncPigWavClient() as client:
             begun = asyncio.Event()
             task = asyncio.create_task(
@@ -256,7 +256,7 @@ def test_cancelled_download_keeps_what_has_come(to: Path) -> None:
                 await task
 
     with talking(PigWavClient, Reply.mp3(bytes(32 * 1024 * 1024))) as (stub, _):
-        asyncio.run(give_up(stub.url))
+        asyncio.run(cancelled(stub.url))
     assert to.read_bytes() == b"old"
     assert part_of(to).stat().st_size > 65_536
 

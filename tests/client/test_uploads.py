@@ -216,7 +216,7 @@ def test_refusal_in_mid_upload_is_raised_and_not_a_broken_pipe(
 def test_cancelled_upload_leaves_the_files_and_the_client_usable(wav: Path) -> None:
     never = threading.Event()
 
-    async def give_up_then_ask(url: str) -> str:
+    async def cancel_then_ask(url: str) -> str:
         async with AsyncPigWavClient(url, *CREDENTIALS) as client:
             with wav.open("rb") as file:
                 with pytest.raises(TimeoutError):
@@ -227,7 +227,7 @@ def test_cancelled_upload_leaves_the_files_and_the_client_usable(wav: Path) -> N
 
     replies = [replace(UPLOADED, after=never), UPLOADED]
     with talking(PigWavClient, lambda *_: replies.pop(0)) as (stub, _):
-        assert asyncio.run(give_up_then_ask(stub.url))
+        assert asyncio.run(cancel_then_ask(stub.url))
 
 
 def test_other_tasks_run_while_a_pipe_is_waited_for() -> None:

@@ -63,7 +63,7 @@ def end(other: Database, pid: int) -> None:
     wait_until(lambda: not is_there(other, pid))
 
 
-def test_a_server_that_never_answers_is_given_up(silent: str) -> None:
+def test_a_server_that_never_answers_is_abandoned(silent: str) -> None:
     url = SecretStr(f"postgresql://someone@{silent}/none?sslmode=disable")
     with (
         closing(Database.open(DatabaseSettings(url=url, timeout_s=0.2))) as database,

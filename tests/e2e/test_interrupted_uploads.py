@@ -66,7 +66,7 @@ def test_after_a_kill_sweep_removes_the_upload_whose_lease_ran_out_and_nothing_a
 
         swept = run_pigwav("sweep", "--data", again.data)
 
-        assert swept.stdout == "Given up: 1 uploads. Removed: 1 recordings' bytes.\n", swept
+        assert swept.stdout == "Aborted: 1 uploads. Removed: 1 recordings' bytes.\n", swept
         assert inside.states() == ["ready", "ready"]
         assert len(inside.objects()) == 2
         assert inside.open_uploads() == []
@@ -125,7 +125,7 @@ def test_doctor_starts_a_stack_that_is_down_and_leaves_nothing_running(stopped: 
 def test_sweep_starts_a_stack_that_is_down_and_leaves_nothing_running(stopped: Stopped) -> None:
     swept = run_pigwav("sweep", "--data", stopped.data)
 
-    assert swept.stdout == "Given up: 0 uploads. Removed: 1 recordings' bytes.\n", swept
+    assert swept.stdout == "Aborted: 0 uploads. Removed: 1 recordings' bytes.\n", swept
     assert processes_of(stopped.data) == []
 
 

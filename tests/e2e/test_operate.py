@@ -237,7 +237,7 @@ def test_sweep_beside_a_running_up_removes_the_bytes_of_deleted_recordings(
     swept = run_pigwav("sweep", "--data", up.data)
 
     assert (swept.returncode, swept.stderr) == (0, "")
-    assert swept.stdout.startswith("Given up: 0 uploads. Removed: ")
+    assert swept.stdout.startswith("Aborted: 0 uploads. Removed: ")
     [key] = inside.objects(account.id)
     assert kept["id"] in key
     assert "deleted" not in inside.states()

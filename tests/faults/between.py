@@ -59,12 +59,12 @@ def comes_back(world: World, case: str) -> None:
 
 def recorded(world: World, case: str, sender: Sender) -> str | None:
     """The id of a recording that is made while all is well, be it at the second try on a machine that is busy."""
-    give_up = time.monotonic() + COMES_BACK_WITHIN_S
+    deadline = time.monotonic() + COMES_BACK_WITHIN_S
     for number in itertools.count():
         attempt = world.note(case, send(sender, make_upload("short", f"{case}, {number}")))
         if attempt.answer and attempt.status == 201:
             return str(attempt.answer.document["id"])
-        if time.monotonic() > give_up:
+        if time.monotonic() > deadline:
             world.complaints.append(f"{case}: the API serves nobody, last {attempt}")
             break
         time.sleep(0.05)

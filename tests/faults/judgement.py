@@ -55,14 +55,14 @@ def _flaws(answer: Answer) -> Iterator[str]:
 
 def _unsettled(world: World) -> Iterator[str]:
     """Sweep until no row waits for it and no decoder runs; whatever then is left is stale."""
-    give_up = time.monotonic() + SETTLED_WITHIN_S
+    deadline = time.monotonic() + SETTLED_WITHIN_S
     while True:
         world.services.sweep()
         stale = [row for row in world.rows() if row.state != "ready"]
         decoders = world.decoders()
         if not stale and not decoders:
             return
-        if time.monotonic() > give_up:
+        if time.monotonic() > deadline:
             break
         time.sleep(0.02)
     yield from (f"{_case_of(world, row.user)}: stale row: {row}" for row in stale)
@@ -145,10 +145,10 @@ def _unplayable(world: World, recording: str, user: int, sha256: str | None = No
 
 def _listened(world: World, path: str) -> Answer | None:
     """By somebody who tries again when they are told to."""
-    give_up = time.monotonic() + SETTLED_WITHIN_S
+    deadline = time.monotonic() + SETTLED_WITHIN_S
     while True:
         answer = call(world.replica.port, "GET", path)
-        if answer is None or answer.status != 503 or time.monotonic() > give_up:
+        if answer is None or answer.status != 503 or time.monotonic() > deadline:
             return answer
         time.sleep(0.1)
 

@@ -84,7 +84,7 @@ def steps_of_sweep(world: World) -> list[str]:
     world.api.arm()
     swept = world.api.sweep()
     assert swept is not None
-    assert (swept.given_up, swept.removed) == (1, 2), swept
+    assert (swept.aborted_uploads, swept.removed) == (1, 2), swept
     return world.api.steps()
 
 
@@ -149,8 +149,8 @@ def freeze_in_sweep(world: World, step: int) -> None:
 
 def sweep_past_the_lease(world: World) -> None:
     """Until no upload waits for its lease to run out; a row that a frozen transaction holds is not waited for."""
-    give_up = time.monotonic() + FROZEN_FOR_S
-    while time.monotonic() < give_up and any(row.state == "pending" for row in world.rows()):
+    deadline = time.monotonic() + FROZEN_FOR_S
+    while time.monotonic() < deadline and any(row.state == "pending" for row in world.rows()):
         world.replica.sweep()
         time.sleep(0.02)
 

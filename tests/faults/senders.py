@@ -196,11 +196,11 @@ def send_impatiently(sender: Sender, upload: Upload, *, patience_s: float) -> At
 
 def try_again(sender: Sender, upload: Upload) -> Iterator[Attempt]:
     """As a client with a key does, who knows nothing of the earlier try's end."""
-    give_up = time.monotonic() + ANSWER_WITHIN_S
+    deadline = time.monotonic() + ANSWER_WITHIN_S
     while True:
         attempt = send(sender, upload)
         yield attempt
-        if not is_worth_a_try(attempt) or time.monotonic() > give_up:
+        if not is_worth_a_try(attempt) or time.monotonic() > deadline:
             return
         time.sleep(0.1)
 

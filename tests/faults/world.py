@@ -202,8 +202,8 @@ class World:
                     "UPDATE recordings SET state = 'deleted', user_id = NULL, lease_id = NULL, lease_until = NULL"
                 )
             )
-        give_up = time.monotonic() + EMPTY_WITHIN_S
-        while self.rows() and time.monotonic() < give_up:
+        deadline = time.monotonic() + EMPTY_WITHIN_S
+        while self.rows() and time.monotonic() < deadline:
             self.services.sweep()
         left = [f"not swept: {row}" for row in self.rows()]
         store = self.services.sweep.store

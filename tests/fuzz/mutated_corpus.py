@@ -98,10 +98,10 @@ def _run(campaign: Campaign, up: RunningUp, arguments: argparse.Namespace) -> tu
 
 def _left_in_the_end(campaign: Campaign, report: Report, up: RunningUp) -> list[str]:
     """What clients that left have begun is cleaned up in a moment."""
-    give_up_s = time.monotonic() + _CLEANED_UP_WITHIN_S
+    deadline = time.monotonic() + _CLEANED_UP_WITHIN_S
     with behind(up.data) as inside:
         while left := left_over(campaign, report, inside, up.family()):
-            if time.monotonic() > give_up_s:
+            if time.monotonic() > deadline:
                 return left
             time.sleep(0.2)
     return []

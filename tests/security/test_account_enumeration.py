@@ -1,4 +1,4 @@
-"""A refusal does not tell who or what exists. That its time does not either: tests/bench/account_enumeration.py measures it."""
+"""A refusal does not reveal whether an account or a recording exists (its time: tests/bench/account_enumeration.py)."""
 
 import random
 

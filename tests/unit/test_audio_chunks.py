@@ -85,7 +85,7 @@ def test_of_many_chunks_no_more_than_the_limits_is_kept() -> None:
     assert len(found(chunk(b"bext", b"12") * 10_000, 65_536)) == MAX_TAG_CHUNKS
 
 
-def test_chunks_that_never_end_are_given_up() -> None:
+def test_chunks_that_never_end_are_abandoned() -> None:
     assert found(chunk(b"JUNK", b"") * (MAX_CHUNKS - 1) + INFO, 65_536) == (TITLE,)
     assert found(chunk(b"JUNK", b"") * MAX_CHUNKS + INFO, 65_536) == ()
 

@@ -127,7 +127,7 @@ def lose_the_lease(services: Services) -> None:
     services.sweep()
 
 
-def test_an_upload_whose_lease_was_given_up_is_not_acknowledged(
+def test_an_upload_whose_lease_has_expired_is_not_acknowledged(
     services: Services, store: FaultyStore
 ) -> None:
     """A replica that froze past its lease wakes up: sweep has been there, so it cleans and says so."""
@@ -141,7 +141,7 @@ def test_an_upload_whose_lease_was_given_up_is_not_acknowledged(
 
 
 @pytest.mark.parametrize("operation", ["complete_multipart", "stat", "read"])
-def test_a_long_upload_whose_lease_was_given_up_while_it_is_read_back_is_not_acknowledged(
+def test_a_long_upload_whose_lease_has_expired_while_it_is_read_back_is_not_acknowledged(
     services: Services, store: FaultyStore, operation: str
 ) -> None:
     """Its header promised more than came, so its head is new; and meanwhile sweep removes the object."""
@@ -178,17 +178,17 @@ def longer_than_it_is() -> bytes:
     return wav(samples=samples, rate=44_100, channels=1, content="silence", data_size=3 * samples)
 
 
-def test_an_upload_that_was_given_up_does_not_come_back_to_life(
+def test_an_upload_that_was_aborted_does_not_come_back_to_life(
     services: Services, store: FaultyStore
 ) -> None:
     """Its row is still there, marked by a sweep that has not removed it yet."""
 
-    def give_up() -> None:
+    def abort_it() -> None:
         with services.sweep.database.begin() as db:
             db.connection().exec_driver_sql("UPDATE recordings SET lease_until = now() - interval '1 s'")
             assert sweeping.abort_expired_uploads(db) == 1
 
-    store.after["put"] = give_up
+    store.after["put"] = abort_it
 
     user = fails(services, wav(seconds=1), UploadSuperseded)
 

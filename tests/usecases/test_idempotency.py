@@ -183,7 +183,7 @@ def test_after_a_crash_the_key_is_held_until_the_lease_has_run_out_and_then_free
 async def frozen_beyond_its_lease(
     services: Services, store: FaultyStore, user: UserId
 ) -> AsyncIterator[None]:
-    """During the block an upload stands still, as if its process were frozen; then it goes on, and has been superseded."""
+    """During the block an upload stands still, as if its process were frozen; then it goes on, superseded."""
     gate = Gate()
     store.after["put"] = OnCall(1, gate)
     frozen = asyncio.create_task(upload(services, user, key()))
@@ -208,7 +208,7 @@ def test_an_upload_whose_key_was_taken_over_does_not_come_back_to_life(
     assert_one_recording(services, asyncio.run(run()))
 
 
-def test_an_upload_that_sweep_gave_up_leaves_its_key_free_when_it_wakes_up(
+def test_an_upload_that_sweep_aborted_leaves_its_key_free_when_it_wakes_up(
     services: Services, store: FaultyStore
 ) -> None:
     async def run() -> UserId:

@@ -28,7 +28,7 @@ def test_sweep_removes_the_bytes_of_deleted_recordings_and_then_the_row(services
 
     swept = services.sweep()
 
-    assert (swept.ran, swept.given_up, swept.removed) == (True, 0, 1)
+    assert (swept.ran, swept.aborted_uploads, swept.removed) == (True, 0, 1)
     assert Traces(services).rows() == 0
     assert Traces(services).of_store(user) == []
 
@@ -49,12 +49,12 @@ def test_sweep_cleans_up_after_an_upload_whose_lease_ran_out(services: Services,
     assert Traces(services).of(user) == ["pending"]
     store.after.clear()
     store.before.clear()
-    assert services.sweep().given_up == 0, "the lease is still live"
+    assert services.sweep().aborted_uploads == 0, "the lease is still live"
 
     let_leases_expire(services)
     swept = services.sweep()
 
-    assert (swept.given_up, swept.removed) == (1, 1)
+    assert (swept.aborted_uploads, swept.removed) == (1, 1)
     assert Traces(services).rows() == 0
     assert Traces(services).of_store(user) == []
 
@@ -69,7 +69,7 @@ def test_sweep_leaves_live_uploads_and_ready_recordings_alone(services: Services
         upload = asyncio.create_task(services.add_recording(user, blocks(wav(seconds=1))))
         await asyncio.to_thread(gate.reached.wait)
         swept = await asyncio.to_thread(services.sweep)
-        assert (swept.given_up, swept.removed) == (0, 0)
+        assert (swept.aborted_uploads, swept.removed) == (0, 0)
         assert services.check_agreement().agreed, "a live pending row is no disagreement"
         gate.open()
         await upload
@@ -119,17 +119,17 @@ def test_a_row_that_a_frozen_process_holds_keeps_nobody_from_sweeping(
 
     with services.sweep.database.begin() as frozen:
         frozen.connection().exec_driver_sql("SELECT 1 FROM recordings FOR UPDATE")
-        assert services.sweep().given_up == 0
+        assert services.sweep().aborted_uploads == 0
 
-    assert services.sweep().given_up == 1
+    assert services.sweep().aborted_uploads == 1
 
 
-def test_nobody_is_given_up_before_leases_are_steady(services: Services, store: FaultyStore) -> None:
+def test_no_upload_is_aborted_before_leases_are_steady(services: Services, store: FaultyStore) -> None:
     store.after["put"] = store.before["delete"] = unavailable
     fails(services, wav(seconds=1), StoreUnavailable)
     let_leases_expire(services)
 
-    assert services.sweep(give_up=services.leases.steady).given_up == 0
+    assert services.sweep(abort_expired=services.leases.steady).aborted_uploads == 0
 
 
 def test_a_store_that_is_away_postpones_the_sweep_and_loses_nothing(

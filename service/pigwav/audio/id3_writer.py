@@ -50,7 +50,7 @@ def _frames_of(tags: Tags) -> Iterator[bytes]:
 
 
 def _date_frames(date: str) -> Iterator[bytes]:
-    """ID3v2.3 stores a year and a day of that year. A date that does not begin with a year goes where ffmpeg puts it."""
+    """ID3v2.3 stores a year and a day of it. A date that does not begin with a year goes where ffmpeg puts it."""
     match = _DATE.match(date)
     if match is None:
         yield _described("date", date)

@@ -34,5 +34,5 @@ def sweep(data: DataOption = DEFAULT_DATA) -> None:
     else:
         expired = f" Expired: {swept.expired} recordings." if swept.expired else ""
         typer.echo(
-            f"Given up: {swept.given_up} uploads.{expired} Removed: {swept.removed} recordings' bytes."
+            f"Aborted: {swept.aborted_uploads} uploads.{expired} Removed: {swept.removed} recordings' bytes."
         )

@@ -32,10 +32,10 @@ def patient_connection(patience_s: float) -> type[_Patient]:
 def _wait(waiting: connection) -> None:
     """Until the connection has what it waits for. Connections of other makers are waited for without an end."""
     patience_s = getattr(waiting, "patience_s", inf)
-    give_up = time.monotonic() + patience_s
+    deadline = time.monotonic() + patience_s
     while (state := waiting.poll()) != POLL_OK:
         poll = select.poll()
         poll.register(waiting.fileno(), _EVENTS[state])
-        left_s = give_up - time.monotonic()
+        left_s = deadline - time.monotonic()
         if not poll.poll(None if left_s == inf else max(0.0, left_s) * 1000):
             raise OperationalError(f"no answer within {patience_s:g} seconds")

@@ -93,10 +93,10 @@ class Watch:
 
     def until(self, is_ready: Callable[[], bool], *, what: str, within_s: float) -> None:
         """Tend until ready. Raises ChildProcessFailed, StopRequested."""
-        give_up = time.monotonic() + within_s
+        deadline = time.monotonic() + within_s
         while not is_ready():
             self.tend()
-            if time.monotonic() > give_up:
+            if time.monotonic() > deadline:
                 raise ChildProcessFailed(f"{what} was not ready within {within_s:.0f} s.")
             self.pause(POLL_S)
 

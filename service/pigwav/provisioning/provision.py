@@ -94,9 +94,9 @@ class Provision:
                 yield self._by_hand()
 
     def _wait_for(self, root: Any) -> None:
-        give_up = time.monotonic() + self._within_s
+        deadline = time.monotonic() + self._within_s
         while (trouble := _trouble(root)) is not None:
-            if time.monotonic() > give_up:
+            if time.monotonic() > deadline:
                 raise StoreUnavailable(f"The object store does not answer: {trouble}")
             time.sleep(_BETWEEN_TRIES_S)
 

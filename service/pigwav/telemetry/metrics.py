@@ -76,8 +76,8 @@ class Metrics:
             "From a call to the object store to its answer, or to the first block or entry of it.",
             ["operation"],
         )
-        self.given_up = counter(
-            "pigwav_uploads_given_up_total", "Uploads whose lease ran out and that `sweep` gave up."
+        self.uploads_aborted = counter(
+            "pigwav_uploads_aborted_total", "Uploads that `sweep` aborted because their lease had expired."
         )
         self.swept = counter("pigwav_objects_swept_total", "Recordings whose bytes `sweep` removed.")
 

@@ -30,7 +30,7 @@ class Swept:
     """`ran` is False when another process was sweeping. `expired`: recordings whose retention has ended."""
 
     ran: bool
-    given_up: int = 0
+    aborted_uploads: int = 0
     expired: int = 0
     removed: int = 0
 
@@ -46,16 +46,20 @@ class Sweep:
     keys_for: timedelta = timedelta(hours=24)
     """How long Idempotency-Keys are remembered."""
 
-    def __call__(self, *, give_up: bool = True, stopping: Callable[[], bool] = lambda: False) -> Swept:
-        """`give_up`: also uploads whose lease ran out. Raises Unavailable, with all that was done so far kept."""
+    def __call__(self, *, abort_expired: bool = True, stopping: Callable[[], bool] = lambda: False) -> Swept:
+        """`abort_expired`: also abort uploads whose lease has expired. Raises Unavailable; what was done
+        before stays done.
+        """
         with self.database.only_runner(RUNNER) as mine:
             if not mine:
                 return Swept(ran=False)
-            given_up = self._give_up_expired() if give_up else 0
+            aborted_uploads = self._abort_expired() if abort_expired else 0
             expired = self._expire(stopping)
             with self.database.begin() as db:
                 idempotency_keys.forget_older(db, self.keys_for)
-            return Swept(ran=True, given_up=given_up, expired=expired, removed=self._remove_all(stopping))
+            return Swept(
+                ran=True, aborted_uploads=aborted_uploads, expired=expired, removed=self._remove_all(stopping)
+            )
 
     def _expire(self, stopping: Callable[[], bool]) -> int:
         """In short transactions, however many there are."""
@@ -93,12 +97,12 @@ class Sweep:
                 failed_in_a_row = 0
         return removed
 
-    def _give_up_expired(self) -> int:
+    def _abort_expired(self) -> int:
         with self.database.begin() as db:
             count = sweeping.abort_expired_uploads(db)
         if count:
-            self.metrics.given_up.inc(count)
-            log.info("uploads_given_up", count=count)
+            self.metrics.uploads_aborted.inc(count)
+            log.info("uploads_aborted", count=count)
         return count
 
     def _purgeable(self) -> Iterator[PurgeableRow]:

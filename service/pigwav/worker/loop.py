@@ -17,10 +17,12 @@ async def working(services: Services) -> AsyncIterator[None]:
 
     async def sweep() -> None:
         swept = await services.executors.store(
-            services.sweep, give_up=services.leases.steady, stopping=stopping.is_set
+            services.sweep, abort_expired=services.leases.steady, stopping=stopping.is_set
         )
-        if swept.removed or swept.given_up or swept.expired:
-            log.info("swept", removed=swept.removed, given_up=swept.given_up, expired=swept.expired)
+        if swept.removed or swept.aborted_uploads or swept.expired:
+            log.info(
+                "swept", removed=swept.removed, aborted_uploads=swept.aborted_uploads, expired=swept.expired
+            )
 
     loops = [
         asyncio.create_task(_for_ever("leases", services.leases.renew, services.leases.lease_s / 4)),
