@@ -164,7 +164,7 @@ def test_a_client_that_leaves_while_the_encoder_is_busy_is_not_converted_first(s
         wait_until(lambda: traces.of(account.id) == [])
         for sample in (
             "pigwav_uploads_open 0.0",
-            'pigwav_connections_ended_total{reason="sender-gone"} 1.0',
+            'pigwav_connections_ended_total{reason="client-gone"} 1.0',
             'pigwav_uploads_total{outcome="upload-broken"} 1.0',
         ):
             wait_until(lambda sample=sample: sample in metrics(account))

@@ -1,9 +1,9 @@
-"""A crowd in front of `pigwav up`: as many as it should serve, ten times as many, and a signal to stop in the middle.
+"""Many clients of `pigwav up`: as many as it should serve, ten times as many, and a signal to stop in the middle.
 
 python tests/bench/load.py [PHONES] [LISTENERS] [SECONDS]
 python tests/bench/load.py --sigterm
 
-Ratios and bounds are printed; exit status 1 where a bound is not kept. The crowd shares the machine with the service,
+Ratios and bounds are printed; exit status 1 where a bound is not kept. The clients share the machine with the service,
 and both want it for themselves: other work makes the ratios mean nothing.
 """
 
@@ -25,8 +25,8 @@ from urllib.parse import urlsplit
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from bench.crowd import BLOCK_S, Caller, LightRequests, Seen, listener, percentile, phone, voice
 from bench.harness import RunningPigWav, mib, music, running_pigwav
+from bench.load_clients import BLOCK_S, Caller, LightRequests, Seen, listener, percentile, phone, voice
 
 P99_RATIO: Final = 5.0
 PSS_BYTES: Final = 512 * 2**20
@@ -55,7 +55,7 @@ class Bounds:
         print(f"  {'ok    ' if kept else 'BROKEN'} {line}", flush=True)
 
 
-class Crowd:
+class LoadClients:
     """Phones, listeners and bursts in front of one service, for as long as the `gathered` block."""
 
     def __init__(self, pigwav: RunningPigWav, wavs: Sequence[bytes], links: tuple[str, str]) -> None:
@@ -104,7 +104,7 @@ class Crowd:
         """Since the processes had taken so much."""
         service, own = self._pigwav.cpu_s() - service_cpu_s, time.process_time() - own_cpu_s
         late_ms = percentile(self.late_s, 0.99) * 1000
-        print(f"  PigWav took {service / seconds:.2f} cores, the crowd {own / seconds:.2f}", end=", ")
+        print(f"  PigWav took {service / seconds:.2f} cores, the clients {own / seconds:.2f}", end=", ")
         print(f"which was late by {late_ms:.0f} ms (p99)")
 
     async def steady_light(self, seconds: float, seen: Seen) -> None:
@@ -116,7 +116,7 @@ class Crowd:
         await asyncio.gather(*callers)
 
     async def _watch_itself(self, over: asyncio.Event) -> None:
-        """A crowd that is late measures itself."""
+        """If the clients fall behind, they measure themselves."""
         while not over.is_set():
             due_s = time.perf_counter() + 0.05
             await asyncio.sleep(0.05)
@@ -130,18 +130,18 @@ class Crowd:
 
 
 @contextmanager
-def crowd(pigwav: RunningPigWav) -> Iterator[Crowd]:
-    with open_files():
+def load_clients(pigwav: RunningPigWav) -> Iterator[LoadClients]:
+    with file_descriptors():
         pcm = music(40, rate_hz=8000, channels=1)[44:]
         wavs = [voice(pcm, seconds) for seconds in range(30, 41)]
         short = pigwav.upload(wavs[0]).recording
         long = pigwav.upload(music(LONG_S)).recording
-        yield Crowd(pigwav, wavs, (_target(short["url"]), _target(long["url"])))
+        yield LoadClients(pigwav, wavs, (_target(short["url"]), _target(long["url"])))
 
 
 @contextmanager
-def open_files() -> Iterator[None]:
-    """A crowd is as many sockets."""
+def file_descriptors() -> Iterator[None]:
+    """Each client is a socket."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
@@ -158,14 +158,14 @@ def _target(url: str) -> str:
 @dataclass(frozen=True)
 class Idle:
     """p99 of light requests while nobody uploads and nobody listens; the second while bursts come as well. Requests of
-    a burst wait for each other, with or without a crowd: what a crowd costs is the difference to the second.
+    a burst wait for each other, with or without other clients: what those cost is the difference to the second.
     """
 
     p99_s: float
     with_bursts_p99_s: float
 
 
-async def idle(visitors: Crowd) -> Idle:
+async def idle(visitors: LoadClients) -> Idle:
     await visitors.steady_light(2, Seen())
     alone = Seen()
     await visitors.steady_light(IDLE_S, alone)
@@ -177,7 +177,7 @@ async def idle(visitors: Crowd) -> Idle:
     return Idle(percentile(alone.light_s, 0.99), percentile(seen.light_s, 0.99))
 
 
-async def served(visitors: Crowd, quiet: Idle, shape: tuple[int, int, float], bounds: Bounds) -> None:
+async def served(visitors: LoadClients, quiet: Idle, shape: tuple[int, int, float], bounds: Bounds) -> None:
     phones, listeners, seconds = shape
     print(
         f"\n{phones} phones, {listeners} listeners, {BURST} small requests at once every second:", flush=True
@@ -201,7 +201,9 @@ async def served(visitors: Crowd, quiet: Idle, shape: tuple[int, int, float], bo
     await _play_all(visitors, seen, bounds)
 
 
-async def overloaded(visitors: Crowd, quiet: Idle, shape: tuple[int, int, float], bounds: Bounds) -> None:
+async def overloaded(
+    visitors: LoadClients, quiet: Idle, shape: tuple[int, int, float], bounds: Bounds
+) -> None:
     phones, listeners = (count * OVERLOAD_FACTOR for count in shape[:2])
     print(
         f"\n{phones} phones, {listeners} listeners, {BURST * OVERLOAD_FACTOR} at once every second:",
@@ -225,7 +227,7 @@ async def overloaded(visitors: Crowd, quiet: Idle, shape: tuple[int, int, float]
     await _play_all(visitors, seen, bounds)
 
 
-async def _recovered(visitors: Crowd, most_s: float) -> float:
+async def _recovered(visitors: LoadClients, limit_s: float) -> float:
     """When small requests are quick again, and an upload works."""
     wav = visitors._wavs[0][: 44 + 16_000]  # noqa: SLF001 - one second of it
     while True:
@@ -240,11 +242,11 @@ async def _recovered(visitors: Crowd, most_s: float) -> float:
             )
             + wav
         )
-        if upload.status == 201 and seen.light_s and max(seen.light_s) <= most_s:
+        if upload.status == 201 and seen.light_s and max(seen.light_s) <= limit_s:
             return time.perf_counter()
 
 
-async def stopped_under_load(visitors: Crowd, shape: tuple[int, int, float], bounds: Bounds) -> None:
+async def stopped_under_load(visitors: LoadClients, shape: tuple[int, int, float], bounds: Bounds) -> None:
     """SIGTERM while all upload: it says that it is not ready while it still listens, and every upload hears its end."""
     phones, listeners, seconds = shape
     async with visitors.gathered(phones, listeners, 0, leave_within_s=1) as seen:
@@ -264,20 +266,20 @@ async def stopped_under_load(visitors: Crowd, shape: tuple[int, int, float], bou
     bounds.check(code == 0, f"exit status {code}")
 
 
-async def _unready(visitors: Crowd) -> float:
+async def _unready(visitors: LoadClients) -> float:
     request = visitors.caller.head("GET", "/readyz")
     while (await visitors.caller.call(request)).code != "shutting-down":
         pass
     return time.perf_counter()
 
 
-async def _closed(visitors: Crowd) -> float:
+async def _closed(visitors: LoadClients) -> float:
     while (await visitors.caller.call(visitors.caller.head("GET", "/healthz"))).status:
         pass
     return time.perf_counter()
 
 
-async def _play_all(visitors: Crowd, seen: Seen, bounds: Bounds) -> None:
+async def _play_all(visitors: LoadClients, seen: Seen, bounds: Bounds) -> None:
     """Every link that an upload was answered with."""
     silent = 0
     for recording in seen.recordings:
@@ -307,14 +309,14 @@ def _percentiles(name: str, seconds: Sequence[float]) -> str:
 
 
 async def run(pigwav: RunningPigWav, shape: tuple[int, int, float], bounds: Bounds) -> None:
-    with crowd(pigwav) as visitors:
+    with load_clients(pigwav) as visitors:
         quiet = await idle(visitors)
         await served(visitors, quiet, shape, bounds)
         await overloaded(visitors, quiet, shape, bounds)
 
 
 async def run_sigterm(pigwav: RunningPigWav, shape: tuple[int, int, float], bounds: Bounds) -> None:
-    with crowd(pigwav) as visitors:
+    with load_clients(pigwav) as visitors:
         await stopped_under_load(visitors, shape, bounds)
 
 

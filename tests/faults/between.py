@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from faults.s3_faults import ANSWER_LOST, DISK_FULL, FAULTS, WRONG_CHECKSUM, Fault
-from faults.senders import Sender, delete, make_upload, send
 from faults.tcp_proxy import Kind, TcpProxy, Trouble
+from faults.uploaders import Uploader, delete, make_upload, send
 from faults.world import World
 from waiting import wait_until
 
@@ -32,18 +32,18 @@ class LineCase:
 
     def run(self, world: World) -> None:
         """An upload in trouble, a deletion in what is left of it, and then without any, by the same API."""
-        sender = world.sender()
-        recording = recorded(world, f"{self.name}, before", sender)
+        uploader = world.uploader()
+        recording = recorded(world, f"{self.name}, before", uploader)
         line = line_of(world, self.line)
         line.make(self.trouble)
-        sending = world.beside(send, sender, make_upload(self.upload, self.name))
+        sending = world.beside(send, uploader, make_upload(self.upload, self.name))
         if self.trouble.kind is Kind.BLACK_HOLE and self.trouble.connections > 1:
             wait_until(lambda: line.struck > 0 or sending.done(), within_s=60)
         attempt = world.note(self.name, sending.result())
         if attempt.status == 201 and not line.struck and self.trouble.kind is not Kind.REFUSE:
             world.complaints.append(f"{self.name}: nothing was struck, so nothing is shown")
         if recording:
-            world.note(self.name, delete(sender, recording))
+            world.note(self.name, delete(uploader, recording))
         world.heal()
         comes_back(world, self.name)
 
@@ -54,14 +54,14 @@ def line_of(world: World, name: str) -> TcpProxy:
 
 def comes_back(world: World, case: str) -> None:
     """The API that lived through it serves again, by itself."""
-    recorded(world, f"{case}, afterwards", world.sender())
+    recorded(world, f"{case}, afterwards", world.uploader())
 
 
-def recorded(world: World, case: str, sender: Sender) -> str | None:
+def recorded(world: World, case: str, uploader: Uploader) -> str | None:
     """The id of a recording that is made while all is well, be it at the second try on a machine that is busy."""
     deadline = time.monotonic() + COMES_BACK_WITHIN_S
     for number in itertools.count():
-        attempt = world.note(case, send(sender, make_upload("short", f"{case}, {number}")))
+        attempt = world.note(case, send(uploader, make_upload("short", f"{case}, {number}")))
         if attempt.answer and attempt.status == 201:
             return str(attempt.answer.document["id"])
         if time.monotonic() > deadline:
@@ -97,7 +97,7 @@ class StoreCase:
 
     def run(self, world: World) -> None:
         world.s3.plan(self.fault, self.operation, times=self.times)
-        attempt = world.note(self.name, send(world.sender(), make_upload(self.upload, self.name)))
+        attempt = world.note(self.name, send(world.uploader(), make_upload(self.upload, self.name)))
         if attempt.status == 201 and not world.s3.struck:
             world.complaints.append(f"{self.name}: nothing was struck, so nothing is shown")
         world.heal()

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from faults import bad_senders
+from faults import misbehaving_clients
 from faults.between import comes_back
-from faults.senders import Attempt, Sender, Upload, make_upload
+from faults.uploaders import Attempt, Upload, Uploader, make_upload
 from faults.world import MAX_UPLOAD_BYTES, World
 
 _MORE_THAN_ANY_HEAD_BYTES: Final = 4 * 1024 * 1024
@@ -19,11 +19,11 @@ class ClientCase:
 
     name: str
     upload: str
-    behave: Callable[[Sender, Upload], Attempt]
+    behave: Callable[[Uploader, Upload], Attempt]
     says: tuple[str, ...] = ()
 
     def run(self, world: World) -> None:
-        attempt = self.behave(world.sender(), make_upload(self.upload, self.name))
+        attempt = self.behave(world.uploader(), make_upload(self.upload, self.name))
         world.note(self.name, attempt)
         said = attempt.answer and attempt.answer.document.get("code", str(attempt.status))
         if self.says and said not in self.says:
@@ -32,27 +32,29 @@ class ClientCase:
 
 
 def client_cases() -> Iterator[ClientCase]:
-    for stage in bad_senders.LEAVING:
+    for stage in misbehaving_clients.LEAVING:
         for upload in ("short", "decoded", "long"):
             yield ClientCase(
                 f"{upload} upload, client leaves {stage}",
                 upload,
-                lambda sender, made, stage=stage: bad_senders.leaves(sender, made, stage),
+                lambda uploader, made, stage=stage: misbehaving_clients.leaves(uploader, made, stage),
             )
     dice = random.Random(1)
-    yield ClientCase("client trickles", "decoded", lambda s, u: bad_senders.trickles(s, u, dice), ("201",))
-    yield ClientCase("says too much", "short", bad_senders.says_too_much, ("upload-idle",))
-    yield ClientCase("says too little", "short", bad_senders.says_too_little, ("201",))
+    yield ClientCase(
+        "client trickles", "decoded", lambda s, u: misbehaving_clients.trickles(s, u, dice), ("201",)
+    )
+    yield ClientCase("says too much", "short", misbehaving_clients.says_too_much, ("upload-idle",))
+    yield ClientCase("says too little", "short", misbehaving_clients.says_too_little, ("201",))
     yield ClientCase(
         "body without end",
         "decoded",
-        lambda s, u: bad_senders.never_ends(s, u, most_bytes=2 * MAX_UPLOAD_BYTES),
+        lambda s, u: misbehaving_clients.never_ends(s, u, limit_bytes=2 * MAX_UPLOAD_BYTES),
         ("upload-too-large",),
     )
     yield ClientCase(
         "head without end",
         "short",
-        lambda s, u: bad_senders.sends_headers_for_ever(s, u, most_bytes=_MORE_THAN_ANY_HEAD_BYTES),
+        lambda s, u: misbehaving_clients.sends_headers_for_ever(s, u, limit_bytes=_MORE_THAN_ANY_HEAD_BYTES),
         ("head-too-large",),
     )
-    yield ClientCase("half a head", "short", bad_senders.never_ends_its_head, ("head-too-slow",))
+    yield ClientCase("half a head", "short", misbehaving_clients.never_ends_its_head, ("head-too-slow",))

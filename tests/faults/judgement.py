@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from faults.senders import EVERYTHING, HUNG, Answer, call
+from faults.uploaders import EVERYTHING, HUNG, Answer, call
 from faults.world import LEASE_S, Noted, World
 from problem_assertions import is_sentence
 
@@ -108,7 +108,7 @@ def _refused(answer: Answer) -> bool:
 
 
 def _lost(world: World) -> Iterator[str]:
-    """Every acknowledged recording plays, and so does one whose sender never heard of it."""
+    """Every acknowledged recording plays, and so does one whose uploader never heard of it."""
     told: set[str] = set()
     for noted in world.noted:
         attempt = noted.attempt

@@ -10,7 +10,7 @@ from uuid import uuid4
 from faults.between import recorded
 from faults.dying_api import Died
 from faults.own_stack import OwnStack
-from faults.senders import Sender, Upload, delete, make_upload, once, send, try_again
+from faults.uploaders import Upload, Uploader, delete, make_upload, once, send, try_again
 from faults.world import World
 from pigwav.db import recordings
 from pigwav.domain import LeaseId, RecordingId, UserId, object_key
@@ -25,12 +25,12 @@ class Interrupted:
     """An upload with a key, whose API died."""
 
     case: str
-    sender: Sender
+    uploader: Uploader
     upload: Upload
 
     def try_again(self, world: World) -> None:
         """At the replica, as often as it takes."""
-        for attempt in try_again(replace(self.sender, port=world.replica.port), self.upload):
+        for attempt in try_again(replace(self.uploader, port=world.replica.port), self.upload):
             last = world.note(self.case, attempt)
         if last.status != 201:
             world.complaints.append(f"{self.case}: tried again in vain, last {last}")
@@ -40,21 +40,21 @@ def steps_of_upload(world: World, kind: str) -> list[str]:
     """A dry run."""
     case = f"{kind} upload, dry run"
     for number in range(5):
-        sender, upload = world.sender(), make_upload(kind, f"{case} {number}")
+        uploader, upload = world.uploader(), make_upload(kind, f"{case} {number}")
         world.api.arm()
-        if world.note(case, send(sender, upload)).status == 201:
+        if world.note(case, send(uploader, upload)).status == 201:
             return world.api.steps()
     raise AssertionError(f"{case}: {world.noted}")
 
 
 def kill_in_upload(world: World, kind: str, step: int) -> Interrupted:
     case = f"{kind} upload, killed at step {step}"
-    sender, upload = world.sender(), once(make_upload(kind, case))
+    uploader, upload = world.uploader(), once(make_upload(kind, case))
     api = world.api
     api.arm(step, SIGKILL)
-    if world.note(case, send(sender, upload)).status == 201 and api.is_alive:
+    if world.note(case, send(uploader, upload)).status == 201 and api.is_alive:
         world.complaints.append(f"{case}: nothing was killed, so nothing is shown")
-    return Interrupted(case, sender, upload)
+    return Interrupted(case, uploader, upload)
 
 
 def kill_at_every_step_of_an_upload(world: World, kind: str) -> list[Interrupted]:
@@ -64,18 +64,18 @@ def kill_at_every_step_of_an_upload(world: World, kind: str) -> list[Interrupted
 
 def steps_of_delete(world: World) -> list[str]:
     """A dry run."""
-    sender, recording = _recorded(world, "delete, dry run")
+    uploader, recording = _recorded(world, "delete, dry run")
     world.api.arm()
-    attempt = world.note("delete, dry run", delete(sender, recording))
+    attempt = world.note("delete, dry run", delete(uploader, recording))
     assert attempt.status == 204, attempt
     return world.api.steps()
 
 
 def kill_in_delete(world: World, step: int) -> None:
     case = f"delete, killed at step {step}"
-    sender, recording = _recorded(world, case)
+    uploader, recording = _recorded(world, case)
     world.api.arm(step, SIGKILL)
-    world.note(case, delete(sender, recording))
+    world.note(case, delete(uploader, recording))
 
 
 def steps_of_sweep(world: World) -> list[str]:
@@ -100,10 +100,10 @@ def kill_in_sweep(world: World, step: int) -> None:
 def freeze_in_upload(world: World, kind: str, step: int) -> None:
     """The replica sweeps while it is frozen, for as long as there is something whose lease runs."""
     case = f"{kind} upload, frozen at step {step}"
-    sender, upload = world.sender(), make_upload(kind, case)
+    uploader, upload = world.uploader(), make_upload(kind, case)
     api = world.api
     api.arm(step, SIGSTOP)
-    sending = world.beside(send, sender, upload)
+    sending = world.beside(send, uploader, upload)
     api.wait_until_frozen(sending)
     sweep_past_the_lease(world)
     world.heal()
@@ -114,9 +114,9 @@ def kill_part_in_upload(
     world: World, stack: OwnStack, part: str, case: str, upload: Upload, step: int, *, at_once: bool
 ) -> None:
     """A part is killed while the API stands still at a step, and is back before (`at_once`) or after it goes on."""
-    sender, api = world.sender(), world.api
+    uploader, api = world.uploader(), world.api
     api.arm(step, SIGSTOP)
-    sending = world.beside(send, sender, upload)
+    sending = world.beside(send, uploader, upload)
     api.wait_until_frozen(sending)
     stack.kill(part)
     if at_once:
@@ -137,11 +137,11 @@ def freeze_in_sweep(world: World, step: int) -> None:
     api.arm(step, SIGSTOP)
     sweeping = world.beside(api.sweep)
     api.wait_until_frozen(sweeping)
-    sender = replace(world.sender(), port=world.replica.port)
+    uploader = replace(world.uploader(), port=world.replica.port)
     for number in range(2):
-        recording = recorded(world, f"{case}, meanwhile {number}", sender)
+        recording = recorded(world, f"{case}, meanwhile {number}", uploader)
     if recording:
-        world.note(case, delete(sender, recording))
+        world.note(case, delete(uploader, recording))
     world.replica.sweep()
     api.wake()
     sweeping.result()
@@ -155,19 +155,19 @@ def sweep_past_the_lease(world: World) -> None:
         time.sleep(0.02)
 
 
-def _recorded(world: World, case: str) -> tuple[Sender, str]:
+def _recorded(world: World, case: str) -> tuple[Uploader, str]:
     """Somebody's recording."""
     world.heal()
-    sender = world.sender()
-    recording = recorded(world, f"{case}, before", sender)
+    uploader = world.uploader()
+    recording = recorded(world, f"{case}, before", uploader)
     assert recording
-    return sender, recording
+    return uploader, recording
 
 
 def _leftovers(world: World, case: str) -> None:
-    sender, recording = _recorded(world, case)
-    world.note(case, delete(sender, recording))
-    _vanished_upload(world, UserId(sender.user))
+    uploader, recording = _recorded(world, case)
+    world.note(case, delete(uploader, recording))
+    _vanished_upload(world, UserId(uploader.user))
 
 
 def _vanished_upload(world: World, user: UserId) -> None:

@@ -87,4 +87,4 @@ def own_stack(data: Path) -> Iterator[OwnStack]:
 
 def _at_once() -> Restarts:
     """However often it was killed."""
-    return Restarts(at_most=1_000_000, within_s=0.001)
+    return Restarts(max_restarts=1_000_000, within_s=0.001)

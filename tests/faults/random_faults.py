@@ -21,16 +21,17 @@ from signal import SIGKILL, SIGSTOP
 from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from faults import bad_senders
+from faults import misbehaving_clients
 from faults.between import comes_back, recorded
 from faults.judgement import judge
 from faults.matrix import sweep_past_the_lease
 from faults.own_stack import POSTGRES, THE_STORE, OwnStack, own_stack
 from faults.s3_faults import FAULTS
-from faults.senders import (
+from faults.tcp_proxy import Kind, Trouble
+from faults.uploaders import (
     Attempt,
-    Sender,
     Upload,
+    Uploader,
     delete,
     delete_user,
     is_worth_a_try,
@@ -40,7 +41,6 @@ from faults.senders import (
     send_impatiently,
     try_again,
 )
-from faults.tcp_proxy import Kind, Trouble
 from faults.world import MAX_UPLOAD_BYTES, World, open_world
 
 WEIGHTS: Final = {"short": 5, "form": 3, "decoded": 3, "streamed": 3, "long": 2, "mispredicted": 1}
@@ -131,8 +131,8 @@ def _database_line(run: Run) -> Callable[[], None]:
     return lambda: None
 
 
-def _trouble(dice: random.Random, most_bytes: int) -> Trouble:
-    return Trouble(dice.choice([*Kind]), dice.randrange(most_bytes), dice.choice([1, 1, 2, 4]))
+def _trouble(dice: random.Random, limit_bytes: int) -> Trouble:
+    return Trouble(dice.choice([*Kind]), dice.randrange(limit_bytes), dice.choice([1, 1, 2, 4]))
 
 
 def _store_answers(run: Run) -> Callable[[], None]:
@@ -142,24 +142,24 @@ def _store_answers(run: Run) -> Callable[[], None]:
 
 
 def _bad_client(run: Run) -> Callable[[], None]:
-    sender, dice = run.world.sender(), run.dice
+    uploader, dice = run.world.uploader(), run.dice
     upload = make_upload(dice.choice(["short", "decoded", "long"]), f"{run.name}, bad client")
     kind = dice.choice(["leaves", "trickles", "too much", "too little", "never ends", "headers"])
-    stage = dice.choice(bad_senders.LEAVING)
+    stage = dice.choice(misbehaving_clients.LEAVING)
 
     def behave() -> list[Attempt]:
         match kind:
             case "leaves":
-                return [bad_senders.leaves(sender, upload, stage)]
+                return [misbehaving_clients.leaves(uploader, upload, stage)]
             case "trickles":
-                return [bad_senders.trickles(sender, upload, dice)]
+                return [misbehaving_clients.trickles(uploader, upload, dice)]
             case "too much":
-                return [bad_senders.says_too_much(sender, upload)]
+                return [misbehaving_clients.says_too_much(uploader, upload)]
             case "too little":
-                return [bad_senders.says_too_little(sender, upload)]
+                return [misbehaving_clients.says_too_little(uploader, upload)]
             case "never ends":
-                return [bad_senders.never_ends(sender, upload, most_bytes=2 * MAX_UPLOAD_BYTES)]
-        return [bad_senders.never_ends_its_head(sender, upload)]
+                return [misbehaving_clients.never_ends(uploader, upload, limit_bytes=2 * MAX_UPLOAD_BYTES)]
+        return [misbehaving_clients.never_ends_its_head(uploader, upload)]
 
     run.begin(behave)
     return lambda: None
@@ -182,20 +182,20 @@ def run_once(world: World, seed: int, number: int, stack: OwnStack | None) -> tu
     dice = random.Random(f"{seed}/{number}")
     kind = dice.choice([name for name in FAULTS_AT_RANDOM if stack or name != "restart"])
     run = Run(world, dice, f"run {number} of seed {seed} ({kind})", stack)
-    senders = [world.sender() for _ in range(dice.randint(1, 2))]
-    owners = [dice.choice(senders) for _ in range(dice.randint(0, 2))]
+    uploaders = [world.uploader() for _ in range(dice.randint(1, 2))]
+    owners = [dice.choice(uploaders) for _ in range(dice.randint(0, 2))]
     deletions = [(owner, recorded(world, f"{run.name}, before", owner)) for owner in owners]
     meanwhile = FAULTS_AT_RANDOM[kind](run)
     for number, upload in enumerate(dice.choices([*WEIGHTS], [*WEIGHTS.values()], k=dice.randint(1, 4))):
         made = make_upload(upload, f"{run.name}, {number}")
         run.begin(
-            _deliver, world.replica.port, dice.choice(senders), once(made) if dice.random() < 0.5 else made
+            _deliver, world.replica.port, dice.choice(uploaders), once(made) if dice.random() < 0.5 else made
         )
     for owner, recording in deletions:
         if recording:
             run.begin(_delete, owner, recording)
     if dice.random() < 0.1:
-        run.begin(lambda: [delete_user(senders[0])])
+        run.begin(lambda: [delete_user(uploaders[0])])
     meanwhile()
     for future in run.going_on:
         for attempt in future.result():
@@ -209,18 +209,18 @@ def run_once(world: World, seed: int, number: int, stack: OwnStack | None) -> tu
     return kind, found
 
 
-def _delete(sender: Sender, recording: str) -> list[Attempt]:
-    return [delete(sender, recording)]
+def _delete(uploader: Uploader, recording: str) -> list[Attempt]:
+    return [delete(uploader, recording)]
 
 
-def _deliver(elsewhere: int, sender: Sender, upload: Upload) -> list[Attempt]:
+def _deliver(elsewhere: int, uploader: Uploader, upload: Upload) -> list[Attempt]:
     """One try; with a key, tries until it is there, the later ones at the replica."""
     if not upload.once:
-        return [send(sender, upload)]
-    first = send_impatiently(sender, upload, patience_s=IMPATIENT_AFTER_S)
+        return [send(uploader, upload)]
+    first = send_impatiently(uploader, upload, patience_s=IMPATIENT_AFTER_S)
     if not is_worth_a_try(first):
         return [first]
-    return [first, *try_again(replace(sender, port=elsewhere), upload)]
+    return [first, *try_again(replace(uploader, port=elsewhere), upload)]
 
 
 def main() -> int:

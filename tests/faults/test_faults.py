@@ -14,8 +14,8 @@ from faults.judgement import judge
 from faults.own_stack import POSTGRES, THE_STORE, OwnStack
 from faults.random_faults import run_once
 from faults.s3_faults import FORBIDDEN
-from faults.senders import KINDS, connected, make_upload, upload_body, upload_head
 from faults.tcp_proxy import Kind, Trouble
+from faults.uploaders import KINDS, connected, make_upload, upload_body, upload_head
 from faults.world import World
 from waiting import wait_until
 
@@ -30,7 +30,7 @@ CLIENT_CASES = [case for case in client_cases() if ALL or case.name in FEW_CLIEN
 
 @pytest.mark.parametrize("kind", [*KINDS] if ALL else ["short"])
 def test_a_kill_at_any_step_of_an_upload(world: World, kind: str) -> None:
-    """After the kills all must be well; and then each sender tries again, with the key of the first try."""
+    """After the kills all must be well; and then each uploader tries again, with the key of the first try."""
     interrupted = matrix.kill_at_every_step_of_an_upload(world, kind)
     assert judge(world) == []
 
@@ -95,9 +95,9 @@ def test_a_client_as_it_should_not_be(world: World, case: ClientCase) -> None:
 
 
 def test_a_decoder_whose_client_left_is_seen_and_then_gone(world: World) -> None:
-    upload, sender = make_upload("decoded", "half of it"), world.sender()
-    request = upload_head(sender, upload) + upload_body(sender, upload)
-    with connected(sender.port) as connection:
+    upload, uploader = make_upload("decoded", "half of it"), world.uploader()
+    request = upload_head(uploader, upload) + upload_body(uploader, upload)
+    with connected(uploader.port) as connection:
         connection.sendall(request[: len(request) // 2])
         wait_until(lambda: world.decoders() != [])
 

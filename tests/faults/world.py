@@ -30,8 +30,8 @@ from fakes.faulty_store import FaultyStore
 from faults.background_loop import background_loop
 from faults.dying_api import ApiStarter, Died, DyingApi, api_starter
 from faults.s3_faults import S3Faults, breaking
-from faults.senders import Attempt, Sender
 from faults.tcp_proxy import Dial, TcpProxy, proxying, to_address, to_unix_socket
+from faults.uploaders import Attempt, Uploader
 from pigwav.db.session import Database, driver_url
 from pigwav.domain import ObjectKey
 from pigwav.settings import (
@@ -135,11 +135,11 @@ class World:
             self._api = self.starter.start(self.through)
         return self._api
 
-    def sender(self) -> Sender:
+    def uploader(self) -> Uploader:
         """A new user, at the API under test."""
         with httpx2.Client(base_url=self.replica.url) as http:
-            account = register(http, f"sender {next(self._names)}")
-        return Sender(self.api.port, account.id, account.token)
+            account = register(http, f"uploader {next(self._names)}")
+        return Uploader(self.api.port, account.id, account.token)
 
     def note(self, case: str, attempt: Attempt) -> Attempt:
         if self._api is not None and attempt.answer is None:

@@ -50,17 +50,17 @@ class Report:
 
 @dataclass(frozen=True)
 class Campaign:
-    """Against `url`. `sender` sends damaged WAVs, `attacker` all else; neither does anything else."""
+    """Against `url`. `uploader` sends damaged WAVs, `attacker` all else; neither does anything else."""
 
     url: str
-    sender: Account
+    uploader: Account
     attacker: Account
     seed: int = 1
 
     def wav_request(self, number: int) -> Request:
         """A damaged WAV, sent as it should be."""
         random = Random(f"wav {self.seed} {number}")
-        return upload(mutated(wavs(), random), self.sender.id, self.sender.token, random)
+        return upload(mutated(wavs(), random), self.uploader.id, self.uploader.token, random)
 
     def http_request(self, number: int) -> Request:
         """Anything else that may be wrong."""
@@ -164,7 +164,7 @@ def left_over(
 
     Where the client left with its whole upload sent, it may be there. `before`: objects that others have put there.
     """
-    accounts = (campaign.sender, campaign.attacker)
+    accounts = (campaign.uploader, campaign.attacker)
     rows = {account.id: _rows(inside, account.id) for account in accounts}
     sent, attacked = (len(keys) for keys in rows.values())
     findings = []

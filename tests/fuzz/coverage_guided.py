@@ -98,7 +98,7 @@ def _child(name: str, *more: str) -> None:
     with atheris.instrument_imports(include=["pigwav", "python_multipart"]):
         from fuzz.targets import TARGETS
     target = TARGETS[name]
-    limits = [f"-max_len={target.most_bytes}", f"-timeout={_MOST_S_PER_INPUT}", f"-rss_limit_mb={_MOST_MIB}"]
+    limits = [f"-max_len={target.limit_bytes}", f"-timeout={_MOST_S_PER_INPUT}", f"-rss_limit_mb={_MOST_MIB}"]
     options = {"custom_mutator": _mutator(target)} if target.mutate else {}
     atheris.Setup([sys.argv[0], *limits, *more], target, **options)
     atheris.Fuzz()
@@ -108,12 +108,12 @@ def _mutator(target: Target) -> Callable[[bytes, int, int], bytes]:
     """Half of the inputs as libFuzzer mutates them, half as the target does."""
     import atheris
 
-    def mutated(data: bytes, most_bytes: int, seed: int) -> bytes:
+    def mutated(data: bytes, limit_bytes: int, seed: int) -> bytes:
         random = Random(seed)
         if target.mutate is None or random.random() < 0.5:
-            return atheris.Mutate(data, most_bytes)  # not to be bound before Fuzz()
+            return atheris.Mutate(data, limit_bytes)  # not to be bound before Fuzz()
         steer = random.randbytes(STEER_BYTES)
-        return (steer + target.mutate(data[STEER_BYTES:], random))[:most_bytes]
+        return (steer + target.mutate(data[STEER_BYTES:], random))[:limit_bytes]
 
     return mutated
 

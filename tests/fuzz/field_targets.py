@@ -144,7 +144,7 @@ def _keys() -> Iterator[bytes]:
 
 
 FIELD_TARGETS: Final = (
-    Target("range", check_range, _ranges, most_bytes=256),
-    Target("conditions", check_conditions, _conditions, most_bytes=512),
-    Target("idempotency-key", check_idempotency_key, _keys, most_bytes=600),
+    Target("range", check_range, _ranges, limit_bytes=256),
+    Target("conditions", check_conditions, _conditions, limit_bytes=512),
+    Target("idempotency-key", check_idempotency_key, _keys, limit_bytes=600),
 )

@@ -211,6 +211,6 @@ def _titles() -> Iterator[bytes]:
 
 FORM_TARGETS: Final = (
     Target("form", check_form, _forms),
-    Target("parameters", check_parameters, _parameters, most_bytes=1_024),
-    Target("disposition", check_disposition, _titles, most_bytes=2_048),
+    Target("parameters", check_parameters, _parameters, limit_bytes=1_024),
+    Target("disposition", check_disposition, _titles, limit_bytes=2_048),
 )

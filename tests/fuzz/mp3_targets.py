@@ -71,6 +71,6 @@ def _lengths() -> Iterator[bytes]:
 
 
 MP3_TARGETS: Final = (
-    Target("mp3-read", check_read, _frames, most_bytes=1_600),
-    Target("mp3-written", check_written, _lengths, most_bytes=16),
+    Target("mp3-read", check_read, _frames, limit_bytes=1_600),
+    Target("mp3-written", check_written, _lengths, limit_bytes=16),
 )

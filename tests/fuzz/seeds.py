@@ -18,8 +18,8 @@ def wavs() -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(wav[:MOST_BYTES] for wav in chain(_odd(), _codings(), _others())))
 
 
-def small_wavs(most_bytes: int = 4_096) -> Iterator[bytes]:
-    return (wav for wav in wavs() if len(wav) <= most_bytes)
+def small_wavs(limit_bytes: int = 4_096) -> Iterator[bytes]:
+    return (wav for wav in wavs() if len(wav) <= limit_bytes)
 
 
 def _odd() -> Iterator[bytes]:

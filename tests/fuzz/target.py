@@ -19,7 +19,7 @@ class Target:
     name: str
     check: Callable[[int, bytes], None]
     seeds: Callable[[], Iterator[bytes]]
-    most_bytes: int = 4_096
+    limit_bytes: int = 4_096
     mutate: Callable[[bytes, Random], bytes] | None = None
 
     def __call__(self, data: bytes) -> None:

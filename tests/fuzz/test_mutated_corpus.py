@@ -42,7 +42,7 @@ def inside(stack: StackAddress, settings: Settings) -> Iterator[Behind]:
 
 @pytest.mark.long
 def test_hostile_inputs_are_refused_or_play_and_leave_nothing(campaign: Campaign, inside: Behind) -> None:
-    before = objects_of(inside, campaign.sender.id) | objects_of(inside, campaign.attacker.id)
+    before = objects_of(inside, campaign.uploader.id) | objects_of(inside, campaign.attacker.id)
 
     report = campaign.run(range(WAVS), range(HOSTILE), clients=4)
 

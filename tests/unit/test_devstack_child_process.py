@@ -96,7 +96,9 @@ def test_parts_that_are_to_start_anew_do_so_and_the_others_stay(tmp_path: Path, 
         for before in ("", "trap '' TERM;", "")
     )
     for child in (outdated, stubborn, other):
-        watch.start(child, after_death=lambda child: dead.append(child.pid), restarts=Restarts(at_most=0))
+        watch.start(
+            child, after_death=lambda child: dead.append(child.pid), restarts=Restarts(max_restarts=0)
+        )
     watch.until(logged(tmp_path, 3), what="it", within_s=60)
     before = [child.pid for child in (outdated, stubborn, other)]
     watch.restart([outdated, stubborn], within_s=0.2)
@@ -124,7 +126,7 @@ def test_a_request_to_stop_ends_a_restart(tmp_path: Path):
 
 def test_a_child_process_that_keeps_dying_ends_the_whole_with_its_last_words(tmp_path: Path, watch: Watch):
     watch.start(
-        ChildProcess(program(tmp_path, "echo the disk is on fire; exit 7")), restarts=Restarts(at_most=1)
+        ChildProcess(program(tmp_path, "echo the disk is on fire; exit 7")), restarts=Restarts(max_restarts=1)
     )
     with pytest.raises(ChildProcessFailed) as failed:
         watch.until(lambda: False, what="it", within_s=60)
@@ -143,7 +145,7 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path, watch: Watch):
     missing = Program(
         "The program", ["/no/such/program"], {}, ((signal.SIGKILL, 5),), log=tmp_path / "child.log"
     )
-    watch.start(ChildProcess(missing), restarts=Restarts(at_most=0))
+    watch.start(ChildProcess(missing), restarts=Restarts(max_restarts=0))
     with pytest.raises(ChildProcessFailed, match="exit code 126: cannot start /no/such/program"):
         watch.until(lambda: False, what="it", within_s=60)
 

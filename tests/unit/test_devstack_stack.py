@@ -292,7 +292,7 @@ def test_a_port_that_is_lost_while_seaweedfs_starts_is_replaced_and_the_others_s
         seaweed = SeaweedFS(folder, candidates=PORTS)
         before = seaweed.ports
         with bound(before[name]) as foreign:
-            watch.start(seaweed.child, restarts=Restarts(at_most=100))
+            watch.start(seaweed.child, restarts=Restarts(max_restarts=100))
             watch.until(lambda: has_lost(seaweed, folder.log("s3"), foreign), what="its look", within_s=60)
             watch.until(seaweed.is_ready, what="SeaweedFS", within_s=60)
         assert {port for port in before if before[port] != seaweed.ports[port]} == {name}

@@ -28,7 +28,7 @@ def damaged(draw: st.DrawFn, name: str) -> bytes:
         start, stop = sorted((draw(st.integers(0, len(body))), draw(st.integers(0, min(len(body), 64)))))
         piece = draw(st.binary(max_size=8) | st.just(body[start:stop] * 2) | st.just(b"\0" * 5))
         body = body[:start] + piece + body[draw(st.sampled_from((start, start + len(piece), stop))) :]
-    return body[: TARGETS[name].most_bytes]
+    return body[: TARGETS[name].limit_bytes]
 
 
 @pytest.mark.parametrize("name", TARGETS)

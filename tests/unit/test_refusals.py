@@ -1,4 +1,4 @@
-"""Refusals before the application: every one is counted, and a crowd of them has few log lines."""
+"""Refusals before the application: every one is counted, and many of them have few log lines."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from pigwav.errors import Limit
 from pigwav.telemetry.metrics import Metrics
 
 
-async def refuse_a_crowd(refusals: Refusals, lines: list[Line]) -> None:
+async def refuse_many(refusals: Refusals, lines: list[Line]) -> None:
     for _ in range(1000):
         refusals.add("overloaded", Limit.CONNECTIONS)
     refusals.add("overloaded", Limit.UPLOADS)
@@ -25,7 +25,7 @@ async def timers() -> None:
 
 def test_the_first_of_a_kind_is_logged_at_once_and_the_others_together_with_their_number() -> None:
     with logged() as lines:
-        asyncio.run(refuse_a_crowd(Refusals(Metrics(), log_every_s=0), lines))
+        asyncio.run(refuse_many(Refusals(Metrics(), log_every_s=0), lines))
 
     said = [(line["event"], line["code"], line.get("limit"), line["count"]) for line in lines]
     assert said == [

@@ -34,8 +34,8 @@ def key(name: str = "first", *, fingerprint: bytes = b"f" * 32) -> IdempotencyKe
     return IdempotencyKey(name, fingerprint)
 
 
-async def upload(services: Services, user: UserId, once: IdempotencyKey) -> Recording:
-    return await services.add_recording(user, blocks(BODY), once=once)
+async def upload(services: Services, user: UserId, key: IdempotencyKey) -> Recording:
+    return await services.add_recording(user, blocks(BODY), idempotency_key=key)
 
 
 def assert_one_recording(services: Services, user: UserId) -> None:
@@ -59,7 +59,7 @@ def test_a_second_try_is_answered_without_its_body(services: Services) -> None:
     async def run() -> None:
         user = await new_user(services)
         first = await upload(services, user, key())
-        assert await services.add_recording(user, blocks(b"not even a WAV"), once=key()) == first
+        assert await services.add_recording(user, blocks(b"not even a WAV"), idempotency_key=key()) == first
 
     asyncio.run(run())
 
@@ -136,7 +136,7 @@ def test_tries_that_failed_leave_the_key_free(services: Services, store: FaultyS
     async def run() -> UserId:
         user = await new_user(services)
         with pytest.raises(PigWavError):
-            await services.add_recording(user, blocks(b"RIFF....WAVEjunk"), once=key())
+            await services.add_recording(user, blocks(b"RIFF....WAVEjunk"), idempotency_key=key())
         store.before["put"] = OnCall(1, unavailable)
         with pytest.raises(StoreUnavailable):
             await upload(services, user, key())
@@ -229,7 +229,7 @@ def test_when_the_answer_to_the_last_commit_is_lost_a_second_try_gets_it(service
         # transactions: the intent, the acknowledgement
         dying = DyingDatabase(services.add_recording.database, fails_at=2, answer_lost=True)
         with pytest.raises(DatabaseUnavailable):
-            await replace(services.add_recording, database=dying)(user, blocks(BODY), once=key())
+            await replace(services.add_recording, database=dying)(user, blocks(BODY), idempotency_key=key())
         assert (await upload(services, user, key())).facts.audio.duration_ms == 500
         return user
 

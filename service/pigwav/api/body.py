@@ -42,15 +42,15 @@ async def body_blocks(receive: Receive, limits: UploadLimits) -> AsyncGenerator[
             yield block
 
 
-async def small_body(receive: Receive, limits: UploadLimits, *, most_bytes: int = 64 * 1024) -> bytes:
+async def small_body(receive: Receive, limits: UploadLimits, *, limit_bytes: int = 64 * 1024) -> bytes:
     """A whole body of a light request, which has `idle_timeout_s` in all. Raises as `body_blocks` does."""
     held = bytearray()
     try:
         async with asyncio.timeout(limits.idle_timeout_s), aclosing(body_blocks(receive, limits)) as blocks:
             async for block in blocks:
                 held += block
-                if len(held) > most_bytes:
-                    raise UploadTooLarge(f"This request takes at most {most_bytes} bytes.")
+                if len(held) > limit_bytes:
+                    raise UploadTooLarge(f"This request takes at most {limit_bytes} bytes.")
     except TimeoutError:
         raise UploadIdle(f"It did not come within {limits.idle_timeout_s:g} seconds.") from None
     return bytes(held)

@@ -63,12 +63,12 @@ class _Body:
         self.ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
         return message
 
-    async def drain(self, most_bytes: int, most_s: float) -> bool:
+    async def drain(self, limit_bytes: int, most_s: float) -> bool:
         """Read the rest away; False where there was too much of it, or no time: the server is cutting us off."""
         try:
             async with asyncio.timeout(most_s):
-                while not self.ended and most_bytes > 0:
-                    most_bytes -= len((await self.receive()).get("body", b""))
+                while not self.ended and limit_bytes > 0:
+                    limit_bytes -= len((await self.receive()).get("body", b""))
         except (TimeoutError, asyncio.CancelledError):
             return False
         return self.ended

@@ -75,7 +75,7 @@ async def upload(
                     incoming.wav,
                     titles=incoming.titles,
                     bitrate_kbps=incoming.bitrate_kbps,
-                    once=idempotency.idempotency_key(request.headers, filename=incoming.filename),
+                    idempotency_key=idempotency.idempotency_key(request.headers, filename=incoming.filename),
                 )
     url = link(request, recording)
     response.headers["Location"] = url

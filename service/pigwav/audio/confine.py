@@ -29,7 +29,7 @@ _SIG_DFL, _SIGSET_BYTES = 0, 128
 _SIG_BLOCK = 0 if sys.platform == "linux" else 1
 
 _MEMORY_BYTES = 1 << 30
-_OPEN_FILES = 64
+_FILE_DESCRIPTORS = 64
 _MOST_INHERITED = 1 << 16  # none, if all goes well; and "unlimited" is no number
 
 # linux/prctl.h, linux/capability.h, linux/sched.h
@@ -145,15 +145,15 @@ def _take(means: str, cpu_limit_s: int, readable: list[str], parent: int) -> Non
 
 def _limit(cpu_limit_s: int) -> None:
     """CPU time (as ffmpeg's -timelimit sets it, which must not fail), memory, no file written, no core dump."""
-    _at_most(resource.RLIMIT_CPU, cpu_limit_s, cpu_limit_s + 1)
-    _at_most(resource.RLIMIT_NOFILE, _OPEN_FILES, _OPEN_FILES)
-    _at_most(resource.RLIMIT_FSIZE, 0, 0)
-    _at_most(resource.RLIMIT_CORE, 0, 0)
+    _limit_resource(resource.RLIMIT_CPU, cpu_limit_s, cpu_limit_s + 1)
+    _limit_resource(resource.RLIMIT_NOFILE, _FILE_DESCRIPTORS, _FILE_DESCRIPTORS)
+    _limit_resource(resource.RLIMIT_FSIZE, 0, 0)
+    _limit_resource(resource.RLIMIT_CORE, 0, 0)
     if sys.platform == "linux":  # macOS has a limit of this name, and does not heed it
-        _at_most(resource.RLIMIT_AS, _MEMORY_BYTES, _MEMORY_BYTES)
+        _limit_resource(resource.RLIMIT_AS, _MEMORY_BYTES, _MEMORY_BYTES)
 
 
-def _at_most(kind: int, soft: int, hard: int) -> None:
+def _limit_resource(kind: int, soft: int, hard: int) -> None:
     """Where the operator has set a lower one, it stays."""
     allowed = resource.getrlimit(kind)[1]
     if allowed != resource.RLIM_INFINITY:

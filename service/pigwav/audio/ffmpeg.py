@@ -84,8 +84,8 @@ def _filters(wav: WavFormat, pcm: PcmFormat) -> dict[str, str]:
         # The resampler's memory grows with the frame, so frames are small. Silence behind the last one pushes the last
         # real samples out of it; what comes out beyond is cut off by us.
         silence = _FILTER_SAMPLES * max(1, wav.sample_rate_hz // pcm.sample_rate_hz)
-        most = min(4096, max(1, _RESAMPLED_SAMPLES * wav.sample_rate_hz // pcm.sample_rate_hz))
-        chain += [f"apad=pad_len={silence}", f"asetnsamples=n={most}:p=0"]
+        frame_samples = min(4096, max(1, _RESAMPLED_SAMPLES * wav.sample_rate_hz // pcm.sample_rate_hz))
+        chain += [f"apad=pad_len={silence}", f"asetnsamples=n={frame_samples}:p=0"]
     return {"af": ",".join(chain)} if chain else {}
 
 

@@ -5,5 +5,5 @@ import resource
 
 def leave_none() -> None:
     """From here on, for this process and those that it starts; `prlimit --core` brings them back for who needs one."""
-    _, most = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard_limit))

@@ -45,7 +45,7 @@ def fit_connections(settings: Settings, limit: int) -> Settings:
     free = limit - others
     busiest = limits.max_open_uploads + http.max_open_downloads
     if free < busiest:
-        log.warning("open_files_too_few", limit=limit, needed=others + busiest)
+        log.warning("file_descriptors_too_few", limit=limit, needed=others + busiest)
     if free >= http.max_connections:
         return settings
     http = http.model_copy(update={"max_connections": max(free, limit // 2)})

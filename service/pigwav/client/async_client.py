@@ -97,7 +97,7 @@ class AsyncPigWavClient:
                 )
                 return call.answer(await self._send(call, _metered(opened, progress)))
 
-        return await self._trying(repeatable_upload(source), send)
+        return await self._with_retries(repeatable_upload(source), send)
 
     async def recordings(self, *, page_size: int = 50) -> AsyncIterator[Recording]:
         """As `PigWavClient.recordings`: `async for recording in client.recordings()`."""
@@ -144,7 +144,7 @@ class AsyncPigWavClient:
         """As `PigWavClient.download`."""
         download = await to_thread.run_sync(Download, Path(to))
         try:
-            return await self._trying(harmless, lambda _: self._fetch(link, download, progress))
+            return await self._with_retries(harmless, lambda _: self._fetch(link, download, progress))
         finally:
             download.close()
 
@@ -159,27 +159,27 @@ class AsyncPigWavClient:
             async with aclosing(response):
                 raise await self._refusal(response)
 
-        response = await self._trying(harmless, opened)
+        response = await self._with_retries(harmless, opened)
         try:
             yield _checked(response, Checked(response))
         finally:
             await response.aclose()
 
     async def _call(self, call: Call[T]) -> T:
-        async def once(tries: Tries) -> T:
+        async def attempt(tries: Tries) -> T:
             response = await self._send(call)
             if asking := call.why(response):  # the answer is a refusal that does not say why
                 reason = await self._send(asking)
                 response = reason if reason.is_client_error else response
             return call.answer(response, lost_answer=tries.lost_answer)
 
-        return await self._trying(call.repeatable, once)
+        return await self._with_retries(call.repeatable, attempt)
 
-    async def _trying(self, repeatable: Repeatable, once: Callable[[Tries], Awaitable[T]]) -> T:
+    async def _with_retries(self, repeatable: Repeatable, attempt: Callable[[Tries], Awaitable[T]]) -> T:
         tries = Tries(self._attempts, repeatable)
         while True:
             try:
-                return await once(tries)
+                return await attempt(tries)
             except ClientError as error:
                 wait_s = tries.wait_s(error)
                 self._on_wait(error, wait_s)

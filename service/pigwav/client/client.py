@@ -116,7 +116,7 @@ class PigWavClient:
                 )
                 return call.answer(self._send(call, _metered(opened, progress)))
 
-        return self._trying(repeatable_upload(source), send)
+        return self._with_retries(repeatable_upload(source), send)
 
     def recordings(self, *, page_size: int = 50) -> Iterator[Recording]:
         """The user's recordings, newest first; fetched `page_size` (1 to 200) at a time, as they are asked for.
@@ -180,7 +180,7 @@ class PigWavClient:
         Raises NotFound, DownloadInterrupted, DownloadBroken, OutputUnusable, UnexpectedAnswer; OSError.
         """
         with closing(Download(Path(to))) as download:
-            return self._trying(harmless, lambda _: self._fetch(link, download, progress))
+            return self._with_retries(harmless, lambda _: self._fetch(link, download, progress))
 
     @contextmanager
     def stream(self, link: str) -> Iterator[Iterator[bytes]]:
@@ -197,27 +197,27 @@ class PigWavClient:
             with closing(response):
                 raise self._refusal(response)
 
-        response = self._trying(harmless, opened)
+        response = self._with_retries(harmless, opened)
         try:
             yield _checked(response, Checked(response))
         finally:
             response.close()
 
     def _call(self, call: Call[T]) -> T:
-        def once(tries: Tries) -> T:
+        def attempt(tries: Tries) -> T:
             response = self._send(call)
             if asking := call.why(response):  # the answer is a refusal that does not say why
                 reason = self._send(asking)
                 response = reason if reason.is_client_error else response
             return call.answer(response, lost_answer=tries.lost_answer)
 
-        return self._trying(call.repeatable, once)
+        return self._with_retries(call.repeatable, attempt)
 
-    def _trying(self, repeatable: Repeatable, once: Callable[[Tries], T]) -> T:
+    def _with_retries(self, repeatable: Repeatable, attempt: Callable[[Tries], T]) -> T:
         tries = Tries(self._attempts, repeatable)
         while True:
             try:
-                return once(tries)
+                return attempt(tries)
             except ClientError as error:
                 wait_s = tries.wait_s(error)
                 self._on_wait(error, wait_s)

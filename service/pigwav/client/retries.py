@@ -68,9 +68,9 @@ def repeatable_upload(wav: Rereadable) -> Repeatable:
 class Tries:
     """The tries of one call."""
 
-    def __init__(self, most: int, repeatable: Repeatable) -> None:
-        """`most`: tries in all, 1 or more."""
-        self._left = most - 1
+    def __init__(self, max_tries: int, repeatable: Repeatable) -> None:
+        """`max_tries`: 1 or more, the first try included."""
+        self._left = max_tries - 1
         self._repeatable = repeatable
         self._next_wait_s = FIRST_WAIT_S
         self.lost_answer = False

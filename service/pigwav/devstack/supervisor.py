@@ -132,7 +132,9 @@ class Up:
         workers = [ChildProcess(program(), renewed=program) for program in programs]
         try:
             for worker in workers:
-                watch.start(worker, after_death=_forget_gauges, restarts=Restarts(at_most=WORKER_RESTARTS))
+                watch.start(
+                    worker, after_death=_forget_gauges, restarts=Restarts(max_restarts=WORKER_RESTARTS)
+                )
             yield workers
         finally:
             if signals.stops:

@@ -59,7 +59,7 @@ class Intent:
     key: ObjectKey
     lease: LeaseId
     created_at: datetime
-    once: IdempotencyKey | None
+    idempotency_key: IdempotencyKey | None
     expected_bytes: int | None
 
 
@@ -81,11 +81,12 @@ class AddRecording:
         *,
         titles: Titles = Titles(),  # noqa: B008 - immutable
         bitrate_kbps: int | None = None,
-        once: IdempotencyKey | None = None,
+        idempotency_key: IdempotencyKey | None = None,
     ) -> Recording:
         """Convert and store `wav` while it arrives; it must end only when the whole body was received well.
 
-        `once`: where an earlier try under this key has made its recording, that is the answer, and nothing is read.
+        `idempotency_key`: if an earlier try under this key made a recording, that recording is the answer and nothing
+        is read.
 
         Raises BadAudio, UnsupportedBitRate, NotAuthenticated (the user is gone), QuotaExceeded, Overloaded,
         IdempotencyKeyReused, UploadInProgress, RecordingNotFound (made under this key, and deleted since),
@@ -93,7 +94,7 @@ class AddRecording:
         After any of them nothing is left of the upload, here or in the store; where the store or the database does
         not answer, `sweep` makes it so later.
         """
-        if once and (made := await self.executors.db(self._earlier, user, once)):
+        if idempotency_key and (made := await self.executors.db(self._earlier, user, idempotency_key)):
             return made
         async with aclosing(await self.converter.open(wav, bitrate_kbps=bitrate_kbps)) as conversion:
             recording_id, now = RecordingId(uuid4()), datetime.now(UTC)
@@ -104,7 +105,7 @@ class AddRecording:
                 key=object_key(user, recording_id, now),
                 lease=LeaseId(uuid4()),
                 created_at=now,
-                once=once,
+                idempotency_key=idempotency_key,
                 expected_bytes=conversion.expected_bytes,
             )
             with self.leases.kept(intent.lease) as lease, self.open_uploads.memory() as hold:
@@ -154,16 +155,16 @@ class AddRecording:
                 raise
             raise UploadSuperseded from error  # who ended the lease has removed the object, too
 
-    def _earlier(self, user: UserId, once: IdempotencyKey) -> Recording | None:
+    def _earlier(self, user: UserId, idempotency_key: IdempotencyKey) -> Recording | None:
         with self.database.read() as db:
-            return earlier_recording(db, user, once)
+            return earlier_recording(db, user, idempotency_key)
 
     def _declare(self, intent: Intent) -> Recording | None:
         """Write the intent; or answer what another try has made meanwhile."""
         with self.database.begin() as db:
             if not users.lock(db, intent.user, alone=self.quota.is_bounded):
                 raise NotAuthenticated
-            if intent.once and (made := claim(db, intent.user, intent.once, intent.id)):
+            if intent.idempotency_key and (made := claim(db, intent.user, intent.idempotency_key, intent.id)):
                 return made
             self._check_quota(db, intent.user, more=1, more_bytes=intent.expected_bytes or 0)
             recordings.add_pending(
@@ -201,8 +202,8 @@ class AddRecording:
             if self.quota.is_bounded:
                 users.lock(db, intent.user, alone=True)
             self._check_quota(db, intent.user, more=0, more_bytes=facts.size_bytes)
-            if intent.once:
-                idempotency_keys.acknowledge(db, intent.user, intent.once, intent.id)
+            if intent.idempotency_key:
+                idempotency_keys.acknowledge(db, intent.user, intent.idempotency_key, intent.id)
             recording = recordings.mark_ready(db, intent.lease, facts, title=title)
             if recording is None:
                 raise UploadSuperseded  # which also takes back what was said of the key

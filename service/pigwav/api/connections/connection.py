@@ -174,7 +174,7 @@ class Connection(HttpToolsProtocol):
             self._end("silent")
 
     def _client_has_departed(self) -> None:
-        self._end("sender-gone")
+        self._end("client-gone")
 
     def _listener_has_stalled(self) -> None:
         self._end("listener-idle")

@@ -18,7 +18,7 @@ _BOUNDARY: Final = "a-boundary-of-the-tests"
 
 
 @dataclass(frozen=True)
-class Sender:
+class Uploader:
     """A registered user at one API."""
 
     port: int
@@ -140,9 +140,11 @@ def once(upload: Upload) -> Upload:
     return replace(upload, once=upload.sha256[:32])
 
 
-def upload_head(sender: Sender, upload: Upload, *, length: int | None = None, close: bool = True) -> bytes:
+def upload_head(
+    uploader: Uploader, upload: Upload, *, length: int | None = None, close: bool = True
+) -> bytes:
     """`length`: what Content-Length says (default: the truth)."""
-    lines = [f"POST /records?user={sender.user}&bitrate={_bitrate(upload)} HTTP/1.1", "Host: localhost"]
+    lines = [f"POST /records?user={uploader.user}&bitrate={_bitrate(upload)} HTTP/1.1", "Host: localhost"]
     if close:
         lines.append("Connection: close")
     if upload.once:
@@ -150,23 +152,23 @@ def upload_head(sender: Sender, upload: Upload, *, length: int | None = None, cl
     if upload.form:
         lines.append(f"Content-Type: multipart/form-data; boundary={_BOUNDARY}")
     else:
-        lines += ["Content-Type: audio/wav", f"Authorization: Bearer {sender.token}"]
+        lines += ["Content-Type: audio/wav", f"Authorization: Bearer {uploader.token}"]
     if upload.chunked:
         lines.append("Transfer-Encoding: chunked")
     else:
-        said = len(upload_body(sender, upload)) if length is None else length
+        said = len(upload_body(uploader, upload)) if length is None else length
         lines.append(f"Content-Length: {said}")
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def upload_body(sender: Sender, upload: Upload) -> bytes:
+def upload_body(uploader: Uploader, upload: Upload) -> bytes:
     """As it goes over the wire."""
     if upload.chunked:
         blocks = [upload.wav[at : at + 5000] for at in range(0, len(upload.wav), 5000)]
         return b"".join(b"%x\r\n%s\r\n" % (len(block), block) for block in [*blocks, b""])
     if not upload.form:
         return upload.wav
-    fields = {"user_id": str(sender.user), "token": sender.token, "bitrate": str(_bitrate(upload))}
+    fields = {"user_id": str(uploader.user), "token": uploader.token, "bitrate": str(_bitrate(upload))}
     text = "".join(
         f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in fields.items()
@@ -179,26 +181,26 @@ def _bitrate(upload: Upload) -> int:
     return 320 if upload.parts > 1 else 64
 
 
-def send(sender: Sender, upload: Upload) -> Attempt:
+def send(uploader: Uploader, upload: Upload) -> Attempt:
     """As a client should."""
-    request = upload_head(sender, upload) + upload_body(sender, upload)
-    return Attempt(f"{upload.kind} upload", sender.user, exchange(sender.port, request), upload)
+    request = upload_head(uploader, upload) + upload_body(uploader, upload)
+    return Attempt(f"{upload.kind} upload", uploader.user, exchange(uploader.port, request), upload)
 
 
-def send_impatiently(sender: Sender, upload: Upload, *, patience_s: float) -> Attempt:
+def send_impatiently(uploader: Uploader, upload: Upload, *, patience_s: float) -> Attempt:
     """As a client that gives up where the answer takes too long."""
-    request = upload_head(sender, upload) + upload_body(sender, upload)
-    answer = exchange(sender.port, request, patience_s=patience_s)
+    request = upload_head(uploader, upload) + upload_body(uploader, upload)
+    answer = exchange(uploader.port, request, patience_s=patience_s)
     if answer is HUNG:
-        return Attempt(f"impatient {upload.kind} upload", sender.user, None, upload, stayed=False)
-    return Attempt(f"{upload.kind} upload", sender.user, answer, upload)
+        return Attempt(f"impatient {upload.kind} upload", uploader.user, None, upload, stayed=False)
+    return Attempt(f"{upload.kind} upload", uploader.user, answer, upload)
 
 
-def try_again(sender: Sender, upload: Upload) -> Iterator[Attempt]:
+def try_again(uploader: Uploader, upload: Upload) -> Iterator[Attempt]:
     """As a client with a key does, who knows nothing of the earlier try's end."""
     deadline = time.monotonic() + ANSWER_WITHIN_S
     while True:
-        attempt = send(sender, upload)
+        attempt = send(uploader, upload)
         yield attempt
         if not is_worth_a_try(attempt) or time.monotonic() > deadline:
             return
@@ -209,14 +211,14 @@ def is_worth_a_try(attempt: Attempt) -> bool:
     return attempt.answer is None or "retry-after" in attempt.answer.headers
 
 
-def delete(sender: Sender, recording: str) -> Attempt:
-    answer = call(sender.port, "DELETE", f"/records/{recording}", token=sender.token)
-    return Attempt("delete", sender.user, answer, deletes=recording)
+def delete(uploader: Uploader, recording: str) -> Attempt:
+    answer = call(uploader.port, "DELETE", f"/records/{recording}", token=uploader.token)
+    return Attempt("delete", uploader.user, answer, deletes=recording)
 
 
-def delete_user(sender: Sender) -> Attempt:
-    answer = call(sender.port, "DELETE", "/users/me", token=sender.token)
-    return Attempt("delete of a user", sender.user, answer, deletes=EVERYTHING)
+def delete_user(uploader: Uploader) -> Attempt:
+    answer = call(uploader.port, "DELETE", "/users/me", token=uploader.token)
+    return Attempt("delete of a user", uploader.user, answer, deletes=EVERYTHING)
 
 
 def call(port: int, method: str, path: str, *, token: str = "") -> Answer | None:

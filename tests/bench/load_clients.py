@@ -1,4 +1,4 @@
-"""A crowd on one event loop, made to cost little beside the service that it is sent to: phones that upload at the pace
+"""Many clients on one event loop, made to cost little beside the service that it is sent to: phones that upload at the pace
 of a voice, listeners that take what they hear, and small requests.
 """
 
@@ -94,7 +94,7 @@ class Exchange(asyncio.Protocol):
 
 @dataclass(frozen=True)
 class Caller:
-    """Whom the crowd calls, and as whom."""
+    """The service that the clients call, and their credentials."""
 
     host: str
     port: int
@@ -127,7 +127,7 @@ class Caller:
 
 @dataclass
 class Seen:
-    """What the crowd has seen. Statuses of failures come with the problem's code."""
+    """What the clients have seen. Statuses of failures come with the problem's code."""
 
     uploads: Counter[str] = field(default_factory=Counter)
     refusal_s: list[float] = field(default_factory=list)
