@@ -12,5 +12,5 @@ def account(http: httpx2.Client) -> Account:
 
 
 @pytest.fixture
-def stranger(http: httpx2.Client) -> Account:
+def other_user(http: httpx2.Client) -> Account:
     return register(http)

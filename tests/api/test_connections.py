@@ -311,7 +311,7 @@ def test_one_user_cannot_take_all_places(settings: Settings) -> None:
         assert greedy.upload_raw(wav(seconds=0.1)).status_code == 201
 
 
-def test_what_strangers_hold_together_is_bounded(settings: Settings) -> None:
+def test_what_unauthenticated_uploads_hold_together_is_bounded(settings: Settings) -> None:
     """A form whose file stands before its fields is held until its sender is known: at most 1 MiB, and 1 MiB in all."""
     limits = settings.limits.model_copy(update={"max_buffered_bytes": 16 * 2**20})
     part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + bytes(900_000)
@@ -334,10 +334,10 @@ def test_a_phone_that_is_refused_in_the_middle_hears_it_at_once_and_can_end_its_
 ) -> None:
     """The rest of a body is read away for up to ten seconds; the answer does not wait for it."""
     body = wav(seconds=5)
-    stranger = Account(account.http, account.id, "no such token")
+    unauthenticated = Account(account.http, account.id, "no such token")
     with connect(api) as phone:
         phone.settimeout(5)
-        phone.sendall(upload_head(stranger, f"Content-Length: {len(body)}") + body[:10_000])
+        phone.sendall(upload_head(unauthenticated, f"Content-Length: {len(body)}") + body[:10_000])
         answer = Answer.read(phone)
         phone.sendall(body[10_000:])
 

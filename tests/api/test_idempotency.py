@@ -129,10 +129,10 @@ def test_a_bad_wav_gets_the_same_refusal_again(account: Account) -> None:
     assert refusals[0].json() == refusals[1].json()
 
 
-def test_a_key_of_somebody_else_is_none(account: Account, stranger: Account) -> None:
+def test_a_key_of_somebody_else_is_none(account: Account, other_user: Account) -> None:
     headers = key()
 
-    assert upload(account, headers).json()["id"] != upload(stranger, headers).json()["id"]
+    assert upload(account, headers).json()["id"] != upload(other_user, headers).json()["id"]
 
 
 def test_a_recording_that_was_deleted_stays_deleted(account: Account) -> None:

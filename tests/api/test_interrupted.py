@@ -222,7 +222,7 @@ def test_beyond_the_bounds_another_upload_is_refused_for_a_while(
         assert account.upload_raw(wav(seconds=1)).status_code == 201
 
 
-def test_a_stranger_s_change_is_refused_before_its_body_is_read(api: ServedApi, account: Account) -> None:
+def test_another_user_s_change_is_refused_before_its_body_is_read(api: ServedApi, account: Account) -> None:
     path = f"/records/{account.recording(seconds=0.1)['id']}"
     with connect(api) as connection:
         lines = "Host: x\r\nExpect: 100-continue\r\nContent-Length: 300000000\r\n\r\n"

@@ -121,9 +121,9 @@ def test_if_range_decides_between_the_part_and_the_whole(
     assert http.get(recording["url"], headers={"Range": "bytes=0-1", "If-Range": '"old"'}).content == mp3
 
 
-def test_id_and_user_must_belong_together(http: httpx2.Client, recording: dict, stranger: Account) -> None:
+def test_id_and_user_must_belong_together(http: httpx2.Client, recording: dict, other_user: Account) -> None:
     for id_, user in (
-        (recording["id"], stranger.id),
+        (recording["id"], other_user.id),
         (uuid.uuid4(), recording["user"]),
         (recording["id"], 2**62),
     ):

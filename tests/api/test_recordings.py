@@ -44,10 +44,10 @@ def test_the_list_has_every_recording_newest_first(account: Account) -> None:
     assert seen == ids[::-1]
 
 
-def test_the_list_holds_no_stranger_s_recordings(account: Account, stranger: Account) -> None:
+def test_the_list_holds_no_other_user_s_recordings(account: Account, other_user: Account) -> None:
     account.recording(seconds=0.1)
 
-    assert stranger.http.get("/records", headers=stranger.bearer).json() == {"items": [], "next": None}
+    assert other_user.http.get("/records", headers=other_user.bearer).json() == {"items": [], "next": None}
 
 
 @pytest.mark.parametrize("cursor", ["x", "////", "a" * 32, "Ж", "a" * 300])
@@ -106,13 +106,13 @@ def test_a_deleted_recording_s_link_is_dead(account: Account) -> None:
     assert_problem(again, 404, "recording-not-found")
 
 
-def test_a_stranger_can_neither_see_nor_change_nor_delete(account: Account, stranger: Account) -> None:
+def test_another_user_can_neither_see_nor_change_nor_delete(account: Account, other_user: Account) -> None:
     path = f"/records/{account.recording()['id']}"
 
-    assert_problem(stranger.http.get(path, headers=stranger.bearer), 404, "recording-not-found")
-    renamed = stranger.http.patch(path, json={"title": "mine"}, headers=stranger.bearer)
+    assert_problem(other_user.http.get(path, headers=other_user.bearer), 404, "recording-not-found")
+    renamed = other_user.http.patch(path, json={"title": "mine"}, headers=other_user.bearer)
     assert_problem(renamed, 404, "recording-not-found")
-    assert_problem(stranger.http.delete(path, headers=stranger.bearer), 404, "recording-not-found")
+    assert_problem(other_user.http.delete(path, headers=other_user.bearer), 404, "recording-not-found")
     assert account.http.get(path, headers=account.bearer).status_code == 200
 
 

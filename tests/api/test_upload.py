@@ -217,9 +217,9 @@ def test_bearer_is_good_for_a_form_with_or_without_its_fields(account: Account) 
 
 
 def test_credentials_that_contradict_each_other_are_refused_wherever_they_stand(
-    account: Account, stranger: Account
+    account: Account, other_user: Account
 ) -> None:
-    mine, other = (account.id, account.token), (stranger.id, stranger.token)
+    mine, other = (account.id, account.token), (other_user.id, other_user.token)
     answers = [
         by_form(account, bearer=mine[1], token=other[1]),
         by_form(account, bearer=mine[1], token=""),
@@ -263,9 +263,9 @@ def test_another_content_type_is_refused(account: Account, kind: str) -> None:
     assert "multipart/form-data" in assert_problem(answer, 415, "unsupported-media-type")["detail"]
 
 
-def wrong_credentials(account: Account, stranger: Account) -> list[tuple[str, str]]:
+def wrong_credentials(account: Account, other_user: Account) -> list[tuple[str, str]]:
     return [
-        (str(account.id), stranger.token),
+        (str(account.id), other_user.token),
         (str(account.id), str(uuid.uuid4())),
         (str(account.id), "nonsense"),
         (str(account.id), ""),
@@ -275,9 +275,9 @@ def wrong_credentials(account: Account, stranger: Account) -> list[tuple[str, st
     ]
 
 
-def test_every_wrong_user_or_token_has_the_same_answer(account: Account, stranger: Account) -> None:
+def test_every_wrong_user_or_token_has_the_same_answer(account: Account, other_user: Account) -> None:
     documents = []
-    for user, token in wrong_credentials(account, stranger):
+    for user, token in wrong_credentials(account, other_user):
         form = account.upload_form(wav(seconds=0.1), user_id=user, token=token)
         documents.append(assert_problem(form, 401, "not-authenticated"))
         if not token:

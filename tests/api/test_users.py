@@ -99,8 +99,8 @@ def test_closed_registration_is_refused(settings: Settings) -> None:
         assert_problem(httpx2.post(f"{api.url}/users", json={"name": "late"}), 403, "registration-closed")
 
 
-def test_a_token_tells_whose_it_is(account: Account, stranger: Account) -> None:
-    for one in (account, stranger):
+def test_a_token_tells_whose_it_is(account: Account, other_user: Account) -> None:
+    for one in (account, other_user):
         answer = one.http.get("/users/me", headers=one.bearer)
         assert answer.status_code == 200
         assert answer.json()["id"] == one.id

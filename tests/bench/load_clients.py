@@ -1,5 +1,5 @@
-"""Many clients on one event loop, made to cost little beside the service that it is sent to: phones that upload at the pace
-of a voice, listeners that take what they hear, and small requests.
+"""Many clients on one event loop, written to use little CPU beside the service: phones that upload at the pace of a
+voice, listeners that read at the pace of playback, and small requests.
 """
 
 import asyncio

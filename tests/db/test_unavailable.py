@@ -29,9 +29,9 @@ def url(stack: StackAddress) -> str:
 
 
 @pytest.fixture
-def stranger(url: str) -> Iterator[str]:
+def unprivileged(url: str) -> Iterator[str]:
     """The URL for a role without any right."""
-    role = f"stranger_{uuid4().hex}"
+    role = f"unprivileged_{uuid4().hex}"
     run(url, f"CREATE ROLE {role} LOGIN")
     yield driver_url(url).set(username=role).render_as_string()
     run(url, f"DROP ROLE {role}")
@@ -69,8 +69,8 @@ def test_no_schema(url: str) -> None:
     assert reason(url, "SELECT 'private' FROM recordings").endswith('relation "recordings" does not exist.')
 
 
-def test_a_role_without_rights(stranger: str) -> None:
-    assert reason(stranger, "SELECT * FROM users").endswith("permission denied for table users.")
+def test_a_role_without_rights(unprivileged: str) -> None:
+    assert reason(unprivileged, "SELECT * FROM users").endswith("permission denied for table users.")
 
 
 def test_a_read_only_database(url: str) -> None:
@@ -82,9 +82,9 @@ def test_a_read_only_database(url: str) -> None:
         upgrade(url)
 
 
-def test_a_migration_without_rights(url: str, stranger: str) -> None:
+def test_a_migration_without_rights(url: str, unprivileged: str) -> None:
     with pytest.raises(DatabaseUnavailable, match="permission denied for table alembic_version"):
-        upgrade(stranger)
+        upgrade(unprivileged)
 
 
 def test_a_migration_of_a_later_releases_schema(url: str) -> None:

@@ -49,7 +49,7 @@ def test_a_user_added_by_the_operator_may_upload_although_registration_is_closed
         account = Account(http, added["id"], added["token"])
         account.recording()
 
-        assert http.post("/users", json={"name": "stranger"}).status_code == 403
+        assert http.post("/users", json={"name": "somebody"}).status_code == 403
     [listed] = [
         one for one in json.loads(users(environment, "list", "--json").stdout) if one["id"] == added["id"]
     ]

@@ -155,9 +155,9 @@ def test_an_upload_reaches_the_service_while_it_is_sent(behind: Behind, user: di
 
 
 def test_a_refusal_in_the_middle_of_a_long_body_arrives(behind: Behind, user: dict) -> None:
-    stranger = user | {"token": "23e10bfa-ce68-4444-95dd-4af608f2bf47"}
+    wrong = user | {"token": "23e10bfa-ce68-4444-95dd-4af608f2bf47"}
 
-    refused = behind.upload(stranger, wav(seconds=60))
+    refused = behind.upload(wrong, wav(seconds=60))
 
     assert (refused.status, refused.document["code"]) == (401, "not-authenticated")
 

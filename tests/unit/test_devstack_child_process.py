@@ -269,12 +269,12 @@ def test_what_a_killed_predecessor_left_is_ended_and_tidied(tmp_path: Path):
 
 
 def test_another_program_with_a_recorded_pid_is_left_alone(tmp_path: Path):
-    with subprocess.Popen(["sleep", "600"]) as stranger:
+    with subprocess.Popen(["sleep", "600"]) as unrelated:
         stale = StaleProcesses(tmp_path / "children.json")
-        stale.record([as_if_running(Program("p", ["weed", "mini"], {}, ()), stranger.pid)])
+        stale.record([as_if_running(Program("p", ["weed", "mini"], {}, ()), unrelated.pid)])
         stale.clear(Sleeper())
-        assert stranger.poll() is None
-        stranger.kill()
+        assert unrelated.poll() is None
+        unrelated.kill()
 
 
 def as_if_running(program: Program, pid: int) -> ChildProcess:

@@ -98,19 +98,19 @@ def test_the_database_has_one_role_and_no_extension_to_attack(stack: StackAddres
     assert ask(stack.database_url, extensions) == ["plpgsql"]
 
 
-def test_strangers_may_do_nothing_with_the_bucket(stack: StackAddress, s3):
-    s3.put_object(Bucket=stack.s3_bucket, Key="stranger", Body=b"x")
+def test_unauthenticated_clients_may_do_nothing_with_the_bucket(stack: StackAddress, s3):
+    s3.put_object(Bucket=stack.s3_bucket, Key="anonymous", Body=b"x")
     anonymous = s3_client(stack, signature_version=UNSIGNED)
     try:
         assert refusal(anonymous.list_objects_v2, Bucket=stack.s3_bucket) == "AccessDenied"
-        assert refusal(anonymous.get_object, Bucket=stack.s3_bucket, Key="stranger") == "AccessDenied"
+        assert refusal(anonymous.get_object, Bucket=stack.s3_bucket, Key="anonymous") == "AccessDenied"
         assert (
-            refusal(anonymous.put_object, Bucket=stack.s3_bucket, Key="stranger", Body=b"") == "AccessDenied"
+            refusal(anonymous.put_object, Bucket=stack.s3_bucket, Key="anonymous", Body=b"") == "AccessDenied"
         )
-        assert refusal(anonymous.delete_object, Bucket=stack.s3_bucket, Key="stranger") == "AccessDenied"
+        assert refusal(anonymous.delete_object, Bucket=stack.s3_bucket, Key="anonymous") == "AccessDenied"
     finally:
         anonymous.close()
-    s3.delete_object(Bucket=stack.s3_bucket, Key="stranger")
+    s3.delete_object(Bucket=stack.s3_bucket, Key="anonymous")
 
 
 def test_the_services_key_may_nothing_but_use_its_bucket(stack: StackAddress, s3):

@@ -39,7 +39,7 @@ _RELATIVES: Final = {
     b"riff": "Sony Wave64",
     b"FORM": "AIFF",
 }
-_STRANGERS: Final = {
+_OTHER_FORMATS: Final = {
     b"fLaC": "FLAC",
     b"OggS": "Ogg",
     b"ID3": "MP3",
@@ -160,7 +160,7 @@ def _check_container(head: bytes) -> None:
         return
     if magic in _RELATIVES:
         raise UnsupportedContainer(f"The body is {_RELATIVES[magic]}, which is not converted.")
-    for start, name in _STRANGERS.items():
+    for start, name in _OTHER_FORMATS.items():
         if head.startswith(start):
             raise NotAWav(f"The body is a file of the kind {name}, not a RIFF/WAVE file.")
     raise NotAWav

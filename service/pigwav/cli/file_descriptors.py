@@ -36,7 +36,7 @@ def raise_limit() -> int:
 
 
 def fit_connections(settings: Settings, limit: int) -> Settings:
-    """The same settings with no more connections than `limit` file descriptors allow: else a crowd of clients would
+    """The same settings with no more connections than `limit` file descriptors allow: else many clients would
     take those that uploads need. If even uploads and downloads do not fit, that is logged.
     """
     limits, http = settings.limits, settings.http
