@@ -18,7 +18,7 @@ from waiting import wait_until
 
 @contextmanager
 def narrow(settings: Settings) -> Iterator[tuple[ServedApi, Account]]:
-    """One thread for the encoder, two for the database, and little patience."""
+    """One thread for the encoder, two for the database, and a short queue timeout."""
     database = settings.database.model_copy(update={"pool_size": 2})
     changed = settings.model_copy(update={"database": database, "cpu_threads": 1, "queue_timeout_s": 0.2})
     with served(changed) as api, httpx2.Client(base_url=api.url, timeout=30) as http:

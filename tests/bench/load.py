@@ -261,7 +261,7 @@ async def stopped_under_load(visitors: LoadClients, shape: tuple[int, int, float
     print(f"closed after {closed_s - began_s:.2f} s, gone after {time.perf_counter() - began_s - 1:.1f} s")
     outcomes = {name: count for name, count in seen.uploads.items() if name != "0"}
     allowed = {"201", "503 shutting-down"}
-    bounds.check(unready_s < closed_s, "ready was false before the door was closed")
+    bounds.check(unready_s < closed_s, "ready was false before the socket was closed")
     bounds.check(set(outcomes) <= allowed, f"uploads ended with {outcomes}")
     bounds.check(code == 0, f"exit status {code}")
 

@@ -1,4 +1,4 @@
-"""A `pigwav serve` that is asked to stop says so before it closes its door, and lets open uploads end."""
+"""A `pigwav serve` that is asked to stop says so before it stops accepting connections, and lets open uploads end."""
 
 import signal
 from collections.abc import Iterator

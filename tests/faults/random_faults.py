@@ -38,7 +38,7 @@ from faults.uploaders import (
     make_upload,
     once,
     send,
-    send_impatiently,
+    send_with_timeout,
     try_again,
 )
 from faults.world import MAX_UPLOAD_BYTES, World, open_world
@@ -217,7 +217,7 @@ def _deliver(elsewhere: int, uploader: Uploader, upload: Upload) -> list[Attempt
     """One try; with a key, tries until it is there, the later ones at the replica."""
     if not upload.once:
         return [send(uploader, upload)]
-    first = send_impatiently(uploader, upload, patience_s=IMPATIENT_AFTER_S)
+    first = send_with_timeout(uploader, upload, timeout_s=IMPATIENT_AFTER_S)
     if not is_worth_a_try(first):
         return [first]
     return [first, *try_again(replace(uploader, port=elsewhere), upload)]

@@ -187,12 +187,12 @@ def send(uploader: Uploader, upload: Upload) -> Attempt:
     return Attempt(f"{upload.kind} upload", uploader.user, exchange(uploader.port, request), upload)
 
 
-def send_impatiently(uploader: Uploader, upload: Upload, *, patience_s: float) -> Attempt:
+def send_with_timeout(uploader: Uploader, upload: Upload, *, timeout_s: float) -> Attempt:
     """As a client that gives up where the answer takes too long."""
     request = upload_head(uploader, upload) + upload_body(uploader, upload)
-    answer = exchange(uploader.port, request, patience_s=patience_s)
+    answer = exchange(uploader.port, request, timeout_s=timeout_s)
     if answer is HUNG:
-        return Attempt(f"impatient {upload.kind} upload", uploader.user, None, upload, stayed=False)
+        return Attempt(f"timed out {upload.kind} upload", uploader.user, None, upload, stayed=False)
     return Attempt(f"{upload.kind} upload", uploader.user, answer, upload)
 
 
@@ -227,10 +227,10 @@ def call(port: int, method: str, path: str, *, token: str = "") -> Answer | None
     return exchange(port, f"{head}Authorization: Bearer {token}\r\n\r\n".encode())
 
 
-def exchange(port: int, request: bytes, *, patience_s: float = ANSWER_WITHIN_S) -> Answer | None:
+def exchange(port: int, request: bytes, *, timeout_s: float = ANSWER_WITHIN_S) -> Answer | None:
     """None where the connection ended, or could not be had, without an answer; HUNG where nothing came of it."""
     try:
-        with connected(port, patience_s) as connection:
+        with connected(port, timeout_s) as connection:
             with suppress(ConnectionError):  # what was said before may still be read
                 connection.sendall(request)
             return answered(connection)
@@ -240,8 +240,8 @@ def exchange(port: int, request: bytes, *, patience_s: float = ANSWER_WITHIN_S) 
         return HUNG
 
 
-def connected(port: int, patience_s: float = ANSWER_WITHIN_S) -> "closing[socket.socket]":
-    return closing(socket.create_connection(("127.0.0.1", port), timeout=patience_s))
+def connected(port: int, timeout_s: float = ANSWER_WITHIN_S) -> "closing[socket.socket]":
+    return closing(socket.create_connection(("127.0.0.1", port), timeout=timeout_s))
 
 
 def answered(connection: socket.socket) -> Answer | None:

@@ -1,4 +1,4 @@
-"""The request body as it arrives: bounded in size, and in patience."""
+"""The request body as it arrives, with limits on its size and on the time between its bytes."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator

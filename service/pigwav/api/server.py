@@ -36,7 +36,7 @@ def server_config(app: FastAPI, services: Services) -> uvicorn.Config:
 
 class Server(uvicorn.Server):
     """Asked to stop, it first says so: `/readyz` is 503 and no upload is begun, but it still listens for `drain_s`,
-    so that balancers turn away from it and nobody finds a closed door. A second signal skips that.
+    so that load balancers stop sending requests before it stops accepting connections. A second signal skips that.
     """
 
     def __init__(self, config: uvicorn.Config, services: Services) -> None:

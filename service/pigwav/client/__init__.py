@@ -26,7 +26,7 @@ from pigwav.client.errors import (
 from pigwav.client.file_names import safe_name
 from pigwav.client.retries import OnWait, wait_silently
 from pigwav.client.service import DEFAULT_URL
-from pigwav.client.transfer import Progress, unheard
+from pigwav.client.transfer import Progress, no_progress
 from pigwav.client.wavs import WavInput
 
 __all__ = [
@@ -60,7 +60,7 @@ __all__ = [
     "User",
     "WavChanged",
     "WavInput",
+    "no_progress",
     "safe_name",
-    "unheard",
     "wait_silently",
 ]

@@ -20,7 +20,7 @@ from pigwav.client.errors import ClientError
 from pigwav.client.refusals import refusal
 from pigwav.client.retries import OnWait, Repeatable, Tries, harmless, repeatable_upload, wait_silently
 from pigwav.client.service import CLIENT_HEADERS, DEFAULT_URL, LIMITS, MP3_HEADERS, Call, Service, name_of
-from pigwav.client.transfer import Progress, unheard
+from pigwav.client.transfer import Progress, no_progress
 from pigwav.client.transport_errors import reaching, receiving
 
 __all__ = ["DEFAULT_URL", "AsyncPigWavClient"]
@@ -79,7 +79,7 @@ class AsyncPigWavClient:
         filename: str | None = None,
         bitrate_kbps: int | None = None,
         idempotency_key: str | None = None,
-        progress: Progress = unheard,
+        progress: Progress = no_progress,
     ) -> Recording:
         """As `PigWavClient.upload`; `wav` may be an async iterable of bytes, too."""
         source = async_wav_of(wav)
@@ -140,7 +140,7 @@ class AsyncPigWavClient:
         """As `PigWavClient.peek`."""
         return await self._call(offer_of(link))
 
-    async def download(self, link: str, to: Path | str, *, progress: Progress = unheard) -> Downloaded:
+    async def download(self, link: str, to: Path | str, *, progress: Progress = no_progress) -> Downloaded:
         """As `PigWavClient.download`."""
         download = await to_thread.run_sync(Download, Path(to))
         try:

@@ -17,7 +17,7 @@ from pigwav.client.errors import ClientError
 from pigwav.client.refusals import refusal
 from pigwav.client.retries import OnWait, Repeatable, Tries, harmless, repeatable_upload, wait_silently
 from pigwav.client.service import CLIENT_HEADERS, DEFAULT_URL, LIMITS, MP3_HEADERS, Call, Service, name_of
-from pigwav.client.transfer import Progress, unheard
+from pigwav.client.transfer import Progress, no_progress
 from pigwav.client.transport_errors import reaching, receiving
 from pigwav.client.wavs import OpenWav, WavInput, wav_of
 
@@ -84,7 +84,7 @@ class PigWavClient:
         filename: str | None = None,
         bitrate_kbps: int | None = None,
         idempotency_key: str | None = None,
-        progress: Progress = unheard,
+        progress: Progress = no_progress,
     ) -> Recording:
         """Send a WAV; it plays when this returns.
 
@@ -170,7 +170,7 @@ class PigWavClient:
         """Name, SHA-256 and size of what is behind a link, without fetching it. Raises NotFound, UnexpectedAnswer."""
         return self._call(offer_of(link))
 
-    def download(self, link: str, to: Path | str, *, progress: Progress = unheard) -> Downloaded:
+    def download(self, link: str, to: Path | str, *, progress: Progress = no_progress) -> Downloaded:
         """Fetch the MP3 behind a link. `to` is replaced only when the new file is whole and its SHA-256 is right.
 
         Until then it is `<to>.part`, which stays when the download breaks off, and from whose end the next try, or the

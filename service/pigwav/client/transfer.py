@@ -9,5 +9,5 @@ Progress: TypeAlias = Callable[[int, int | None], None]
 """Called with the bytes done and, where it is known, the bytes in all. After a retry the bytes done start again."""
 
 
-def unheard(_done_bytes: int, _total_bytes: int | None) -> None:
+def no_progress(_done_bytes: int, _total_bytes: int | None) -> None:
     """The progress that nobody listens to."""

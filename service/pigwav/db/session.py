@@ -12,8 +12,8 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from pigwav.db.client_timeout import time_limited_connection
 from pigwav.db.driver_errors import translate_errors
-from pigwav.db.patience import patient_connection
 from pigwav.errors import NotConfigured
 from pigwav.settings import DatabaseSettings
 
@@ -58,7 +58,7 @@ class Database:
             max_overflow=0,
             pool_timeout=settings.timeout_s,
             connect_args={
-                "connection_factory": patient_connection(_LONGER_THAN_THE_SERVER * settings.timeout_s),
+                "connection_factory": time_limited_connection(_LONGER_THAN_THE_SERVER * settings.timeout_s),
                 "connect_timeout": max(2, int(settings.timeout_s)),
                 "application_name": "pigwav",
                 "options": f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms}"

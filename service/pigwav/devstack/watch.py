@@ -128,11 +128,11 @@ class Watch:
         for child in children:
             child.begin_stop()
         hurry_at = time.monotonic() + within_s
-        patience = self._waiter.stops
+        stops_before = self._waiter.stops
         while [child for child in children if child.is_stopping()]:
             self._waiter.wait(POLL_S)
-            if self._waiter.stops > patience or time.monotonic() > hurry_at:
-                patience, hurry_at = self._waiter.stops, math.inf
+            if self._waiter.stops > stops_before or time.monotonic() > hurry_at:
+                stops_before, hurry_at = self._waiter.stops, math.inf
                 for child in children:
                     child.hurry()
 

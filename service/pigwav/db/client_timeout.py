@@ -16,26 +16,26 @@ from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE, connection, set_
 _EVENTS: Final = {POLL_READ: select.POLLIN, POLL_WRITE: select.POLLOUT}
 
 
-class _Patient(connection):  # type: ignore[misc] # psycopg2 ships no types
-    patience_s: ClassVar[float]
+class _TimeLimited(connection):  # type: ignore[misc] # psycopg2 ships no types
+    timeout_s: ClassVar[float]
 
 
-def patient_connection(patience_s: float) -> type[_Patient]:
+def time_limited_connection(timeout_s: float) -> type[_TimeLimited]:
     """For psycopg2's `connection_factory`: connecting, and every statement, ends within that time.
 
     Past it psycopg2 closes the connection and raises OperationalError.
     """
     set_wait_callback(_wait)
-    return type("PatientConnection", (_Patient,), {"patience_s": patience_s})
+    return type("TimeLimitedConnection", (_TimeLimited,), {"timeout_s": timeout_s})
 
 
 def _wait(waiting: connection) -> None:
     """Until the connection has what it waits for. Connections of other makers are waited for without an end."""
-    patience_s = getattr(waiting, "patience_s", inf)
-    deadline = time.monotonic() + patience_s
+    timeout_s = getattr(waiting, "timeout_s", inf)
+    deadline = time.monotonic() + timeout_s
     while (state := waiting.poll()) != POLL_OK:
         poll = select.poll()
         poll.register(waiting.fileno(), _EVENTS[state])
         left_s = deadline - time.monotonic()
         if not poll.poll(None if left_s == inf else max(0.0, left_s) * 1000):
-            raise OperationalError(f"no answer within {patience_s:g} seconds")
+            raise OperationalError(f"no answer within {timeout_s:g} seconds")
