@@ -12,8 +12,8 @@ from pigwav.domain import IdempotencyKey, RecordingId, RecordingState, UserId
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What was made of a key so far. `in_flight`: an upload whose lease is live is making the recording."""
+class KeyUse:
+    """How a key has been used so far. `in_flight`: an upload with a live lease is making the recording."""
 
     fingerprint: bytes
     recording: RecordingId
@@ -21,8 +21,8 @@ class Standing:
     in_flight: bool
 
 
-def standing(db: Session, user: UserId, key: IdempotencyKey, *, lock: bool = False) -> Standing | None:
-    """None: nobody has used the key, or not for as long as keys are remembered. `lock`: the recording's row, too."""
+def key_use(db: Session, user: UserId, key: IdempotencyKey, *, lock: bool = False) -> KeyUse | None:
+    """None: the key is unused, or its use has been forgotten. `lock`: lock the recording's row, too."""
     query = select(
         IdempotencyKeyRow.fingerprint, IdempotencyKeyRow.recording_id, IdempotencyKeyRow.acknowledged
     ).where(*_of(user, key))
@@ -33,10 +33,10 @@ def standing(db: Session, user: UserId, key: IdempotencyKey, *, lock: bool = Fal
         RecordingRow.id == row.recording_id, RecordingRow.state == RecordingState.PENDING
     )
     in_flight = db.execute(lease.with_for_update() if lock else lease).scalar_one_or_none()
-    return Standing(row.fingerprint, RecordingId(row.recording_id), row.acknowledged, bool(in_flight))
+    return KeyUse(row.fingerprint, RecordingId(row.recording_id), row.acknowledged, bool(in_flight))
 
 
-def claim(db: Session, user: UserId, key: IdempotencyKey, recording: RecordingId) -> Standing | None:
+def claim(db: Session, user: UserId, key: IdempotencyKey, recording: RecordingId) -> KeyUse | None:
     """The key stands for `recording` from the commit on, where nobody had used it: then None.
 
     Else what it stands for; nobody changes that, or that recording's row, until the transaction ends.
@@ -48,7 +48,7 @@ def claim(db: Session, user: UserId, key: IdempotencyKey, recording: RecordingId
     if db.execute(mine).scalar_one_or_none() is not None:
         return None
     db.execute(select(IdempotencyKeyRow.key).where(*_of(user, key)).with_for_update()).one_or_none()
-    return standing(db, user, key, lock=True)
+    return key_use(db, user, key, lock=True)
 
 
 def take_over(

@@ -41,8 +41,8 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What a user has: recordings that play or are being received, and the bytes of those that play."""
+class StoredAmount:
+    """Counts a user's recordings that are ready or being received, and adds up the bytes of the ready ones."""
 
     recordings: int
     size_bytes: int
@@ -156,14 +156,14 @@ def mark_deleted(db: Session, recording: RecordingId, user: UserId) -> bool:
     return _changed(db, *_ready(recording, user), values={"state": RecordingState.DELETED})
 
 
-def kept(db: Session, user: UserId) -> Kept:
+def stored_amount(db: Session, user: UserId) -> StoredAmount:
     query = select(func.count(), func.sum(RecordingRow.size_bytes)).where(
         RecordingRow.user_id
         == user,  # in the words of the partial indexes, which `<> 'deleted'` would not use
         or_(RecordingRow.state == RecordingState.READY, RecordingRow.state == RecordingState.PENDING),
     )
     count, size_bytes = db.execute(query).one()
-    return Kept(count, int(size_bytes or 0))
+    return StoredAmount(count, int(size_bytes or 0))
 
 
 def _held_by(lease: LeaseId) -> ColumnElement[bool]:

@@ -11,8 +11,8 @@ from pigwav.domain import ObjectKey, RecordingId, RecordingState
 
 
 @dataclass(frozen=True)
-class Promise:
-    """What a ready row says about the bytes under its key. `scrubbed_at`: when they were last found to be so."""
+class ExpectedObject:
+    """The object that a ready row describes. `scrubbed_at`: when the object was last found to match."""
 
     id: RecordingId
     object_key: ObjectKey
@@ -26,7 +26,9 @@ def now(db: Session) -> datetime:
     return db.execute(select(func.now())).scalar_one()
 
 
-def next_promise(db: Session, *, before: datetime, after: Promise | None = None) -> Promise | None:
+def next_expected(
+    db: Session, *, before: datetime, after: ExpectedObject | None = None
+) -> ExpectedObject | None:
     """The least recently scrubbed ready recording behind `after`, of those not scrubbed since `before`."""
     never, at, row_id = RecordingRow.scrubbed_at.is_(None), RecordingRow.scrubbed_at, RecordingRow.id
     query = select(row_id, RecordingRow.object_key, RecordingRow.size_bytes, RecordingRow.sha256, at).where(
@@ -37,7 +39,7 @@ def next_promise(db: Session, *, before: datetime, after: Promise | None = None)
     elif after is not None:
         query = query.where(tuple_(at, row_id) > (after.scrubbed_at, after.id))
     row = db.execute(query.order_by(at.asc().nulls_first(), row_id).limit(1)).mappings().one_or_none()
-    return None if row is None else Promise(**row)
+    return None if row is None else ExpectedObject(**row)
 
 
 def is_ready(db: Session, recording: RecordingId) -> bool:

@@ -116,7 +116,7 @@ class ChildProcess:
             self._next_step()
         return self.is_running
 
-    def hurry(self) -> None:
+    def escalate(self) -> None:
         """Do not wait for the current signal's effect any longer."""
         self._step_ends_at = 0.0
 

@@ -36,9 +36,9 @@ READY_WITHIN_S: Final = 120.0
 """Generous: a machine that does much else."""
 
 PROBE_S: Final = 1.0
-"""A request waits in the queue until there is an API; we have others to tend meanwhile."""
+"""A probe waits in the socket's queue until there is an API; the child processes must be checked meanwhile."""
 
-TEND_EVERY_S: Final = 1.0
+CHECK_EVERY_S: Final = 1.0
 AFTER_GRACE_S: Final = 15.0
 """For uploads that were cut off to clean up after themselves."""
 
@@ -158,9 +158,9 @@ class Up:
         watch.until(is_ready, what="The API", within_s=READY_WITHIN_S)
         self.on_ready(url_of(listening))
         while True:
-            watch.tend()
+            watch.check()
             follow()
-            watch.pause(TEND_EVERY_S)
+            watch.pause(CHECK_EVERY_S)
 
     def _worker(self, number: int, listening: socket.socket, environment: Environment) -> Program:
         http = self.settings.http

@@ -16,13 +16,13 @@ from pigwav.telemetry.logs import log
 
 
 @dataclass
-class _Kept:
+class _Supervised:
     child: ChildProcess
     after_death: Callable[[ChildProcess], None]
     restarts: Restarts
     start_at: float | None = None
 
-    def tend(self, now_s: float) -> bool:
+    def restart_if_dead(self, now_s: float) -> bool:
         """Whether the child process was started again."""
         if self.child.is_running:
             return False
@@ -54,7 +54,7 @@ class Watch:
     def __init__(self, stale: StaleProcesses, waiter: Waiter) -> None:
         self._stale_processes = stale
         self._waiter = waiter
-        self._kept: list[_Kept] = []
+        self._kept: list[_Supervised] = []
 
     def start(
         self,
@@ -63,7 +63,7 @@ class Watch:
         after_death: Callable[[ChildProcess], None] = lambda _child: None,
         restarts: Restarts | None = None,
     ) -> None:
-        self._kept.append(_Kept(child, after_death, restarts or Restarts()))
+        self._kept.append(_Supervised(child, after_death, restarts or Restarts()))
         child.start()
         self._record()
 
@@ -76,11 +76,11 @@ class Watch:
         finally:
             self.stop([child])
 
-    def tend(self) -> None:
+    def check(self) -> None:
         """Start again what died. Raises ChildProcessFailed when that does not help."""
         now_s = time.monotonic()
         self._reap_orphans()
-        restarted = [kept for kept in self._kept if kept.tend(now_s)]
+        restarted = [kept for kept in self._kept if kept.restart_if_dead(now_s)]
         if restarted:
             self._record()
 
@@ -95,7 +95,7 @@ class Watch:
         """Tend until ready. Raises ChildProcessFailed, StopRequested."""
         deadline = time.monotonic() + within_s
         while not is_ready():
-            self.tend()
+            self.check()
             if time.monotonic() > deadline:
                 raise ChildProcessFailed(f"{what} was not ready within {within_s:.0f} s.")
             self.pause(POLL_S)
@@ -134,7 +134,7 @@ class Watch:
             if self._waiter.stops > stops_before or time.monotonic() > hurry_at:
                 stops_before, hurry_at = self._waiter.stops, math.inf
                 for child in children:
-                    child.hurry()
+                    child.escalate()
 
     def _reap_orphans(self) -> None:
         """As a container's first process we inherit whom the dead leave behind; nobody else takes their last words."""

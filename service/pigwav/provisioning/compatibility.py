@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from botocore.exceptions import ClientError
 
 from pigwav.errors import StoreUnavailable
-from pigwav.provisioning.probe import Behaviour, Misbehaves, Probe, expect
+from pigwav.provisioning.probe import Behaviour, BehaviourWrong, Probe, expect
 from pigwav.settings import StoreSettings
 from pigwav.store.base import PART_BYTES, ObjectHeaders, Part, UploadId, metadata_text
 from pigwav.store.boto import open_client, open_session
@@ -67,7 +67,7 @@ def _bad_md5(probe: Probe) -> None:
         probe.s3.put_object(Bucket=probe.bucket, Key=probe.key("md5"), Body=b"body", ContentMD5=wrong)
     except ClientError:
         return
-    raise Misbehaves("it was stored")
+    raise BehaviourWrong("it was stored")
 
 
 @_behaviour("content type, disposition, cache control, metadata are kept", PROXY)
@@ -97,7 +97,7 @@ def _conditional(probe: Probe) -> None:
         except ClientError as error:
             expect(error.response["ResponseMetadata"]["HTTPStatusCode"] == status, f"not {status}")
         else:
-            raise Misbehaves(f"not {status}, but the object")
+            raise BehaviourWrong(f"not {status}, but the object")
 
 
 @_behaviour("parts out of order, part 1 last", SERVER)
@@ -137,7 +137,7 @@ def _short_part(probe: Probe) -> None:
     except StoreUnavailable:
         probe.store.abort_multipart(key, upload)
     else:
-        raise Misbehaves("it was taken")
+        raise BehaviourWrong("it was taken")
 
 
 @_behaviour("open uploads are listed for exactly one key", RIGHTS)

@@ -12,14 +12,14 @@ from pigwav.store.boto import first_line, translate_errors
 from pigwav.store.s3 import S3Store
 
 
-class Misbehaves(Exception):
+class BehaviourWrong(Exception):
     """The server does something else."""
 
 
 def expect(so: object, otherwise: str) -> None:
-    """Raises Misbehaves."""
+    """Raises BehaviourWrong."""
     if not so:
-        raise Misbehaves(otherwise)
+        raise BehaviourWrong(otherwise)
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """`try_on` raises Misbehaves, or what the store or boto3 raises. If it fails and is `needed_by_all`, no other
+    """`try_on` raises BehaviourWrong, or what the store or boto3 raises. If it fails and is `needed_by_all`, no other
     behaviour is tried.
     """
 
@@ -83,7 +83,7 @@ class Probe:
         try:
             with translate_errors():
                 behaviour.try_on(self)
-        except (Misbehaves, PigWavError) as error:
+        except (BehaviourWrong, PigWavError) as error:
             problem = first_line(error)
         took_ms = round((time.perf_counter() - begun) * 1000, 1)
         change = behaviour.change if problem else None

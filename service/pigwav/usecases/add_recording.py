@@ -182,9 +182,9 @@ class AddRecording:
     def _check_quota(self, db: Session, user: UserId, *, more: int, more_bytes: int) -> None:
         """The caller holds the user's lock `alone`, so that two uploads do not both take the last place."""
         if self.quota.is_bounded:
-            kept = recordings.kept(db, user)
+            stored = recordings.stored_amount(db, user)
             self.quota.check(
-                kept=kept.recordings, kept_bytes=kept.size_bytes, more=more, more_bytes=more_bytes
+                kept=stored.recordings, kept_bytes=stored.size_bytes, more=more, more_bytes=more_bytes
             )
 
     def _is_held(self, intent: Intent) -> bool:

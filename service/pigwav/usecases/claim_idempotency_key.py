@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from pigwav.db import idempotency_keys, recordings
-from pigwav.db.idempotency_keys import Standing
+from pigwav.db.idempotency_keys import KeyUse
 from pigwav.domain import IdempotencyKey, Recording, RecordingId, UserId
 from pigwav.errors import IdempotencyKeyReused, RecordingNotFound, UploadInProgress
 
@@ -13,29 +13,29 @@ def earlier_recording(db: Session, user: UserId, key: IdempotencyKey) -> Recordi
 
     Raises IdempotencyKeyReused, UploadInProgress, and RecordingNotFound where it was made and deleted since.
     """
-    standing = idempotency_keys.standing(db, user, key)
-    return _made(db, user, key, standing) if standing else None
+    key_use = idempotency_keys.key_use(db, user, key)
+    return _made(db, user, key, key_use) if key_use else None
 
 
 def claim(db: Session, user: UserId, key: IdempotencyKey, recording: RecordingId) -> Recording | None:
     """As `earlier_recording`; where this try may make the recording, no other one may from the commit on."""
-    standing = idempotency_keys.claim(db, user, key, recording)
-    if standing is None:
+    key_use = idempotency_keys.claim(db, user, key, recording)
+    if key_use is None:
         return None
-    made = _made(db, user, key, standing)
+    made = _made(db, user, key, key_use)
     if made is None:
-        idempotency_keys.take_over(db, user, key, recording, from_=standing.recording)
+        idempotency_keys.take_over(db, user, key, recording, from_=key_use.recording)
     return made
 
 
-def _made(db: Session, user: UserId, key: IdempotencyKey, standing: Standing) -> Recording | None:
-    if standing.fingerprint != key.fingerprint:
+def _made(db: Session, user: UserId, key: IdempotencyKey, key_use: KeyUse) -> Recording | None:
+    if key_use.fingerprint != key.fingerprint:
         raise IdempotencyKeyReused
-    if standing.in_flight:
+    if key_use.in_flight:
         raise UploadInProgress
-    if not standing.acknowledged:
+    if not key_use.acknowledged:
         return None
-    made = recordings.find(db, standing.recording, user)
+    made = recordings.find(db, key_use.recording, user)
     if made is None:
         raise RecordingNotFound("The recording that was made under this Idempotency-Key has been deleted.")
     return made

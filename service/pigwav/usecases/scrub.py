@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from pigwav.db import scrubbing
-from pigwav.db.scrubbing import Promise
+from pigwav.db.scrubbing import ExpectedObject
 from pigwav.db.session import Database
 from pigwav.domain import ObjectKey
 from pigwav.errors import ObjectMissing, StoreUnavailable
@@ -82,32 +82,32 @@ class Scrub:
         last = None
         while ends_at is None or self.clock() < ends_at:
             with self.database.read() as db:
-                last = scrubbing.next_promise(db, before=began_at, after=last)
+                last = scrubbing.next_expected(db, before=began_at, after=last)
             if last is None:
                 return
             yield ReadBack(last.object_key, last.size_bytes, self._condition(last, pace))
 
-    def _condition(self, promise: Promise, pace: Pace | None) -> Condition:
+    def _condition(self, expected: ExpectedObject, pace: Pace | None) -> Condition:
         """What looks wrong is looked at twice, object and row."""
-        look = partial(self._look, promise, pace)
+        look = partial(self._look, expected, pace)
         if look() is Condition.GOOD or (condition := look()) is Condition.GOOD:
             with self.database.begin() as db:
-                scrubbing.mark_scrubbed(db, promise.id)
+                scrubbing.mark_scrubbed(db, expected.id)
             return Condition.GOOD
         with self.database.read() as db:
-            return condition if scrubbing.is_ready(db, promise.id) else Condition.GONE
+            return condition if scrubbing.is_ready(db, expected.id) else Condition.GONE
 
-    def _look(self, promise: Promise, pace: Pace | None) -> Condition:
+    def _look(self, expected: ExpectedObject, pace: Pace | None) -> Condition:
         def wait(block: bytes) -> None:
             if pace and (wait_s := pace.take(len(block))):
                 self.sleep(wait_s)
 
-        key, size_bytes = promise.object_key, promise.size_bytes
+        key, size_bytes = expected.object_key, expected.size_bytes
         try:
             stored = self.store.stat(key)
             if stored is None or stored.size_bytes != size_bytes:
                 return Condition.DAMAGED
-            is_same = sha256_of(self.store, key, size_bytes, wait) == promise.sha256
+            is_same = sha256_of(self.store, key, size_bytes, wait) == expected.sha256
         except ObjectMissing:
             return Condition.DAMAGED
         except StoreUnavailable:

@@ -101,7 +101,7 @@ class Connection(HttpToolsProtocol):
             self.parser.feed_data(data)
             self._head.check()
         except HttpParserUpgrade as offer:
-            self._pass_over_upgrade(data[offer.args[0] :])
+            self._ignore_upgrade(data[offer.args[0] :])
         except HttpParserError as error:
             cause = error.__context__  # what a callback of ours raised
             self._refuse(cause if isinstance(cause, PigWavError) else MalformedHttp())
@@ -140,7 +140,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
-            return  # not yet: see _pass_over_upgrade
+            return  # not yet: see _ignore_upgrade
         self._head.message_complete()
         super().on_message_complete()
 
@@ -222,7 +222,7 @@ class Connection(HttpToolsProtocol):
 
     # An offer to upgrade
 
-    def _pass_over_upgrade(self, rest: bytes) -> None:
+    def _ignore_upgrade(self, rest: bytes) -> None:
         """A server may ignore it (RFC 9110 7.8), as `curl --http2` expects. httptools however takes such a request
         for one without a body, and its body for a next request; so a parser that knows nothing of the offer goes on.
         """
