@@ -69,9 +69,10 @@ def test_the_dead_are_told_of_once(tmp_path: Path, watch: Watch):
     child = ChildProcess(program(tmp_path, "echo ready; exec sleep 60"))
     dead: list[int | None] = []
     watch.start(child, after_death=lambda child: dead.append(child.pid))
+    watch.until(logged(tmp_path, 1), what="it", within_s=60)
     first = child.pid
     os.kill(first, signal.SIGKILL)
-    watch.until(logged(tmp_path, 1), what="it", within_s=60)
+    watch.until(logged(tmp_path, 2), what="it", within_s=60)
     assert dead == [first]
 
 
