@@ -69,9 +69,10 @@ def test_the_dead_are_told_of_once(tmp_path: Path, watch: Watch):
     part = Part(program(tmp_path, "echo ready; exec sleep 60"))
     dead: list[int | None] = []
     watch.start(part, after_death=lambda part: dead.append(part.pid))
+    watch.until(logged(tmp_path, 1), what="it", within_s=60)
     first = part.pid
     os.kill(first, signal.SIGKILL)
-    watch.until(logged(tmp_path, 1), what="it", within_s=60)
+    watch.until(logged(tmp_path, 2), what="it", within_s=60)
     assert dead == [first]
 
 
