@@ -79,7 +79,7 @@ def _version_of_lame() -> str | None:
 
 
 def _folder_of(package: str) -> Path | None:
-    """Where a package is installed. It is not imported."""
+    """The folder of an installed package. The package is not imported."""
     with suppress(ImportError):
         spec = find_spec(package)
         if spec and spec.submodule_search_locations:

@@ -85,8 +85,8 @@ class BoundedExecutor:
 
 
 def _give_way() -> None:
-    """Where there is more to encode than can be, the event loop still gets its share, and who comes is at least refused
-    soon (tests/bench/load.py: three times as fast). Only on Linux does a nice value belong to a thread.
+    """Lower this thread's priority: if the encoder is overloaded, the event loop still refuses new requests quickly
+    (tests/bench/load.py: three times as fast). Only on Linux does a nice value belong to a thread.
     """
     if sys.platform == "linux":
         with suppress(OSError):  # forbidden in a sandbox: we do without

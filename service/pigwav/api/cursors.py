@@ -1,4 +1,4 @@
-"""Where a page of recordings begins, as one word that clients hand back unchanged."""
+"""The position at which a page of recordings begins, as one opaque word that clients send back unchanged."""
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode

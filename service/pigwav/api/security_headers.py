@@ -21,7 +21,7 @@ SAFE: Final[Mapping[str, str]] = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-"""Of every answer; a route may say otherwise."""
+"""Headers of every answer; a route may set other values."""
 
 _OF_A_LINK: Final[Mapping[str, str]] = {
     **SAFE,

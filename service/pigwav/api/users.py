@@ -67,7 +67,7 @@ async def register(request: Request, response: Response, services: ServicesDep, 
 
 @router.get(ME, responses=problems(NotAuthenticated, DatabaseUnavailable, Overloaded))
 async def show_me(caller: CallerDep) -> MeOut:
-    """Whose token this is."""
+    """The user that this token belongs to."""
     return MeOut(id=caller.id, name=caller.name)
 
 

@@ -154,7 +154,7 @@ def _limit(cpu_limit_s: int) -> None:
 
 
 def _limit_resource(kind: int, soft: int, hard: int) -> None:
-    """Where the operator has set a lower one, it stays."""
+    """Set a resource limit; a lower limit that the operator has set stays."""
     allowed = resource.getrlimit(kind)[1]
     if allowed != resource.RLIM_INFINITY:
         soft, hard = min(soft, allowed), min(hard, allowed)

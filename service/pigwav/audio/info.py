@@ -56,7 +56,7 @@ def _info_kbps(mp3: Mp3Format) -> int:
 
 
 def _seek_points(mp3: Mp3Format, shape: Mp3Shape, first_bytes: int) -> bytes:
-    """Where 0 to 99 % of the playing time begin, in 256ths of the MP3's bytes."""
+    """The byte positions of 0 to 99 % of the playing time, in 256ths of the MP3's size."""
     total_bytes = first_bytes + shape.audio_bytes
     offsets = (first_bytes + mp3.frame_offset(i * shape.frames // _SEEK_POINTS) for i in range(_SEEK_POINTS))
     return bytes(min(255, offset * 256 // total_bytes) for offset in offsets)

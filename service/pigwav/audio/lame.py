@@ -76,7 +76,7 @@ class MeteredEncoder:
         return frames
 
     def shape(self) -> Mp3Shape:
-        """Of all that was encoded, after `flush`."""
+        """The shape of everything encoded; call it after `flush`."""
         shape = Mp3Shape.of(self.samples, self._mp3)
         if self._bytes != shape.audio_bytes:
             # Seek points and length would lie: better no recording than one that players stumble over.

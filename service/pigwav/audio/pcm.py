@@ -17,7 +17,7 @@ class PcmFormat:
 
     @property
     def sample_bytes(self) -> int:
-        """Of one sample of every channel."""
+        """Bytes of one sample of all channels."""
         return 2 * self.channels
 
     @classmethod

@@ -35,7 +35,7 @@ class Policy(StrEnum):
 
 @dataclass(frozen=True)
 class RateQuota:
-    """Where a client stands with one rate: `remaining` now, in `more_in_s` seconds one more (0: all are there)."""
+    """What one rate still allows a client: `remaining` now, one more in `more_in_s` seconds (0: none is used)."""
 
     limit: int
     window_s: int
@@ -45,7 +45,7 @@ class RateQuota:
 
 @dataclass(frozen=True)
 class RateStanding:
-    """Where a client stands with all rates of a policy, after it asked."""
+    """What all rates of a policy still allow a client after its request."""
 
     granted: bool
     quotas: tuple[RateQuota, ...]

@@ -1,4 +1,4 @@
-"""Who you are: `pigwav register | login | logout` and `pigwav token rotate`."""
+"""Commands about the user's own account: `pigwav register | login | logout` and `pigwav token rotate`."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Whose recordings a command is about: the user whose credentials are remembered, or what was given instead.
+"""The user and token that a command uses: those given as options, or else those that `login` remembered.
 
 Address, user and token belong together. A token is sent to an address that it was made for, or that the person named
 along with it; never to one that was merely remembered or is a default.

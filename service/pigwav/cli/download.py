@@ -99,7 +99,7 @@ def download(
 
 
 def _place(output: str | None, count: int, *, force: bool) -> Folder | NamedFile | BinaryIO:
-    """Where to save; a stream for `-`. Raises CommandWrong."""
+    """The file or folder to save to; a stream for `-`. Raises CommandWrong."""
     if output is None or output.endswith(os.sep) or Path(output).is_dir():
         return Folder(Path(output or ""), force)
     if count > 1:

@@ -56,7 +56,7 @@ LOCAL_CODES: Final[Mapping[type[Exception], str]] = {
     PermissionError: "file-forbidden",
     OSError: "file-unusable",
 }
-"""Of what the service did not name, from the special to the general. They never change."""
+"""Exit statuses of failures that the service did not name, from special to general. They never change."""
 
 
 def exit_status(error: Exception) -> ExitStatus:

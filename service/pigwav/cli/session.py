@@ -74,7 +74,7 @@ def signed_in(given: Given, on_wait: OnWait = tell_waiting) -> Iterator[PigWavCl
 
 @contextmanager
 def naming(who: Credentials) -> Iterator[None]:
-    """Where the service does not take the credentials, it is told whose they are, and what to do."""
+    """If the service refuses the credentials, say whose they are and what to do."""
     try:
         yield
     except NotAuthenticated as error:

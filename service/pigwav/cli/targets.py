@@ -1,4 +1,4 @@
-"""Where `pigwav download` saves: nothing is lost by a name, and what is there already is not fetched again."""
+"""The files that `pigwav download` saves to. No name clash loses a file; a complete file is not fetched again."""
 
 import hashlib
 import itertools

@@ -73,7 +73,7 @@ class PigWavClient:
         return self._call(self._service.register(name))
 
     def me(self) -> User:
-        """Whose token this client has; a user id is not needed. Raises CredentialsMissing, NotAuthenticated."""
+        """The user of this client's token; a user id is not needed. Raises CredentialsMissing, NotAuthenticated."""
         return self._call(self._service.me())
 
     def upload(

@@ -162,7 +162,7 @@ def offer_of(link: str) -> Call[Offered]:
 
 
 def promised_sha256(response: httpx2.Response) -> str:
-    """Of the whole MP3, in hex: PigWav's ETag, else Repr-Digest (RFC 9530). What has neither is not PigWav's."""
+    """SHA-256 of the whole MP3 in hex, from the ETag, or else from Repr-Digest (RFC 9530). PigWav sends one of them."""
     if etag := _ETAG.fullmatch(response.headers.get("ETag", "")):
         return etag[1]
     if digest := _DIGEST.search(response.headers.get("Repr-Digest", "")):

@@ -38,7 +38,7 @@ class PartialFile:
 
     @property
     def sha256(self) -> str:
-        """Of the bytes so far, in hex."""
+        """SHA-256 of the bytes so far, in hex."""
         return self._digest.hexdigest()
 
     def keep_bytes(self, count: int) -> None:

@@ -1,4 +1,4 @@
-"""Where the embedded stack answers, and the run file that tells it to other commands."""
+"""The addresses of the embedded stack, and the run file through which other commands find them."""
 
 import json
 import os
@@ -49,7 +49,7 @@ class StackAddress:
 
 
 def past_the_proxy() -> dict[str, str]:
-    """Where a proxy is set for the internet (http_proxy), 127.0.0.1 is excepted: it would mean the proxy's own."""
+    """If http_proxy is set, exclude 127.0.0.1 from it: the proxy would take it for its own address."""
     excepted = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     hosts = [host for host in (excepted or "").split(",") if host and host != LOOPBACK]
     value = ",".join([*hosts, LOOPBACK])

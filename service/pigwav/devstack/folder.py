@@ -42,7 +42,7 @@ class DataFolder:
 
     @property
     def metrics(self) -> Path:
-        """Where API workers share their metrics (PROMETHEUS_MULTIPROC_DIR)."""
+        """The folder in which API workers share their metrics (PROMETHEUS_MULTIPROC_DIR)."""
         return self.path / "metrics"
 
     @property

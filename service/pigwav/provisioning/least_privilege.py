@@ -72,7 +72,7 @@ class Proof:
         ]
 
     def _looks(self) -> Iterator[Trial]:
-        """Where anybody may list the bucket, every link is public."""
+        """If anybody may list the bucket, every link is public."""
         yield "list the bucket without a key", lambda: self._anybody.list_objects_v2(Bucket=self._bucket)
         yield "read the bucket's policy", lambda: self._service.get_bucket_policy(Bucket=self._bucket)
         if admin := self._admin:

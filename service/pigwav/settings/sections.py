@@ -174,7 +174,7 @@ class EncoderSettings(Section):
 
 
 class AddressSettings(Section):
-    """Where links point if PIGWAV_PUBLIC_URL is not set. Their names are older than the prefix PIGWAV_."""
+    """The address that links use if PIGWAV_PUBLIC_URL is not set. The names are older than the prefix PIGWAV_."""
 
     model_config = SettingsConfigDict(env_prefix="API_")
 

@@ -14,7 +14,7 @@ from pigwav.store.base import Catalog, OpenUpload, StoredObject
 
 PREFIX: Final = "recordings/"
 QUARANTINE: Final = "quarantine/"
-"""Where `Quarantine` puts what no row explains; nothing is ever removed from there."""
+"""The prefix under which `Quarantine` keeps objects without a row; nothing is ever removed from it."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class CheckAgreement:
             return claims.claim_of(db, key)
 
     def stray_uploads(self) -> Iterator[OpenUpload]:
-        """Of no row, or of a recording that is ready. An upload that ended while we went through the list is none."""
+        """Open uploads without a row or of a ready recording, but none that ended while the list was read."""
         for upload in self.store.open_uploads():
             if not upload.key.startswith(PREFIX):
                 continue

@@ -94,7 +94,7 @@ class Quarantine:
             done.moved[key] = copy
 
     def _copy(self, stored: StoredObject) -> ObjectKey:
-        """Where its bytes are now, too: read back. A place that holds other bytes is left as it is."""
+        """The key of the copy, checked by reading the copy back. A key that holds other bytes is not used."""
         ours = self._sha256(stored)
         target = ObjectKey(f"{QUARANTINE}{stored.key}")
         there = self.store.stat(target)
