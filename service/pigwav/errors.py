@@ -56,7 +56,7 @@ class NotAWav(BadAudio):
 
 
 class UnsupportedContainer(BadAudio):
-    """The file is a relative of WAV that is not converted."""
+    """The file is a variant of WAV that is not supported."""
 
     code = "unsupported-container"
 
@@ -78,25 +78,25 @@ class FmtChunkTooShort(BrokenFmtChunk):
 
 
 class SampleRateZero(BrokenFmtChunk):
-    """The WAV's `fmt ` chunk says a sample rate of 0 Hz."""
+    """The WAV's `fmt ` chunk states a sample rate of 0 Hz."""
 
     code = "sample-rate-zero"
 
 
 class ChannelsZero(BrokenFmtChunk):
-    """The WAV's `fmt ` chunk says 0 channels."""
+    """The WAV's `fmt ` chunk states 0 channels."""
 
     code = "channels-zero"
 
 
 class BitsInvalid(BrokenFmtChunk):
-    """The WAV's `fmt ` chunk says a number of bits per sample that no sample can have."""
+    """The WAV's `fmt ` chunk states an invalid number of bits per sample."""
 
     code = "bits-per-sample-invalid"
 
 
 class BlockSizeInvalid(BrokenFmtChunk):
-    """The WAV's `fmt ` chunk says blocks of a size that its codec does not have."""
+    """The WAV's `fmt ` chunk states a block size that its codec does not have."""
 
     code = "block-size-invalid"
 
@@ -108,37 +108,37 @@ class NoDataChunk(BadAudio):
 
 
 class NoAudio(BadAudio):
-    """The WAV holds not one whole sample."""
+    """The WAV has no complete sample."""
 
     code = "no-audio"
 
 
 class UnsupportedCodec(BadAudio):
-    """The WAV's audio is in a coding that is not converted."""
+    """The WAV's codec is not supported."""
 
     code = "unsupported-codec"
 
 
 class UnsupportedSampleRate(BadAudio):
-    """The WAV's sample rate is not convertible."""
+    """The WAV's sample rate is not supported."""
 
     code = "unsupported-sample-rate"
 
 
 class UnsupportedChannels(BadAudio):
-    """The WAV's number of channels is not convertible."""
+    """The WAV's number of channels is not supported."""
 
     code = "unsupported-channels"
 
 
 class HeaderTooLong(BadAudio):
-    """The WAV carries too many bytes before its audio."""
+    """The WAV has too many bytes before its audio."""
 
     code = "header-too-long"
 
 
 class AudioTooLong(BadAudio):
-    """The WAV plays longer than this service allows."""
+    """The WAV is longer than this service allows."""
 
     code = "audio-too-long"
 
@@ -190,13 +190,13 @@ class InvalidIdempotencyKey(BadRequest):
 
 
 class IdempotencyKeyReused(BadRequest):
-    """This Idempotency-Key belongs to another upload: the body's length or the file's name was another one."""
+    """This Idempotency-Key belongs to another upload: the body's length or the file's name differs."""
 
     code = "idempotency-key-reused"
 
 
 class InvalidRequest(BadRequest):
-    """The request does not fit the contract.
+    """The request does not match the API.
 
     `errors`: each fault with its place (`at`) and what is wrong there (`message`); None if only `detail` says it.
     """
@@ -209,7 +209,7 @@ class InvalidRequest(BadRequest):
 
 
 class InvalidField(BadRequest):
-    """A field has a value that cannot be used."""
+    """A field has an invalid value."""
 
     code = "invalid-field"
 
@@ -221,7 +221,7 @@ class UnsupportedBitRate(BadRequest):
 
 
 class UnsupportedMediaType(BadRequest):
-    """The body's Content-Type is not one that is taken here."""
+    """The body's Content-Type is not supported here."""
 
     code = "unsupported-media-type"
 
@@ -231,7 +231,7 @@ class Refused(PigWavError):
 
 
 class NotAuthenticated(Refused):
-    """User and token are missing or do not belong together."""
+    """User and token are missing or do not match."""
 
     code = "not-authenticated"
 
@@ -255,13 +255,13 @@ class RecordingNotFound(Refused):
 
 
 class PreconditionFailed(Refused):
-    """The recording is not the one that the request's conditions name."""
+    """The recording does not match the request's conditions."""
 
     code = "precondition-failed"
 
 
 class RangeNotSatisfiable(Refused):
-    """The recording ends before the range begins."""
+    """The range begins after the recording's end."""
 
     code = "range-not-satisfiable"
 
@@ -271,13 +271,13 @@ class RangeNotSatisfiable(Refused):
 
 
 class HeadTooLarge(Refused):
-    """The request's head, or what surrounds its body, is larger than this service allows."""
+    """The request's header, or the framing of its body, is larger than this service allows."""
 
     code = "head-too-large"
 
 
 class HeadTooSlow(Refused):
-    """The request's head did not come in time."""
+    """The request's header did not arrive in time."""
 
     code = "head-too-slow"
 
@@ -289,19 +289,19 @@ class UploadTooLarge(Refused):
 
 
 class UploadIdle(Refused):
-    """The upload sent nothing for too long."""
+    """The upload sent no data for too long."""
 
     code = "upload-idle"
 
 
 class UploadBroken(Refused):
-    """The upload broke off before its end."""
+    """The upload ended before its body was complete."""
 
     code = "upload-broken"
 
 
 class UploadSuperseded(Refused):
-    """The upload lost its place: its user was deleted or its lease ran out. Nothing was kept."""
+    """The upload was superseded: its user was deleted or its lease expired. Nothing was kept."""
 
     code = "upload-superseded"
 
@@ -335,7 +335,7 @@ class Limit(StrEnum):
 
 
 class Overloaded(Refused):
-    """The service has as much to do as it can take. Try again soon.
+    """The service is at capacity. Try again soon.
 
     `limit` says what it has no more of.
     """
@@ -348,7 +348,7 @@ class Overloaded(Refused):
 
 
 class RateLimited(Refused):
-    """You ask more often than this service allows. Try again later."""
+    """You send more requests than this service allows. Try again later."""
 
     code = "rate-limited"
 
@@ -395,7 +395,7 @@ class ObjectMissing(Unavailable):
 
 
 class ObjectChanged(Unavailable):
-    """The object store has other bytes than were stored."""
+    """The object in the store differs from what was stored."""
 
     code = "object-changed"
 
@@ -419,7 +419,7 @@ class NotProvisioned(CannotStart):
 
 
 class AddressInUse(CannotStart):
-    """The address to listen on cannot be had."""
+    """The address to listen on is not available."""
 
     code = "address-in-use"
 

@@ -154,5 +154,5 @@ def test_every_wrong_token_has_the_same_answer(
 
     document = assert_problem(http.request(method, path, headers=headers), 401, "not-authenticated")
 
-    assert document["title"] == "User and token are missing or do not belong together."
+    assert document["title"] == "User and token are missing or do not match."
     assert "detail" not in document

@@ -350,7 +350,7 @@ REASONS = [
     ("unsupported-sample-rate", wav(samples=9, rate=768_001), "768001 Hz"),
     ("unsupported-channels", wav(samples=9, channels=33), "33 channels"),
     ("no-data-chunk", riff(fmt_chunk() + chunk(b"LIST", bytes(30))), "`data`"),
-    ("no-audio", wav(samples=0), "not one whole sample"),
+    ("no-audio", wav(samples=0), "no complete sample"),
     ("header-too-long", riff(chunk(b"bext", b"", size=1 << 30)), "bext"),
     ("audio-too-long", wav(samples=61, rate=1), "61 s"),
     (

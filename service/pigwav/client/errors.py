@@ -95,7 +95,7 @@ class Refused(ClientError):
 
 
 class NotAuthenticated(Refused):
-    """User and token are missing or do not belong together."""
+    """User and token are missing or do not match."""
 
 
 class NotFound(Refused):

@@ -162,7 +162,7 @@ class DiskSettings(Section):
 
 class EncoderSettings(Section):
     bitrate_stereo_kbps: int = Field(
-        128, description="MP3 bit rate of stereo, in kb/s, where the upload asks for none."
+        128, description="MP3 bit rate of stereo, in kb/s, if the upload names none."
     )
     bitrate_mono_kbps: int = Field(64, description="MP3 bit rate of mono, in kb/s.")
     bitrate_low_stereo_kbps: int = Field(48, description="MP3 bit rate of stereo at 8 to 12 kHz, in kb/s.")
@@ -178,7 +178,7 @@ class AddressSettings(Section):
 
     model_config = SettingsConfigDict(env_prefix="API_")
 
-    hostname: str | None = Field(None, description="Host of the links, where PIGWAV_PUBLIC_URL is not set.")
+    hostname: str | None = Field(None, description="Host of the links if PIGWAV_PUBLIC_URL is not set.")
     port: int | None = Field(None, description="Port of the links, with API_HOSTNAME.")
 
 
@@ -214,7 +214,7 @@ class HttpSettings(Section):
     max_connections: int = Field(
         10_000,
         gt=0,
-        description="Connections open at a time, per process; fewer where the limit of open files is low.",
+        description="Connections open at a time, per process; fewer if the limit of open files is low.",
     )
     max_header_bytes: int = Field(
         32 * 1024,
