@@ -141,7 +141,7 @@ def test_a_typo_in_the_token_of_a_large_upload_is_told_and_not_a_broken_pipe(
     ended = upload(Account(account.http, account.id, typo), file)
 
     assert (ended.returncode, ended.stdout) == ({with_testapi: 1, with_pigwav: 3}[upload], "")
-    assert "do not belong together" in ended.stderr
+    assert "do not match" in ended.stderr
     assert "not-authenticated" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
 

@@ -1,4 +1,4 @@
-"""An embedded stack whose parts a test may kill and start again."""
+"""An embedded stack whose servers a test may kill and start again."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from typing import Final
 
 from pigwav.db.migrate import upgrade
 from pigwav.devstack.address import StackAddress
-from pigwav.devstack.child_process import Part
+from pigwav.devstack.child_process import ChildProcess
 from pigwav.devstack.folder import DataFolder
 from pigwav.devstack.postgres import Postgres
 from pigwav.devstack.restarts import Restarts
@@ -29,11 +29,11 @@ _READY_WITHIN_S: Final = 60.0
 
 
 class OwnStack:
-    """To be used from the main thread: the parts die with the thread that started them."""
+    """To be used from the main thread: the servers die with the thread that started them."""
 
     def __init__(self, watch: Watch, postgres: Postgres, seaweed: SeaweedFS) -> None:
         self._watch = watch
-        self._parts: dict[str, Part] = {POSTGRES: postgres.part, THE_STORE: seaweed.part}
+        self._children: dict[str, ChildProcess] = {POSTGRES: postgres.child, THE_STORE: seaweed.child}
         self._postgres = postgres
         self.address = StackAddress(
             postgres.url, seaweed.endpoint, BUCKET, seaweed.access_key, seaweed.secret_key
@@ -45,17 +45,17 @@ class OwnStack:
 
     def kill(self, name: str) -> None:
         """As `kill -9` does, and wait for its death."""
-        part = self._parts[name]
-        assert part.pid
-        os.kill(part.pid, signal.SIGKILL)
-        while part.is_running:
+        child = self._children[name]
+        assert child.pid
+        os.kill(child.pid, signal.SIGKILL)
+        while child.is_running:
             Sleeper().wait(0.01)
 
     def restart(self, name: str) -> None:
         """Until it serves again."""
         is_ready = self._postgres.is_ready if name == POSTGRES else self._store_answers
         self._watch.until(
-            lambda: self._parts[name].is_running and is_ready(), what=name, within_s=_READY_WITHIN_S
+            lambda: self._children[name].is_running and is_ready(), what=name, within_s=_READY_WITHIN_S
         )
 
     def _store_answers(self) -> bool:
@@ -75,9 +75,9 @@ def own_stack(data: Path) -> Iterator[OwnStack]:
     folder = DataFolder(data)
     with watching(folder, Sleeper()) as watch:
         postgres, seaweed = Postgres(folder, connections=100), SeaweedFS(folder, candidates=PORTS)
-        watch.start(seaweed.part, restarts=_at_once())
+        watch.start(seaweed.child, restarts=_at_once())
         postgres.initialise(watch)
-        watch.start(postgres.part, restarts=_at_once())
+        watch.start(postgres.child, restarts=_at_once())
         watch.until(postgres.is_ready, what="Postgres", within_s=_READY_WITHIN_S)
         postgres.make_database()
         upgrade(postgres.url)
