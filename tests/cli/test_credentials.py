@@ -133,7 +133,7 @@ def test_environment_wins_over_what_is_remembered(anna: Person) -> None:
     ended = elsewhere.run("list")
     assert (ended.returncode, ended.stdout) == (3, "")
     assert ended.stderr == (
-        f"pigwav: User {anna.remembered['user']} at {anna.url} and this token do not belong together: "
+        f"pigwav: User {anna.remembered['user']} at {anna.url} and this token do not match: "
         "`pigwav login` remembers another. (not-authenticated)\n"
     )
     assert elsewhere.run("list", "--token", token).returncode == 0

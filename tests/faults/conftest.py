@@ -85,7 +85,7 @@ def _row_of(request: pytest.FixtureRequest) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How the requests of each row of the matrix ended."""
-    for row, outcomes in terminalreporter.config.stash[_TALLY].items():
+    """How the requests of each row of the matrix ended. With -n, only the workers know."""
+    for row, outcomes in terminalreporter.config.stash.get(_TALLY, {}).items():
         counts = ", ".join(f"{outcome}: {count}" for outcome, count in outcomes.most_common())
         terminalreporter.write_line(f"{row}: {outcomes.total()} requests ({counts})")

@@ -67,7 +67,7 @@ def address(given: Given, remembered: Credentials | None) -> str:
 def credentials(given: Given, environment: Given, remembered: Credentials | None) -> Credentials:
     """Those that hold. `environment` is what stands in it, whether or not options replace it.
 
-    Raises CredentialsMissing, with the reason, where they are not whole or do not belong together.
+    Raises CredentialsMissing, with the reason, where they are not whole or do not match.
     """
     if given.token is None:
         return _remembered(given, remembered)

@@ -82,7 +82,7 @@ def naming(who: Credentials) -> Iterator[None]:
             error.status,
             error.code,
             error.title,
-            detail=f"User {who.user_id} at {who.url} and this token do not belong together: "
+            detail=f"User {who.user_id} at {who.url} and this token do not match: "
             "`pigwav login` remembers another.",
             retry_after_s=error.retry_after_s,
         ) from error

@@ -11,7 +11,7 @@ ClientError
 │   └── DownloadInterrupted     there are fewer of them: the next download goes on where this one ended
 ├── OutputUnusable              a download cannot be written there
 └── Refused                     the service said no, and why: `code` decides which of these it is
-    ├── NotAuthenticated        user and token are missing, or do not belong together
+    ├── NotAuthenticated        user and token are missing, or do not match
     ├── NotFound                there is no such recording
     ├── NameTaken               another user has this name
     ├── BadInput                this WAV, or this field, will never be taken
