@@ -1,5 +1,6 @@
 """Child processes: started, restarted, stopped, and gone with us."""
 
+import json
 import os
 import signal
 import subprocess
@@ -267,6 +268,18 @@ def test_what_a_killed_predecessor_left_is_ended_and_tidied(tmp_path: Path):
         stale.clear(Sleeper())
         assert orphan.wait(5) == -signal.SIGKILL
     assert not list(tmp_path.iterdir())
+
+
+def test_a_record_of_a_version_that_knew_no_leftovers_is_read(tmp_path: Path):
+    record = tmp_path / "children.json"
+    with subprocess.Popen(["sleep", "600"]) as orphan:
+        stale = StaleProcesses(record)
+        stale.record([as_if_running(Program("p", ["sleep", "600"], {}, ()), orphan.pid)])
+        [entry] = json.loads(record.read_text())
+        del entry["leftovers"]
+        record.write_text(json.dumps([entry]))
+        stale.clear(Sleeper())
+        assert orphan.wait(5) == -signal.SIGKILL
 
 
 def test_another_program_with_a_recorded_pid_is_left_alone(tmp_path: Path):

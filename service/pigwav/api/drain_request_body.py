@@ -17,8 +17,8 @@ class DrainRequestBody:
     """
 
     FIRST_S: Final = 0.1
-    MOST_BYTES: Final = 1024**3
-    MOST_S: Final = 10.0
+    LIMIT_BYTES: Final = 1024**3
+    LIMIT_S: Final = 10.0
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -37,12 +37,12 @@ class DrainRequestBody:
                 if not body.ended:
                     silent = message["status"] == HTTPStatus.REQUEST_TIMEOUT or (waits and not body.begun)
                     may_come = not silent and not _is_cut_off()
-                    rest_to_come = may_come and not await body.drain(self.MOST_BYTES, self.FIRST_S)
+                    rest_to_come = may_come and not await body.drain(self.LIMIT_BYTES, self.FIRST_S)
                     if rest_to_come or not may_come:
                         MutableHeaders(scope=message)["Connection"] = "close"
             elif rest_to_come and not message.get("more_body", False):
                 await send({**message, "more_body": True})
-                await body.drain(self.MOST_BYTES, self.MOST_S)
+                await body.drain(self.LIMIT_BYTES, self.LIMIT_S)
                 message = {"type": "http.response.body"}
             await send(message)
 
@@ -63,12 +63,13 @@ class _Body:
         self.ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
         return message
 
-    async def drain(self, limit_bytes: int, most_s: float) -> bool:
-        """Read the rest away; False where there was too much of it, or no time: the server is cutting us off."""
+    async def drain(self, limit_bytes: int, limit_s: float) -> bool:
+        """Read and discard the rest of the body. False if it is longer than a limit or the server cancels us."""
+        drained_bytes = 0
         try:
-            async with asyncio.timeout(most_s):
-                while not self.ended and limit_bytes > 0:
-                    limit_bytes -= len((await self.receive()).get("body", b""))
+            async with asyncio.timeout(limit_s):
+                while not self.ended and drained_bytes < limit_bytes:
+                    drained_bytes += len((await self.receive()).get("body", b""))
         except (TimeoutError, asyncio.CancelledError):
             return False
         return self.ended

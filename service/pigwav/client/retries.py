@@ -74,7 +74,7 @@ class Tries:
         self._repeatable = repeatable
         self._next_wait_s = FIRST_WAIT_S
         self.lost_answer = False
-        """Whether an earlier try may have taken effect, no_progress."""
+        """Whether an earlier try may have taken effect although no answer to it was received."""
 
     def wait_s(self, error: ClientError) -> float:
         """How long to wait before the next try. Raises the error where there is none."""

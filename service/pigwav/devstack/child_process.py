@@ -109,7 +109,7 @@ class ChildProcess:
             self._process.kill()
 
     def is_stopping(self) -> bool:
-        """Whether it still runs; impatience is put into action here. False also for what not even SIGKILL ends."""
+        """Whether it still runs; False if even SIGKILL had no effect. Sends the next signal if it is time to."""
         if self.is_running and time.monotonic() >= self._step_ends_at:
             if not self._steps:
                 return False

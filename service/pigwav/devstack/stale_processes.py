@@ -22,7 +22,7 @@ _KILL_AFTER_S: Final = 5.0
 
 @dataclass(frozen=True)
 class StaleProcesses:
-    """The record of our children, kept in the data folder for a successor to read."""
+    """The record of our child processes, kept in the data folder for the next `up`, which may be another version."""
 
     path: Path
 
@@ -39,7 +39,7 @@ class StaleProcesses:
         for entry in left:
             _send(entry["pid"], signal.Signals(entry["signal"]))
         _outlive(left, waiter)
-        for path in (path for entry in entries for path in entry["leftovers"]):
+        for path in (path for entry in entries for path in entry.get("leftovers", ())):
             with suppress(OSError):
                 Path(path).unlink()
         for folder in (entry["temporary"] for entry in entries if entry["temporary"]):

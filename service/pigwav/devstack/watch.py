@@ -92,7 +92,7 @@ class Watch:
             raise StopRequested
 
     def until(self, is_ready: Callable[[], bool], *, what: str, within_s: float) -> None:
-        """Tend until ready. Raises ChildProcessFailed, StopRequested."""
+        """Check the child processes until `is_ready()`. Raises ChildProcessFailed, StopRequested."""
         deadline = time.monotonic() + within_s
         while not is_ready():
             self.check()
@@ -101,7 +101,7 @@ class Watch:
             self.pause(POLL_S)
 
     def stop(self, children: Iterable[ChildProcess] | None = None) -> None:
-        """End these child processes (or all) at the same time, and wait; a further request to stop makes it brisk."""
+        """End these child processes (or all) and wait. A further request to stop sends the next signal at once."""
         leaving = [kept.child for kept in self._kept] if children is None else list(children)
         self._kept = [kept for kept in self._kept if kept.child not in leaving]
         self._end(leaving)
@@ -110,7 +110,7 @@ class Watch:
         self._record()
 
     def restart(self, children: Collection[ChildProcess], *, within_s: float) -> None:
-        """Restart these child processes at the same time; kill one that does not end within `within_s` seconds.
+        """Restart these child processes at the same time. One that runs after `within_s` seconds gets the next signal.
 
         Raises StopRequested.
         """
@@ -127,17 +127,17 @@ class Watch:
     def _end(self, children: Collection[ChildProcess], *, within_s: float = math.inf) -> None:
         for child in children:
             child.begin_stop()
-        hurry_at = time.monotonic() + within_s
+        escalate_at = time.monotonic() + within_s
         stops_before = self._waiter.stops
         while [child for child in children if child.is_stopping()]:
             self._waiter.wait(POLL_S)
-            if self._waiter.stops > stops_before or time.monotonic() > hurry_at:
-                stops_before, hurry_at = self._waiter.stops, math.inf
+            if self._waiter.stops > stops_before or time.monotonic() > escalate_at:
+                stops_before, escalate_at = self._waiter.stops, math.inf
                 for child in children:
                     child.escalate()
 
     def _reap_orphans(self) -> None:
-        """As a container's first process we inherit whom the dead leave behind; nobody else takes their last words."""
+        """As a container's first process we inherit the children of processes that died; nobody else reaps them."""
         if os.getpid() != 1:
             return
         ours = {kept.child.pid for kept in self._kept}

@@ -25,7 +25,7 @@ class Lease:
         self._was_held = self._was_held or held
 
     def check(self) -> None:
-        """Raises UploadSuperseded where going on is in vain."""
+        """Raises UploadSuperseded if the upload has lost its lease."""
         if self.lost:
             raise UploadSuperseded
 
