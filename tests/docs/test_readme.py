@@ -45,15 +45,16 @@ def test_every_error_has_a_code_of_its_own_and_a_sentence() -> None:
     assert all(400 <= status_of(error) < 600 for error in errors if not issubclass(error, CannotStart))
 
 
-def test_the_two_commands_are_the_first_that_a_reader_sees(readme: str) -> None:
+def test_the_first_command_runs_it_and_one_command_tests_it(readme: str) -> None:
     commands = re.findall(r"^```\w*\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
     prepare = "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt"
 
     assert commands[0] == f"{prepare} '.[embedded]' && .venv/bin/pigwav up\n"
-    assert commands[1] == f"{prepare} '.[embedded,test]' && .venv/bin/pytest -n logical\n"
+    assert f"{prepare} '.[embedded,test]' && .venv/bin/pytest -n logical\n" in commands
 
 
-def test_every_variable_and_every_command_of_the_program_is_documented(readme: str) -> None:
+def test_every_variable_and_every_command_of_the_program_is_documented() -> None:
+    pages = "".join((ROOT / "service" / "docs" / name).read_text() for name in ("cli.md", "operations.md"))
     program = get_command(build_app())
     assert isinstance(program, TyperGroup)
     variables = {
@@ -64,9 +65,9 @@ def test_every_variable_and_every_command_of_the_program_is_documented(readme: s
     }
 
     assert variables >= {"PIGWAV_URL", "PIGWAV_USER", "PIGWAV_TOKEN"}
-    assert [name for name in variables if f"`{name}`" not in readme] == []
+    assert [name for name in variables if f"`{name}`" not in pages] == []
     assert f"`{METRICS_VARIABLE}`" in SETTINGS.read_text()
-    assert [name for name in program.commands if not re.search(rf"\bpigwav {name}\b", readme)] == []
+    assert [name for name in program.commands if not re.search(rf"\bpigwav {name}\b", pages)] == []
 
 
 def test_every_file_that_a_document_links_to_is_there() -> None:
