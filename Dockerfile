@@ -21,6 +21,11 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /tmp/wheel . \
  && pip --python /opt/pigwav/bin/python install --no-cache-dir --no-deps --no-index /tmp/wheel/*.whl
 
 FROM ${PYTHON_IMAGE}
+LABEL org.opencontainers.image.title="PigWav" \
+      org.opencontainers.image.description="Recordings in, MP3 out, on your own object storage" \
+      org.opencontainers.image.source="https://github.com/pigwav/pigwav" \
+      org.opencontainers.image.documentation="https://github.com/pigwav/pigwav/tree/main/service/docs" \
+      org.opencontainers.image.licenses="MIT"
 # The embedded Postgres wants a user that has a name.
 RUN groupadd --gid 10001 pigwav \
  && useradd --uid 10001 --gid pigwav --home-dir /data --no-create-home --shell /usr/sbin/nologin pigwav \

@@ -18,6 +18,7 @@ from ports import PORTS_SETTING
 READY = "PigWav is ready: "
 START_WITHIN_S = 240.0
 STOP_WITHIN_S = 60.0
+INSTALLED_HERE = (sys.executable, "-m", "pigwav")
 _OURS = ("PIGWAV_", "POSTGTRES_", "API_", "PROMETHEUS_", "PG", "AWS_")
 
 
@@ -55,8 +56,8 @@ def plain_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return others | PORTS_SETTING | dict(extra or {})
 
 
-def up_command(data: Path, *options: str) -> list[str]:
-    return [sys.executable, "-m", "pigwav", "up", "--data", str(data), *(options or ("--port", "0"))]
+def up_command(data: Path, *options: str, program: Sequence[str] = INSTALLED_HERE) -> list[str]:
+    return [*program, "up", "--data", str(data), *(options or ("--port", "0"))]
 
 
 @contextmanager
@@ -66,12 +67,13 @@ def pigwav_up(
     log: Path,
     environment: Mapping[str, str] | None = None,
     prefix: Sequence[str] = (),
+    program: Sequence[str] = INSTALLED_HERE,
 ) -> Iterator[RunningUp]:
     """Start it (port 0 unless `options` say else), wait until it says that it is ready, and stop it at the end."""
     with (
         log.open("w") as errors,
         subprocess.Popen(
-            [*prefix, *up_command(data, *options)],
+            [*prefix, *up_command(data, *options, program=program)],
             env=plain_environment(environment),
             stdout=subprocess.PIPE,
             stderr=errors,

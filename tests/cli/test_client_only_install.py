@@ -122,7 +122,7 @@ def test_operators_command_says_what_to_install(newcomer: Person, modules: list[
 
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
     assert ended.stderr.endswith(
-        "The server is not installed. In PigWav's folder: pip install '.[embedded]'\n"
+        "The server is not installed. Install it with: pip install 'pigwav[embedded]'\n"
     )
 
 

@@ -83,7 +83,7 @@ def main() -> NoReturn:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("pigwav"):
             raise
-        sys.exit(_failed("The server is not installed. In PigWav's folder: pip install '.[embedded]'"))
+        sys.exit(_failed("The server is not installed. Install it with: pip install 'pigwav[embedded]'"))
     except ClientError as error:  # what an argument says
         tell(sentence(error))
         sys.exit(exit_status(error))
