@@ -60,7 +60,7 @@ def create_app(services: Services, *, background: AbstractAsyncContextManager[No
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - Starlette's signature
         services.add_recording.converter.decoders.log_confinement()
-        async with background:  # it outlives the last upload, whose lease it keeps
+        async with background:  # it must outlive the last upload, because it renews the lease
             try:
                 yield
             finally:
@@ -97,7 +97,7 @@ async def _wait_for_clean_up(services: Services) -> None:
 def _add_middleware(app: FastAPI, services: Services) -> None:
     """The last one added sees a request first."""
     app.add_middleware(CatchUnexpectedErrors)
-    # Inside of what drains: a refusal in the middle of a body arrives.
+    # Inside DrainRequestBody, so that a refusal in the middle of a body reaches the client.
     app.add_middleware(EnforceRateLimits, services.rate_limits)
     app.add_middleware(DrainRequestBody)
     origins = [origin.strip() for origin in services.settings.http.cors_origins.split(",") if origin.strip()]

@@ -57,7 +57,7 @@ async def small_body(receive: Receive, limits: UploadLimits, *, limit_bytes: int
 
 
 async def json_body(receive: Receive, limits: UploadLimits, model: type[Model]) -> Model:
-    """A small JSON body. FastAPI's own way reads it whole, however large, before it asks who is there.
+    """A small JSON body. FastAPI itself would read a body of any size before the credentials are checked.
 
     Raises RequestValidationError, and as `body_blocks` does.
     """

@@ -18,7 +18,7 @@ _HTTP_DATE: Final = re.compile(
 
 
 class Answer(Enum):
-    """What the preconditions leave to be sent. RANGE: the Range header counts; else ignore it."""
+    """The answer that the preconditions demand. The Range header is honoured only for RANGE."""
 
     WHOLE = auto()
     RANGE = auto()
@@ -81,7 +81,7 @@ def _is_any(tags: str) -> bool:
 
 
 def _http_date(text: str | None) -> datetime | None:
-    """The moment of an HTTP-date in any of its three formats (5.6.7); None where there is none to be read."""
+    """The moment of an HTTP-date in any of its three formats (5.6.7); None if the text is no HTTP-date."""
     text = (text or "").strip(" \t")
     if not _HTTP_DATE.fullmatch(text):
         return None

@@ -1,4 +1,4 @@
-"""What routes ask for: the services, the caller, the link."""
+"""Dependencies of the routes: the services, the caller, the link."""
 
 from typing import Annotated
 from urllib.parse import urlencode
@@ -12,11 +12,11 @@ from pigwav.capacity.rate_limits import RequestRates
 from pigwav.domain import Recording, User
 from pigwav.wiring import Services
 
-_bearer = HTTPBearer(auto_error=False, description="The access token that registration answered.")
+_bearer = HTTPBearer(auto_error=False, description="The access token that `POST /users` answered.")
 
 
 async def services_of(request: Request) -> Services:
-    """Async, as all dependencies here: FastAPI sends the others to a thread of its own."""
+    """Async, as all dependencies here: FastAPI runs a plain function on its own thread pool."""
     services: Services = request.app.state.services
     return services
 

@@ -9,11 +9,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class DrainRequestBody:
-    """If the connection is closed right after an answer in the middle of a body, it is reset: the client sees a broken
-    pipe instead of the answer. So we read and drop the rest of the body, up to a limit. We read for FIRST_S before the
-    answer: if that was the whole rest, the connection stays open. We read what is left after the answer, so that a
-    client that listens while it sends receives it at once. We do not wait for a client that sends nothing (it fell
-    silent, or waits for `100 Continue`), nor for one whose request the stopping server has cancelled.
+    """Reads and drops the rest of a body, up to a limit, when the answer comes before the body's end.
+
+    If the connection were closed at once, it would be reset, and the client would see a broken pipe instead of the
+    answer. We read for FIRST_S before the answer; if the body ends by then, the connection stays open. We read the
+    rest after the answer, so that a client that reads while it sends gets the answer at once. We do not wait for a
+    client that sends nothing (it waits for `100 Continue`, for example), nor if the stopping server has cancelled
+    the request.
     """
 
     FIRST_S: Final = 0.1

@@ -42,7 +42,7 @@ OpenPart: TypeAlias = Callable[[PartHeaders], PartSink | None]
 
 
 class FormParts:
-    """One body between its boundaries. `open_part` says where each part's bytes go; None: they are skipped.
+    """One body between its boundaries. `open_part` returns the sink for a part's bytes, or None to skip the part.
 
     What comes out does not depend on how the body was cut into blocks. Preamble and epilogue are ignored.
     """
@@ -63,7 +63,7 @@ class FormParts:
         )
         self._open_part = open_part
         self._delimiter = b"\r\n--" + boundary
-        self._preamble = bytearray(b"\r\n")  # where the body begins, a line begins
+        self._preamble = bytearray(b"\r\n")  # the body begins at the start of a line
         self._begun = False
         self._headers: dict[str, bytes] = {}
         self._header_name = bytearray()
@@ -73,14 +73,14 @@ class FormParts:
         self._complete = False
 
     def feed(self, block: bytes) -> None:
-        """Parse the body's next bytes. Raises MalformedMultipart, and what `open_part` and sinks raise."""
+        """Parse the body's next bytes. Raises MalformedMultipart, and whatever `open_part` and the sinks raise."""
         try:
             self._parser.write(block if self._begun else self._after_preamble(block))
         except MultipartParseError as error:
             raise MalformedMultipart from error
 
     def finish(self) -> None:
-        """The body has ended. Raises MalformedMultipart where the final boundary has not been seen."""
+        """The body has ended. Raises MalformedMultipart if the final boundary is missing."""
         if not self._complete:
             raise MalformedMultipart("The body ends before the form's final boundary.")
 
@@ -120,7 +120,7 @@ class FormParts:
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._sink is not None:
-            self._sink.write(data[start:end])  # no copy where a block is all one part's
+            self._sink.write(data[start:end])  # no copy if a whole block belongs to one part
 
     def _on_part_end(self) -> None:
         if self._sink is not None:

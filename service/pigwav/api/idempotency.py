@@ -13,13 +13,13 @@ NAME: Final = "Idempotency-Key"
 _STRING: Final = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"')
 """A string of RFC 9651 section 3.3.3, which the draft asks for."""
 _BARE: Final = re.compile(r"[!#-+\--:<-\[\]-~]{1,255}")
-"""What many clients send instead: the characters without quotes, none of `"`, `,`, `;` or a backslash."""
+"""Many clients send the key without quotes. It is accepted without `"`, `,`, `;` and backslashes."""
 
 
 def idempotency_key(headers: Headers, *, filename: str | None) -> IdempotencyKey | None:
-    """None where the upload has no key. Raises InvalidIdempotencyKey.
+    """None if the upload has no key. Raises InvalidIdempotencyKey.
 
-    The fingerprint is of what is known before the body: its declared length, and the file's name.
+    The fingerprint covers what is known before the body: the declared length and the file's name.
     """
     sent = headers.getlist(NAME)
     if not sent:

@@ -1,4 +1,4 @@
-"""An upload up to the first byte of its WAV: who sends it, and what a form or a query says of it."""
+"""An upload up to the first byte of its WAV: the user, and the fields of the form or the query."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -18,15 +18,15 @@ RAW_TYPES: Final = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", 
 FORM_TYPE: Final = "multipart/form-data"
 
 CREDENTIALS: Final = ("user_id", "token")
-"""What a form without a Bearer token must have."""
+"""Fields that a form without a Bearer token must have."""
 
 FIELDS_WITHIN_S: Final = 60.0
-"""From the first byte of a form until its sender is known."""
+"""Time from the first byte of a form until its user is known."""
 
 
 @dataclass(frozen=True)
 class IncomingUpload:
-    """An upload whose sender is known, with its WAV still to come."""
+    """An upload of a known user; its WAV is not yet read."""
 
     user: User
     wav: AsyncIterator[bytes]
@@ -60,7 +60,7 @@ async def _from_form(
     with services.admission.unauthenticated() as hold:
         form = UploadForm(request.headers["content-type"], blocks, required=needed, on_held=hold)
         try:
-            # We wait less long for a client that has not yet said who it is.
+            # An unauthenticated client gets less time.
             async with asyncio.timeout(FIELDS_WITHIN_S):
                 await form.until_file()
         except TimeoutError:
@@ -113,7 +113,7 @@ async def _refusing_late(form: UploadForm) -> AsyncGenerator[bytes]:
 
 
 def _title_of_file(filename: str | None) -> str | None:
-    """The file's name without its extension, cut where it is longer than a title may be."""
+    """The file's name without its extension, cut to the length that a title may have."""
     stem, dot, suffix = base_name(filename or "")[: 4 * MAX_TITLE_CHARS].rpartition(".")
     return plain_name(plain_name(stem if dot else suffix)[:MAX_TITLE_CHARS]) or None
 

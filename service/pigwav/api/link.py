@@ -37,8 +37,8 @@ UserQuery = Annotated[int, Query(ge=1, le=LARGEST_USER_ID, description="The owne
 _AUDIO: Final[dict[str, Any]] = {"content": {MP3: {"schema": {"type": "string", "format": "binary"}}}}
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The whole MP3.", **_AUDIO},
-    206: {"description": "The bytes that Range asked for.", **_AUDIO},
-    304: {"description": "The client has these bytes."},
+    206: {"description": "The requested range.", **_AUDIO},
+    304: {"description": "The client already has these bytes."},
     **problems(
         RecordingNotFound, PreconditionFailed, RangeNotSatisfiable, InvalidRequest, Overloaded, Unavailable
     ),
@@ -53,7 +53,7 @@ async def play(
     recording_id: Annotated[UUID, Query(alias="id", description="The recording's id.")],
     user: UserQuery,
 ) -> Response:
-    """Stream a recording's MP3. Ranges and conditional requests as in RFC 9110."""
+    """Stream a recording's MP3. Ranges and conditional requests work as in RFC 9110."""
     return await _answer(request, services, RecordingId(recording_id), UserId(user))
 
 
@@ -65,7 +65,7 @@ async def play_mp3(
     recording_id: UUID,
     user: UserQuery,
 ) -> Response:
-    """The same, for players that want an extension."""
+    """The same as `/record`, for players that want a file extension."""
     return await _answer(request, services, RecordingId(recording_id), UserId(user))
 
 
@@ -111,8 +111,8 @@ async def _send(
 
 
 class Download(StreamingResponse):
-    """Keeps its place among the open downloads while it lasts. A listener who leaves gives it, and the store's
-    connection, back at once.
+    """Counts as an open download until it ends. When the listener disconnects, the place and the store's connection
+    are released at once.
     """
 
     def __init__(

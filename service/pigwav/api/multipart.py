@@ -18,8 +18,8 @@ class UploadForm:
     """One form with one file. `await until_file()`, then read `fields` and `filename`, then stream `file()`.
 
     With the `required` fields before the file, the file streams at once, and known fields after it go to
-    `late_fields`. Else up to `held_bytes` of the file are held until the form has ended, and every known
-    field is in `fields`. Which of the two depends on the order of the parts, never on how the bytes arrive.
+    `late_fields`. Otherwise up to `held_bytes` of the file are held until the form has ended, and every
+    known field is in `fields`. This depends only on the order of the parts, not on how the bytes arrive.
     Unknown parts are skipped. Every method raises MalformedMultipart, and InvalidField for a known field
     that is there twice, too long, or not UTF-8.
     """
@@ -35,13 +35,14 @@ class UploadForm:
         held_bytes: int = HELD_BYTES,
         on_held: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """`on_held` is told how many bytes are held because required fields are missing, whenever there are more. What
-        it raises ends the upload.
+        """`on_held` is called with the bytes held because required fields are missing, each time that they grow.
+
+        An exception that it raises ends the upload.
         """
         self.fields: dict[str, str] = {}
         self.late_fields: dict[str, str] = {}
         self.filename: str | None = None
-        """The file's base name as one line of text; None where the client sent none."""
+        """The file's base name as one line of text; None if the client sent none."""
         self._parts = FormParts(boundary(content_type), self._open_part)
         self._blocks = blocks
         self._file_field = file_field
@@ -79,7 +80,7 @@ class UploadForm:
                 yield piece
 
     async def _next_of_file(self) -> bytes | None:
-        """What the body's next block holds of the file: mostly all of it. None at the end of the body."""
+        """The file's bytes in the body's next block, usually all of it. None at the end of the body."""
         block = await anext(self._blocks, None)
         if block is None:
             self._parts.finish()
@@ -127,7 +128,7 @@ def text_fields(content_type: str, body: bytes, known: Collection[str]) -> dict[
 
 
 class _FilePieces:
-    """The file's bytes out of one block of the body: one piece, or a few where a boundary looked near."""
+    """The file's bytes out of one block of the body: one piece, or a few if a boundary may begin in it."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []

@@ -29,7 +29,7 @@ class Parameters:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises MalformedMultipart when the text has another shape, or says a thing twice."""
+        """Raises MalformedMultipart if the text has another shape or contains a parameter twice."""
         value = text.partition(";")[0].rstrip(" \t")
         position, by_name = len(value), dict[str, str]()
         while not _END.match(text, position):
@@ -60,7 +60,7 @@ def boundary(content_type: str) -> bytes:
 
 @dataclass(frozen=True)
 class Disposition:
-    """A form part's Content-Disposition (RFC 7578 4.2). `filename` is what the client sent, path and all."""
+    """A form part's Content-Disposition (RFC 7578 4.2). `filename` is as the client sent it, including any path."""
 
     name: str
     filename: str | None
@@ -82,7 +82,7 @@ def _unescaped(text: str) -> str:
 
 
 def _extended(text: str) -> str | None:
-    """An RFC 8187 value, such as `utf-8''%D1%8F`: old `requests` send names so. None where it is not one."""
+    """An RFC 8187 value, such as `utf-8''%D1%8F`: old versions of `requests` send such names. None if it is none."""
     charset, _, rest = text.partition("'")
     _language, apostrophe, value = rest.partition("'")
     if not apostrophe or charset.lower() != "utf-8":

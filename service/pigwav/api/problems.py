@@ -1,4 +1,4 @@
-"""ONE table from errors to HTTP. Problem documents are RFC 9457; `code` is stable; a 5xx says nothing of the inside."""
+"""The table from errors to HTTP. Problem documents follow RFC 9457; `code` is stable; a 5xx reveals no internals."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from pigwav.telemetry.logs import log
 PROBLEM_JSON: Final = "application/problem+json"
 
 RETRY_OF_AN_OPEN_UPLOAD_AFTER_S: Final = 20
-"""A client that tries four times outlasts the lease of an upload whose process died, by default a minute."""
+"""With this wait, four attempts take longer than the lease of an upload whose process died (a minute by default)."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """A header of an answer: what OpenAPI says of it, and its value for an error."""
+    """A header of an answer: its description in OpenAPI, and its value for an error."""
 
     name: str
     description: str
@@ -114,7 +114,7 @@ class Problem(JSONResponse):
         super().__init__(document | dict(members or {}), status, dict(headers or {}))
 
     def log_fields(self) -> dict[str, str]:
-        """What the request's log line says of it."""
+        """The fields that the error adds to the request's log line."""
         return {"code": self.code} | ({"limit": self.limit} if self.limit else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -182,7 +182,7 @@ async def _invalid(request: Request, error: Exception) -> Response:  # noqa: ARG
 
 
 async def _http(request: Request, error: Exception) -> Response:
-    """What the framework itself refuses: no such route, no such method, a body that is no JSON."""
+    """Errors of the framework itself: an unknown route or method, a body that is no JSON."""
     assert isinstance(error, HTTPException)  # noqa: S101
     if error.status_code == HTTPStatus.BAD_REQUEST:
         return answer_for(InvalidRequest(str(error.detail)))

@@ -1,4 +1,4 @@
-"""Behind a reverse proxy: what it says about a request that it passes on, and the prefix that it takes away."""
+"""Behind a reverse proxy: the header fields that it adds to a request, and the path prefix that it removes."""
 
 import re
 from typing import Any, Final, cast
@@ -31,8 +31,8 @@ class TrustedProxies:
 
 
 class PathPrefix:
-    """Puts back the prefix that the proxy took away (or left where it is), as ASGI wants it: `path` with it, and
-    `root_path` saying so. Then routes match, and links and documents name the public path.
+    """Restores the path prefix, whether the proxy has removed it or not, as ASGI requires it: `path` contains it, and
+    `root_path` names it. Then routes match, and links and documents contain the public path.
     """
 
     def __init__(self, app: ASGIApp, prefix: str) -> None:

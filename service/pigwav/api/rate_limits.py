@@ -1,4 +1,4 @@
-"""Rate limits over HTTP: a client that asks too often gets 429, and every client learns where it stands.
+"""Rate limits over HTTP: a client that exceeds one gets 429, and every answer states the remaining requests.
 
 The fields are those of draft-ietf-httpapi-ratelimit-headers-10. RateLimit's `t` is when one request more will be let
 through than its `r` says: if `r=0`, it is what Retry-After says.
@@ -19,8 +19,8 @@ _RATES: Final = "pigwav.rates"
 
 
 class EnforceRateLimits:
-    """Counts every request but those of monitoring, refuses what is too much for its address, and tells of all rates
-    in the answer. `scope` carries its RequestRates on to the routes.
+    """Counts every request except those of monitoring, refuses those over the address's rate, and adds the rate fields
+    to the answer. `scope` carries the RequestRates to the routes.
     """
 
     def __init__(self, app: ASGIApp, limits: RateLimits) -> None:
@@ -54,8 +54,8 @@ def rates_of(scope: Scope) -> RequestRates:
 
 
 def rate_fields(rates: RequestRates) -> dict[str, str]:
-    """RateLimit-Policy and RateLimit; no field if nothing bounds this request. If a policy has several rates, each of
-    them is a policy of its own there.
+    """RateLimit-Policy and RateLimit; empty if no rate applies to this request. Each rate of a policy becomes a
+    separate policy there.
     """
     quotas = [
         (policy if len(standing.quotas) == 1 else f"{policy}-{quota.window_s}s", quota)

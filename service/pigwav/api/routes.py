@@ -16,7 +16,7 @@ READYZ: Final = "/readyz"
 METRICS: Final = "/metrics"
 
 MONITORING: Final = frozenset({HEALTHZ, READYZ, METRICS})
-"""What machines ask that watch the service: at any rate, and without a log line if all is well."""
+"""Paths for monitoring. They have no rate limit, and no log line if they succeed."""
 
 
 def path_of(scope: Scope) -> str:

@@ -1,6 +1,6 @@
-"""What every answer tells a browser, whatever is in it: take it for nothing else, run nothing of it, keep none of it.
+"""Header fields of every answer that tell a browser not to sniff its type, not to run it and not to cache it.
 
-Over TLS, `Strict-Transport-Security` is the proxy's to add: PigWav does not speak TLS.
+PigWav does not speak TLS, so the proxy that does must add `Strict-Transport-Security`.
 """
 
 from collections.abc import Mapping
@@ -25,16 +25,16 @@ SAFE: Final[Mapping[str, str]] = {
 
 _OF_A_LINK: Final[Mapping[str, str]] = {
     **SAFE,
-    # Opened by itself, browsers make a page of it: a player, with a style of its own, that loads the same link.
+    # If a link is opened directly, the browser shows its own player, with inline styles, which loads the same link.
     _CONTENT_SECURITY_POLICY: f"{_NOTHING}; media-src 'self'; style-src 'unsafe-inline'",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
-"""A recording may be played on anybody's page: `<audio src=link>`. Errors too, and 304, whose fields replace those of
-what the browser has kept.
+"""Any page may play a recording with `<audio src=link>`. Errors have these fields too, and so has 304, whose fields
+replace those in the browser's cache.
 """
 
 _OF_AN_ASSET: Final[Mapping[str, str]] = {**SAFE, "Cache-Control": "no-cache"}
-"""The same for everybody; asked for again by its ETag."""
+"""The same for every user; revalidated by its ETag."""
 
 
 def policy_for(script_hashes: list[str]) -> str:

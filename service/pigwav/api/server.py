@@ -35,8 +35,9 @@ def server_config(app: FastAPI, services: Services) -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """Asked to stop, it first says so: `/readyz` is 503 and no upload is begun, but it still listens for `drain_s`,
-    so that load balancers stop sending requests before it stops accepting connections. A second signal skips that.
+    """uvicorn's server with a drain period. Asked to stop, it answers 503 at `/readyz` and refuses new uploads,
+    but it still accepts connections for `drain_s` seconds, so that load balancers notice first. A second signal skips
+    the drain period.
     """
 
     def __init__(self, config: uvicorn.Config, services: Services) -> None:
@@ -100,7 +101,7 @@ class BatchAccept:
         for _ in range(AT_ONCE):
             try:
                 accepted, _address = self._listening.accept()
-            except OSError:  # nobody waits any more; or too many files are open, which uvloop reports
+            except OSError:  # no connection is waiting; or too many files are open, which uvloop reports
                 return
             accepted.setblocking(False)  # noqa: FBT003
             arriving = self._loop.create_task(self._loop.connect_accepted_socket(self._connection, accepted))

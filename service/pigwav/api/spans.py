@@ -1,4 +1,4 @@
-"""FastAPI's spans (OpenTelemetry, the extra `otel`) say path and query of a request; of a link, that is the link."""
+"""FastAPI's spans (OpenTelemetry, extra `otel`) contain the path and the query of a request; a link is in there."""
 
 import re
 from typing import Final
@@ -11,7 +11,7 @@ _HIDDEN: Final = "REDACTED"  # the word that OpenTelemetry's conventions for HTT
 
 
 class PrivateSpans:
-    """A span tells the route, but neither whose nor which recording."""
+    """A span names the route, but neither the user nor the recording."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What OpenAPI says of an upload that no type annotation can say: its two kinds of body, its query, its header."""
+"""The part of the upload's OpenAPI description that type annotations cannot express: bodies, query, header."""
 
 from typing import Any, Final
 
@@ -13,15 +13,15 @@ _FORM_SCHEMA: Final[dict[str, Any]] = {
     "properties": {
         "user_id": {
             "type": "integer",
-            "description": "Before the file, with `token`; not needed with Bearer.",
+            "description": "The user's id. Put it before the file. Not needed with a Bearer token.",
         },
         "token": {
             "type": "string",
             "format": "uuid",
-            "description": "Before the file; not needed with Bearer.",
+            "description": "The access token. Put it before the file. Not needed with a Bearer token.",
         },
-        "title": {"type": "string", "description": "Else the WAV's own, else the file's name."},
-        "bitrate": {"type": "integer", "description": "kb/s, constant; before the file."},
+        "title": {"type": "string", "description": "Without it, the title in the WAV, else the file's name."},
+        "bitrate": {"type": "integer", "description": "Constant bit rate in kb/s. Put it before the file."},
         "file": _BINARY | {"description": "The WAV."},
     },
 }
@@ -30,23 +30,28 @@ _QUERY: Final[list[dict[str, Any]]] = [
         "name": "user",
         "in": "query",
         "schema": {"type": "integer"},
-        "description": "The user id; if it is given, it must be that of the token.",
+        "description": "The user's id. Optional; it must be the id of the token's user.",
     },
-    {"name": "title", "in": "query", "schema": {"type": "string"}, "description": "Raw body: the title."},
+    {
+        "name": "title",
+        "in": "query",
+        "schema": {"type": "string"},
+        "description": "Raw body only: the title.",
+    },
     {
         "name": "filename",
         "in": "query",
         "schema": {"type": "string"},
-        "description": "Raw body: the file's name, the title where neither `title` nor the WAV gives one.",
+        "description": "Raw body only: the file's name. It is the title if neither `title` nor the WAV has one.",
     },
-    {"name": "bitrate", "in": "query", "schema": {"type": "integer"}, "description": "Raw body: kb/s."},
+    {"name": "bitrate", "in": "query", "schema": {"type": "integer"}, "description": "Raw body only: kb/s."},
 ]
 _KEY: Final[dict[str, Any]] = {
     "name": idempotency.NAME,
     "in": "header",
     "schema": {"type": "string", "maxLength": 255},
-    "description": "A name of the sender's for this upload, the same in every try of it: however many of them arrive, "
-    "one recording is made, and all get its answer. Best a UUID; remembered for a day.",
+    "description": "The client's name for this upload, such as a UUID. Send the same key in every attempt: one "
+    "recording is made, and every attempt gets the same answer. Keys are stored for a day.",
     "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
 }
 UPLOAD: Final[dict[str, Any]] = {

@@ -57,12 +57,12 @@ router = APIRouter(tags=["recordings"])
 async def upload(
     request: Request, response: Response, services: ServicesDep, rates: RatesDep, token: TokenDep
 ) -> RecordingOut:
-    """Convert and store a WAV; answers its link.
+    """Convert and store a WAV, and answer its link.
 
-    A form has the WAV as `file` (and `title`, `bitrate`); a raw body is the WAV. The token comes as Bearer, with or
-    without `user`, or in a form as `token` with `user_id`; if something comes twice, both must agree. The recording
-    is playable when the answer is there, and nothing is left of an upload that failed. With an `Idempotency-Key`, an
-    upload may be repeated without being there twice.
+    A form has the WAV as `file`; a raw body is the WAV. Send the token as Bearer, with or without `user`, or as the
+    form field `token` with `user_id`. A value that is sent twice must be the same. The recording is playable when
+    the answer arrives. Nothing is stored of an upload that failed. With an `Idempotency-Key`, an upload can be
+    repeated and is stored once.
     """
     with _counted(services), presence_of(request.scope).required():
         declared = request.headers.get("content-length", "")
@@ -84,8 +84,9 @@ async def upload(
 
 @contextmanager
 def _counted(services: Services) -> Iterator[None]:
-    """The upload's outcome, in the metrics. The server cancels a request for one reason: its grace is over, and by then
-    the upload has cleaned up.
+    """Count the upload's outcome in the metrics.
+
+    The server cancels a request only when its grace period is over. By then the upload has cleaned up.
     """
     outcome = "internal-error"
     try:

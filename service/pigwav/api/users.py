@@ -56,7 +56,7 @@ _USER_BODY: Final[dict[str, Any]] = {
     ),
 )
 async def register(request: Request, response: Response, services: ServicesDep, rates: RatesDep) -> UserOut:
-    """Create a user. The answer holds the access token, which is shown this once."""
+    """Create a user. The access token is shown only in this answer."""
     if services.settings.registration is Registration.CLOSED:
         raise RegistrationClosed
     rates.registration()
@@ -73,13 +73,13 @@ async def show_me(caller: CallerDep) -> MeOut:
 
 @router.delete(ME, status_code=204, responses=problems(NotAuthenticated, DatabaseUnavailable, Overloaded))
 async def delete_me(caller: CallerDep, services: ServicesDep) -> None:
-    """Delete the caller: the token, the recordings and their links are dead at once."""
+    """Delete the caller. The token, the recordings and their links are invalid at once."""
     await services.delete_user(caller.id)
 
 
 @router.post(MY_TOKEN, responses=problems(NotAuthenticated, DatabaseUnavailable, Overloaded))
 async def rotate_token(response: Response, caller: CallerDep, services: ServicesDep) -> TokenOut:
-    """Replace the caller's token; the old one is dead at once."""
+    """Replace the caller's token. The old one is invalid at once."""
     response.headers["Cache-Control"] = "no-store"
     return TokenOut(token=await services.rotate_token(caller.id))
 

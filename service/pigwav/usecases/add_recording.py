@@ -1,7 +1,8 @@
-"""A WAV comes in, an MP3 is in the store and a link can be given before the sender has put the phone down.
+"""Converts and stores one WAV while it arrives.
 
-The intent is written before the first side effect (a `pending` row that names the object key), the fact after the
-last one. Whatever fails in between, the row says exactly what to clean: here at once, or in `sweep` after a crash.
+The intent, a `pending` row that names the object key, is written before the first side effect; the row becomes `ready`
+after the last one. If anything fails in between, the row names what to remove: here at once, or in `sweep` after a
+crash.
 """
 
 import time
@@ -51,7 +52,7 @@ from pigwav.usecases.keep_leases import KeepLeases, Lease
 
 @dataclass(frozen=True)
 class Intent:
-    """A recording that is on its way, as its `pending` row says it."""
+    """A recording that is being uploaded, as in its `pending` row."""
 
     id: RecordingId
     user: UserId
@@ -83,16 +84,16 @@ class AddRecording:
         bitrate_kbps: int | None = None,
         idempotency_key: IdempotencyKey | None = None,
     ) -> Recording:
-        """Convert and store `wav` while it arrives; it must end only when the whole body was received well.
+        """Convert and store `wav` while it arrives; it must end only if the whole body was received.
 
-        `idempotency_key`: if an earlier try under this key made a recording, that recording is the answer and nothing
-        is read.
+        `idempotency_key`: if an earlier attempt with this key made a recording, that recording is returned and
+        nothing is read.
 
         Raises BadAudio, UnsupportedBitRate, NotAuthenticated (the user is gone), QuotaExceeded, Overloaded,
-        IdempotencyKeyReused, UploadInProgress, RecordingNotFound (made under this key, and deleted since),
+        IdempotencyKeyReused, UploadInProgress, RecordingNotFound (made with this key, and deleted since),
         UploadSuperseded, Unavailable, and whatever `wav` and `titles.late` raise.
-        After any of them nothing is left of the upload, here or in the store; where the store or the database does
-        not answer, `sweep` makes it so later.
+        After any of them nothing of the upload is left, here or in the store. If the store or the database does not
+        answer, `sweep` removes the rest later.
         """
         if idempotency_key and (made := await self.executors.db(self._earlier, user, idempotency_key)):
             return made
@@ -153,14 +154,14 @@ class AddRecording:
         except (ObjectChanged, ObjectMissing) as error:
             if await self.executors.db(self._is_held, intent):
                 raise
-            raise UploadSuperseded from error  # who ended the lease has removed the object, too
+            raise UploadSuperseded from error  # whatever ended the lease has also removed the object
 
     def _earlier(self, user: UserId, idempotency_key: IdempotencyKey) -> Recording | None:
         with self.database.read() as db:
             return earlier_recording(db, user, idempotency_key)
 
     def _declare(self, intent: Intent) -> Recording | None:
-        """Write the intent; or answer what another try has made meanwhile."""
+        """Write the intent, or return the recording that another attempt has made meanwhile."""
         with self.database.begin() as db:
             if not users.lock(db, intent.user, alone=self.quota.is_bounded):
                 raise NotAuthenticated
@@ -180,7 +181,7 @@ class AddRecording:
         return None
 
     def _check_quota(self, db: Session, user: UserId, *, more: int, more_bytes: int) -> None:
-        """The caller holds the user's lock `alone`, so that two uploads do not both take the last place."""
+        """The caller holds the user's exclusive lock, so that two uploads cannot both use the rest of a quota."""
         if self.quota.is_bounded:
             stored = recordings.stored_amount(db, user)
             self.quota.check(
@@ -197,7 +198,7 @@ class AddRecording:
                 raise UploadSuperseded
 
     def _acknowledge(self, intent: Intent, facts: RecordingFacts, title: str | None) -> Recording:
-        """Everything at once. Locks are taken in one order: the user, the key, the recording."""
+        """Acknowledge in one transaction. Locks are always taken in this order: user, key, recording."""
         with self.database.begin() as db:
             if self.quota.is_bounded:
                 users.lock(db, intent.user, alone=True)
@@ -206,16 +207,17 @@ class AddRecording:
                 idempotency_keys.acknowledge(db, intent.user, intent.idempotency_key, intent.id)
             recording = recordings.mark_ready(db, intent.lease, facts, title=title)
             if recording is None:
-                raise UploadSuperseded  # which also takes back what was said of the key
+                raise UploadSuperseded  # the transaction rolls back, the key's row included
         return recording
 
     async def _settle(self, intent: Intent, upload: StreamingUpload) -> Recording | None:
-        """After a failure: the recording, if it was acknowledged all the same; else clean up.
+        """After a failure: return the recording if the row became `ready` nevertheless, else clean up.
 
-        Bytes first, then the row that names them. What cannot be reached now is left to `sweep`.
+        Bytes are removed first, then the row that names them. If the store or the database cannot be reached, `sweep`
+        cleans up later.
         """
         try:
-            # Only an object that is stored is acknowledged; the answer to that commit may be what was lost.
+            # Only a stored object is acknowledged. If it is stored, the failure may be the lost answer to that commit.
             if upload.phase is Phase.STORED and (kept := await self.executors.db(self._find, intent)):
                 return kept
             done = await upload.abort()
@@ -229,7 +231,7 @@ class AddRecording:
             return recordings.find(db, intent.id, intent.user)
 
     def _leave_tombstone(self, intent: Intent) -> None:
-        """So that `sweep` cleans up again: a call that failed may still take effect in the store."""
+        """Make `sweep` clean up again, because a failed call may still take effect in the store."""
         with self.database.begin() as db:
             recordings.leave_tombstone(db, intent.id, self.leases.lease_s)
 
@@ -267,7 +269,7 @@ async def _pour(
 
 
 def _headers(intent: Intent, conversion: Conversion) -> ObjectHeaders:
-    """What S3 tools see; all of it is known before the first byte is converted."""
+    """The object's headers and metadata, for S3 tools. All are known before the first byte is converted."""
     source = conversion.source
     metadata = {
         "recording-id": str(intent.id),

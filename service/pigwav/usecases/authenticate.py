@@ -12,8 +12,8 @@ from pigwav.executors import BoundedExecutor
 
 
 def token_sha256(token: str) -> bytes:
-    """What is kept of a token, and compared. A token holds 122 random bits, so a plain hash is enough: how far the
-    index's comparison of two hashes got, which time might tell, says nothing of the token (service/docs/security.md).
+    """The hash that is stored instead of a token, and compared. A token has 122 random bits, so a plain hash is enough:
+    the time that the index takes to compare two hashes reveals nothing about the token (service/docs/security.md).
     """
     return sha256(token.encode("utf-8", "surrogatepass")).digest()
 
@@ -24,9 +24,9 @@ class Authenticate:
     db: BoundedExecutor
 
     async def __call__(self, *tokens: str, user_ids: Collection[str] = ()) -> User:
-        """The user whom a request comes from: whose token all `tokens` are, and whose id all `user_ids` are.
+        """The user of a request: all `tokens` must be that user's token, and all `user_ids` that user's id.
 
-        Raises NotAuthenticated. A missing, malformed, unknown or foreign token, and tokens that differ, take the same
+        Raises NotAuthenticated. A missing, malformed, unknown or other user's token, and tokens that differ, take the same
         path and the same time: one look-up of a hash.
         """
         given = {token.strip().lower() for token in tokens}

@@ -1,4 +1,4 @@
-"""Do rows and objects say the same? Both ways, streaming, beside a running service."""
+"""Compares rows with objects, both ways and as streams, beside a running service."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,16 +14,16 @@ from pigwav.store.base import Catalog, OpenUpload, StoredObject
 
 PREFIX: Final = "recordings/"
 QUARANTINE: Final = "quarantine/"
-"""The prefix under which `Quarantine` keeps objects without a row; nothing is ever removed from it."""
+"""The prefix to which `Quarantine` moves objects without a row. Nothing is ever removed from it."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Object keys, by what is wrong. `checked`: ready recordings whose object was looked for.
+    """Object keys, grouped by the fault. `checked`: number of ready recordings whose object was looked up.
 
-    missing: a ready recording has no object, or one of another size; orphans: an object that no row names;
-    pending: an upload whose lease ran out and that `sweep` has not given up yet; open_uploads: multipart uploads
-    that belong to no live upload. quarantined: how many objects lie in the quarantine, which is no disagreement.
+    missing: a ready recording has no object, or one of another size. orphans: an object that no row names. pending: an
+    upload whose lease has expired and that `sweep` has not aborted yet. open_uploads: multipart uploads that belong to
+    no live upload. quarantined: number of objects in the quarantine, which is no fault.
     """
 
     checked: int
@@ -40,7 +40,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class CheckAgreement:
-    """Blocking. Only disagreements are kept in memory, however many recordings there are."""
+    """Blocking. Only faults are held in memory, however many recordings there are."""
 
     database: Database
     store: Catalog
@@ -54,9 +54,9 @@ class CheckAgreement:
             if not _agree(claim, stored):
                 suspects.append(key)
         found = Agreement(checked, quarantined=sum(1 for _ in self.store.list(QUARANTINE)))
-        # The world went on while both lists were read: what looked wrong is looked at once more.
+        # Rows and objects change while both lists are read, so every fault is checked once more.
         for key in suspects:
-            # Row, object, row: it is wrong only if the row says the same before and after the object was looked for.
+            # Row, object, row: a fault counts only if the row is the same before and after the look-up of the object.
             before, stored, claim = self.claim_of(key), self.store.stat(key), self.claim_of(key)
             if before != claim or _agree(claim, stored):
                 continue

@@ -1,4 +1,4 @@
-"""A live upload keeps its lease; one timer per process serves all of them."""
+"""Renews the leases of all open uploads of the process, with one timer."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pigwav.executors import BoundedExecutor
 
 
 class Lease:
-    """One upload's claim to its row. Somebody else may end it: its user was deleted, or sweep gave it up."""
+    """One upload's claim to its row. It ends early if the user is deleted or if `sweep` aborts the upload."""
 
     def __init__(self, lease_id: LeaseId) -> None:
         self.id = lease_id
@@ -20,7 +20,7 @@ class Lease:
         self._was_held = False
 
     def found(self, *, held: bool) -> None:
-        """What a renewal found. A lease begins a moment before its row is written: what was never held is not lost."""
+        """Note the result of a renewal. A lease starts shortly before its row is written: until then it cannot be lost."""
         self.lost = self._was_held and not held
         self._was_held = self._was_held or held
 

@@ -11,7 +11,7 @@ from pigwav.executors import BoundedExecutor
 
 @dataclass(frozen=True)
 class Page:
-    """`next`: where the following page begins, None on the last one."""
+    """`next`: the position of the next page, None on the last page."""
 
     items: list[Recording]
     next: tuple[datetime, RecordingId] | None

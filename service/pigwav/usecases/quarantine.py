@@ -1,6 +1,6 @@
-"""What no row explains is put aside, and never deleted: an original goes only after its copy has been read back.
+"""Moves objects without a row to the quarantine. It deletes an original only after it has read back the copy.
 
-Every step may be repeated. A live upload is never touched: its row is there before any of its bytes.
+Every step may be repeated. A live upload is never touched, because its row is written before its bytes.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from pigwav.usecases.check_agreement import QUARANTINE, Agreement, CheckAgreemen
 
 RUNNER: Final = 0x5069675761765175  # "PigWavQu": the advisory lock of the one quarantine that runs
 STRAY_AFTER: Final = timedelta(hours=24)
-"""A younger upload may be that of an operator who is putting an object back."""
+"""Younger uploads are left alone: an operator may be restoring an object."""
 
 _YOUNG: Final = "begun less than 24 hours ago"
 _TAKEN: Final = "it holds parts, and to complete it would replace the object under this key"
@@ -27,10 +27,10 @@ _FOREIGN: Final = "no recording of this database has its object in this bucket: 
 
 @dataclass(frozen=True)
 class Quarantined:
-    """`left`: what disagrees afterwards. `moved`: old key to new. `aborted`: uploads that held no part.
+    """`left`: the faults that remain. `moved`: old key to new key. `aborted`: multipart uploads that had no part.
 
-    `kept`: what was not put aside, and why. `broken_off`: why, where the database or the store went away in between;
-    `left` is from before then. `ran` is False when another process was at it.
+    `kept`: objects that could not be moved, and why. `broken_off`: the reason, if the database or the store stopped
+    answering; `left` is then from before that. `ran` is False if another process was doing the same.
     """
 
     left: Agreement
@@ -43,7 +43,7 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Quarantine:
-    """Blocking: run it in a program of its own, beside the service."""
+    """Blocking: run it in a separate program, beside the service."""
 
     database: Database
     store: ObjectStore
@@ -73,15 +73,15 @@ class Quarantine:
             self._try(upload.key, done, partial(self._close, upload, done))
 
     def _try(self, key: ObjectKey, done: Quarantined, fix: Callable[[], None]) -> None:
-        """One that cannot be put aside (a legal hold, say) must not keep the others."""
+        """An object that cannot be moved (a legal hold, for example) must not stop the others."""
         try:
             fix()
         except StoreUnavailable as error:
-            self.store.check()  # raises where it is the store that is away
+            self.store.check()  # raises if the store does not answer
             done.kept[key] = str(error)
 
     def _move(self, key: ObjectKey, done: Quarantined) -> None:
-        """Nothing where it is no orphan any more; then a copy stays behind at worst."""
+        """Does nothing if the object is no longer an orphan; at worst a copy is left."""
         stored = self.check.orphan(key)
         if stored is None:
             return
@@ -115,7 +115,7 @@ class Quarantine:
         return sha256_of(self.store, stored.key, stored.size_bytes)
 
     def _close(self, upload: OpenUpload, done: Quarantined) -> None:
-        """S3 can move no parts: what an upload holds becomes an object, and that is moved."""
+        """S3 cannot move parts, so the multipart upload is completed, and the object is moved."""
         key, upload_id = upload.key, upload.upload_id
         parts = self.store.parts(key, upload_id)
         if upload.begun_at is None or self.now() - upload.begun_at < STRAY_AFTER:

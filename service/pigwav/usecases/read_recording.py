@@ -14,7 +14,7 @@ from pigwav.store.base import Reader
 
 @dataclass(frozen=True)
 class FindRecording:
-    """The recording of exactly this user; who else's it is, or whether it was ever there, is not told."""
+    """The user's recording. The error is the same for another user's recording and for one that never existed."""
 
     database: Database
     db: BoundedExecutor
@@ -45,7 +45,7 @@ class ReadRecording:
         return _with_first(first, blocks)
 
     async def _blocks(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
-        """A connection that breaks is opened again where it broke: bytes under a key never change."""
+        """If the connection breaks, a new one continues at the same byte, because bytes under a key never change."""
         while start < stop:
             began = start
             try:

@@ -17,7 +17,7 @@ class RotateToken:
     db: BoundedExecutor
 
     async def __call__(self, user: UserId) -> UUID:
-        """The new token; the old one is dead from now on. Raises NotAuthenticated where the user is gone."""
+        """The new token; the old one is invalid at once. Raises NotAuthenticated if the user was deleted."""
         return await self.db(self._rotate, user)
 
     def _rotate(self, user: UserId) -> UUID:

@@ -1,6 +1,6 @@
-"""Are the bytes still those that were acknowledged? Every recording is read back, the least recently read one first.
+"""Reads recordings back and compares their SHA-256, the least recently checked one first.
 
-It may be stopped at any time and goes on where it was, so that it can run for ever in pieces.
+It may be stopped at any time; the next run continues there.
 """
 
 import time
@@ -43,10 +43,10 @@ class ReadBack:
 
 
 class Pace:
-    """`bytes_per_s` on average, and at most one second's worth saved up. Pure: it says how long to wait.
+    """A rate of `bytes_per_s`, with at most one second saved up. It returns the time to wait and does not wait itself.
 
-    pyrate-limiter cannot do this: it counts whole microseconds per byte, so that 50 MB/s become 1 MB/s, and it never
-    grants a block that is larger than one second's worth.
+    pyrate-limiter cannot do this: it counts whole microseconds per byte, so 50 MB/s become 1 MB/s, and it never
+    grants a block that is larger than one second's bytes.
     """
 
     def __init__(self, bytes_per_s: float, clock: Clock) -> None:
@@ -66,7 +66,7 @@ class ScrubbedStore(Reader, Reachable, Protocol): ...
 
 @dataclass(frozen=True)
 class Scrub:
-    """Blocking: run it in a program of its own, beside the service. Changes nothing but `scrubbed_at`."""
+    """Blocking: run it in a separate program, beside the service. Changes only `scrubbed_at`."""
 
     database: Database
     store: ScrubbedStore
@@ -88,7 +88,7 @@ class Scrub:
             yield ReadBack(last.object_key, last.size_bytes, self._condition(last, pace))
 
     def _condition(self, expected: ExpectedObject, pace: Pace | None) -> Condition:
-        """What looks wrong is looked at twice, object and row."""
+        """Check a suspect twice, both object and row."""
         look = partial(self._look, expected, pace)
         if look() is Condition.GOOD or (condition := look()) is Condition.GOOD:
             with self.database.begin() as db:
@@ -111,6 +111,6 @@ class Scrub:
         except ObjectMissing:
             return Condition.DAMAGED
         except StoreUnavailable:
-            self.store.check()  # raises where it is the store that is away
+            self.store.check()  # raises if the store does not answer
             return Condition.UNREADABLE
         return Condition.GOOD if is_same else Condition.DAMAGED

@@ -1,4 +1,4 @@
-"""What failed uploads and deletions left is removed, and what was kept for long enough.
+"""Removes the remains of failed uploads and deletions, and recordings whose retention has ended.
 
 Every step may be repeated; live uploads are never touched.
 """
@@ -27,7 +27,7 @@ class SweptStore(Writer, Catalog, Protocol): ...
 
 @dataclass(frozen=True)
 class Swept:
-    """`ran` is False when another process was sweeping. `expired`: recordings whose retention has ended."""
+    """`ran` is False if another process was sweeping. `expired`: number of recordings whose retention has ended."""
 
     ran: bool
     aborted_uploads: int = 0
@@ -37,7 +37,7 @@ class Swept:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Blocking: run it on an executor or in a program of its own. `retention` None: recordings are kept for ever."""
+    """Blocking: run it on an executor or in a separate program. `retention` None: recordings are never removed."""
 
     database: Database
     store: SweptStore
@@ -47,8 +47,8 @@ class Sweep:
     """How long Idempotency-Keys are remembered."""
 
     def __call__(self, *, abort_expired: bool = True, stopping: Callable[[], bool] = lambda: False) -> Swept:
-        """`abort_expired`: also abort uploads whose lease has expired. Raises Unavailable; what was done
-        before stays done.
+        """`abort_expired`: also abort uploads whose lease has expired. Raises Unavailable; steps
+        that were finished stay finished.
         """
         with self.database.only_runner(RUNNER) as mine:
             if not mine:
@@ -75,7 +75,7 @@ class Sweep:
         return expired
 
     def _remove_all(self, stopping: Callable[[], bool]) -> int:
-        """How many could be removed. One that cannot (a legal hold, say) must not keep the others."""
+        """The number of objects removed. One that cannot be removed (a legal hold) must not stop the others."""
         removed = failed_in_a_row = 0
         for row in self._purgeable():
             if stopping():

@@ -1,1 +1,1 @@
-"""The time entrance: work that nobody asks for by name."""
+"""Work that a timer starts, not a request."""

@@ -1,4 +1,4 @@
-"""What each process does by itself: it renews its leases, and sweeps when it is its turn."""
+"""The background work of each process: it renews its leases, and sweeps when it holds the lock."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

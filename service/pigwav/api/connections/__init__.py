@@ -1,1 +1,1 @@
-"""HTTP connections: uvicorn's protocol with bounds on what a client may do before, around and after its requests."""
+"""HTTP connections: uvicorn's protocol with limits on a client before, during and after its requests."""

@@ -65,7 +65,7 @@ def presence_of(scope: Mapping[str, Any]) -> ClientPresence:
 class DepartureWatch:
     """Checks every second whether a body that is not being read can still be completed. Used on the event loop only.
 
-    Does nothing for a body that does not say how long it is.
+    Does nothing for a body without a declared length.
     """
 
     def __init__(
@@ -79,11 +79,11 @@ class DepartureWatch:
         self._loop = loop
         self._is_paused = is_paused
         self._can_complete = can_complete
-        self._missing_bytes: int | None = None  # None: the body does not say how long it is
+        self._missing_bytes: int | None = None  # None: the body's length is not declared
         self._timer: asyncio.TimerHandle | None = None
 
     def body_begins(self, headers: list[tuple[bytes, bytes]]) -> None:
-        """`headers`: the request's, whose Content-Length, if there is one, the parser has found to be a number."""
+        """`headers`: the request's. The parser has checked that Content-Length, if present, is a number."""
         length = next((value for name, value in headers if name == b"content-length"), None)
         self._missing_bytes = None if length is None else int(length)
 

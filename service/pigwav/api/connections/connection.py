@@ -33,17 +33,17 @@ LINGER_S: Final = 2.0
 """Closing while bytes come in resets the connection, and the refusal is lost: they are read away for so long."""
 
 LINGER_IN_A_BODY_S: Final = 10.0
-"""Many a client listens only when it has sent it all."""
+"""Many clients read the answer only after they have sent the whole body."""
 
 LINGERING_CONNECTIONS: Final = 200
-"""If more than so many are beyond the bound, further ones are cut off without an answer."""
+"""If more connections than this are over the limit, further ones are closed without an answer."""
 
 
 class Connection(HttpToolsProtocol):
     """One client's connection; `connection_class` gives its class the bounds.
 
-    `HeadLimits`, `DepartureWatch` and `StallWatch` each judge one thing; what they find, this class answers. They are
-    given its methods only while a timer runs, so that reference counts alone free a connection that has ended.
+    `HeadLimits`, `DepartureWatch` and `StallWatch` each check one limit; this class answers the client. They hold its
+    methods only while a timer runs, so that reference counting alone frees a connection that has ended.
     """
 
     bounds: ClassVar[HttpSettings]
@@ -55,9 +55,9 @@ class Connection(HttpToolsProtocol):
     _departure: DepartureWatch
     _stall: StallWatch
     _presence: ClientPresence  # of the client, for the last request that has begun
-    _ignores_input: bool  # what comes in is thrown away
+    _ignores_input: bool  # incoming bytes are dropped
 
-    # What the event loop calls
+    # Called by the event loop
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's, too
         super().connection_made(transport)
@@ -116,7 +116,7 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
         self._stall.progressed()
 
-    # What the parser and the request call
+    # Called by the parser and the request
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._head.awaits_head:  # a trailer is ignored: it could pretend to be part of the head
@@ -148,15 +148,16 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         self._stall.start(self._listener_has_stalled)
 
-    # What the bounds find
+    # Results of the limits
 
     @property
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
     def _check_upload(self) -> None:
-        """An upload for which there is no capacity is refused for a tenth of what the application would take for it. A
-        browser's goes to the application, which knows what a page of another origin may read.
+        """Refuse an upload without capacity early: this costs a tenth of the application's refusal.
+
+        Requests of browsers are left to the application, which adds the CORS fields.
         """
         path = self.url.partition(b"?")[0]
         if path != RECORDS.encode() or self.parser.get_method() != b"POST" or b"origin" in dict(self.headers):
@@ -182,14 +183,14 @@ class Connection(HttpToolsProtocol):
     # How a connection ends
 
     def _refuse(self, error: PigWavError) -> None:
-        """Answer what has no request that the application could answer, and end the connection."""
+        """Answer an error that the application cannot answer, and end the connection."""
         self.refusals.add(error.code, error.limit if isinstance(error, Overloaded) else None)
         self._head.stop_timer()
         self._ignores_input = True
         if self._is_idle:
             self._answer(error)
         elif not self.cycle.more_body:
-            self.cycle.keep_alive = False  # the request before this one is answered, and that is the end
+            self.cycle.keep_alive = False  # the previous request is answered first, then the connection ends
         elif self.cycle.response_started or self.pipeline:
             self.transport.abort()
         else:  # broken in the middle of its body
@@ -198,7 +199,7 @@ class Connection(HttpToolsProtocol):
             self._answer(error)
 
     def _answer(self, error: PigWavError) -> None:
-        """And close our side; the whole when the client does, or soon."""
+        """Send the error and close our side. The rest closes when the client closes its side, or after a timeout."""
         self.transport.write(self._as_bytes(error))
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -215,7 +216,7 @@ class Connection(HttpToolsProtocol):
         return b"%b%b\r\n%b" % (STATUS_LINE[answer.status_code], head, bytes(answer.body))
 
     def _end(self, reason: str) -> None:
-        """Without an answer: nobody would read it."""
+        """End the connection without an answer, because the client would not read it."""
         self.metrics.connections_ended.labels(reason).inc()
         log.info("connection_ended", reason=reason)
         self.transport.abort()

@@ -72,7 +72,7 @@ class HeadLimits:
         return HeadTooSlow(f"It has {self._bounds.header_timeout_s:g} seconds.")
 
     def stop_timer(self) -> None:
-        """Also when the connection is lost."""
+        """Also called when the connection is lost."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,4 +1,4 @@
-"""What a connection refuses before the application sees a request: counted each, logged at most once a second."""
+"""Requests that a connection refuses before the application sees them: all counted, logged at most once a second."""
 
 import asyncio
 from typing import Final

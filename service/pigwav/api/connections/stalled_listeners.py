@@ -1,15 +1,15 @@
-"""Listeners that stall: who takes nothing of an answer any more would hold a download open for ever."""
+"""Closes connections of listeners that stall. Otherwise they would hold a download open for ever."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Final
 
 CHECKS: Final = 4
-"""How often the untaken bytes are looked at within the time that a listener may stall."""
+"""Checks of the unread bytes within the time that a listener may stall."""
 
 
 class StallWatch:
-    """Watches whether a client takes what is written to its connection. Used on the event loop only."""
+    """Checks whether a client reads what is written to its connection. Used on the event loop only."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, idle_s: float, untaken_bytes: Callable[[], int]
