@@ -121,8 +121,10 @@ def test_id_is_looked_up_as_ones_own_and_the_token_goes_nowhere_else(newcomer: P
 def test_link_that_the_shell_cut_is_told_to_be(newcomer: Person) -> None:
     ended = newcomer.run("download", f"{newcomer.url}/record?id={ID}")
 
-    told = "pigwav: The link is incomplete. Put it in quotes: the shell ends a command at &.\n"
-    assert (ended.returncode, ended.stderr) == (2, told)
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        "pigwav: The link is incomplete. Put it in quotes: the shell ends a command at &.\n",
+    )
 
 
 def test_standard_output_gets_the_mp3_and_wrong_bytes_are_told(anna: Person) -> None:

@@ -77,7 +77,7 @@ class PigWavClient:
         return self._call(self._service.register(name))
 
     def me(self) -> User:
-        """The user that this client's token belongs to; needs no user id. Raises CredentialsMissing, NotAuthenticated."""
+        """The user that the token belongs to; needs no user id. Raises CredentialsMissing, NotAuthenticated."""
         return self._call(self._service.me())
 
     def upload(

@@ -46,7 +46,7 @@ class Downloaded:
 
 
 class Download:
-    """One download: send a request with `headers`, call `begins` with the response, `write` its blocks, then `finished`.
+    """One download: send a request with `headers`, call `begins` with the response, `write` each block, `finished`.
 
     If `begins` returns False or `finished` returns None, the partial file was of no use: send the next request. This
     ends, because bytes that come from the first byte in one response either have the right SHA-256 or raise

@@ -82,7 +82,7 @@ class Call(Generic[T]):
 
 @dataclass(frozen=True)
 class Service:
-    """A service's URL and a user's credentials, if any. Each method is one call of the HTTP API."""
+    """A service's URL and, if given, a user's credentials. Each method is one call of the HTTP API."""
 
     base_url: str
     user_id: int | None = None

@@ -42,7 +42,7 @@ def receiving() -> Iterator[None]:
 
 
 def origin(url: str | httpx2.URL) -> str:
-    """Scheme, host and port of a URL for error messages. They may be logged, and a full link gives access to the MP3."""
+    """Scheme, host and port of a URL for error messages, which may be logged: a full link gives access to the MP3."""
     found = re.match(r"([a-z][a-z0-9+.-]*://)(?:[^/?#]*@)?([^/?#]*)", str(url), re.IGNORECASE)
     return found[1] + found[2] if found else "The service"
 
