@@ -90,7 +90,7 @@ def missing_options(options: argparse.Namespace) -> str:
     needed = {
         "reg_user": {"-u": options.user},
         "wav_upload": {"-d": options.user_id, "-t": options.token, "-i": options.input},
-        "mp3_download": {"-o": options.output, "-a with the full download link": link_of(options)},
+        "mp3_download": {"-o": options.output, "-a with the whole download link": link_of(options)},
     }
     return ", ".join(name for name, value in needed[options.mode].items() if not value)
 

@@ -83,9 +83,7 @@ class Postgres:
             if initdb.exit_code:
                 raise ChildProcessFailed(initdb.exit_summary())
             half_made.rename(self._folder.postgres)
-            _sync(
-                self._folder.path
-            )  # otherwise a power cut may undo the rename, and the cluster would be lost
+            _sync(self._folder.path)  # without it, a power cut may undo the rename and lose the cluster
 
     def is_ready(self) -> bool:
         """Whether Postgres accepts connections: postmaster.pid then has its pid and the word `ready`."""

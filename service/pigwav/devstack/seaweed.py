@@ -95,9 +95,7 @@ class SeaweedFS:
             for election in self._folder.glob("m[0-9]*"):
                 shutil.rmtree(election)
         self._reserved = ReservedPorts(len(_PORTS), candidates)
-        os.environ.update(
-            past_the_proxy()
-        )  # before the first client: boto3 reads it when a client is created
+        os.environ.update(past_the_proxy())  # before the first client: boto3 reads it when it creates one
         self._store = self._open_store()
         self.child = ChildProcess(self._program(), renewed=self._renewed)
 
