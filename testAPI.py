@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Try a PigWav service by hand: register a user, send a WAV, fetch its MP3. Needs only `requests`.
+"""Try a PigWav service by hand: register a user, upload a WAV, download its MP3. Needs only `requests`.
 
     python testAPI.py -m reg_user -u testuser
     python testAPI.py -m wav_upload -d USER_ID -t TOKEN -i test.wav
     python testAPI.py -m mp3_download -o test.mp3 -a 'LINK'
 
-The results go to standard output, everything else to standard error. Exit status: 0 done, 1 refused or
+Results go to standard output, everything else to standard error. Exit status: 0 success, 1 refused or
 failed, 2 wrong options, 130 interrupted.
 """
 
@@ -37,7 +37,7 @@ DEFAULT_ADDRESS = "http://localhost:8080"
 
 
 class Failed(Exception):
-    """Something went wrong; the text is what people read."""
+    """An error whose text is shown to the user."""
 
 
 def main() -> int:
@@ -86,7 +86,7 @@ def parse_options() -> argparse.Namespace:
 
 
 def missing_options(options: argparse.Namespace) -> str:
-    """What the mode needs and was not given; empty when all is there."""
+    """The options that the mode needs and that were not given; empty if nothing is missing."""
     needed = {
         "reg_user": {"-u": options.user},
         "wav_upload": {"-d": options.user_id, "-t": options.token, "-i": options.input},
@@ -119,7 +119,7 @@ def mp3_download(session: requests.Session, options: argparse.Namespace) -> None
 
 
 def link_of(options: argparse.Namespace) -> str:
-    """The address when it is a whole link, else the link of recording `-t` of user `-d`; empty when neither."""
+    """`-a` if it is a full link, else the link of recording `-t` of user `-d`; empty if neither is given."""
     if urlsplit(options.address).query:
         return str(options.address)
     if options.user_id and options.token:
@@ -130,11 +130,11 @@ def link_of(options: argparse.Namespace) -> str:
 def post(
     session: requests.Session, options: argparse.Namespace, path: str, keys: Sequence[str], **body: Any
 ) -> list[Any]:
-    """What a 201 says under these keys; any other answer is Failed, with the server's reason."""
+    """The values of these keys in a 201 answer. Any other answer raises Failed with the server's reason."""
     url = options.address.rstrip("/") + path
     response = session.post(url, timeout=TIMEOUT_S, allow_redirects=False, **body)
-    if response.is_redirect:  # followed, a POST would turn into a GET
-        raise Failed(f"{url} has moved to {response.headers['Location']}: give the new base address with -a.")
+    if response.is_redirect:  # requests would repeat the POST as a GET
+        raise Failed(f"{url} has moved to {response.headers['Location']}: set the new base address with -a.")
     answer = json_object(response)
     if response.status_code != requests.codes.created or not answer.keys() >= set(keys):
         raise Failed(complaint(response))
@@ -142,7 +142,7 @@ def post(
 
 
 def complaint(response: requests.Response) -> str:
-    """The server's problem document (RFC 9457) for people, its validation errors one a line."""
+    """The server's problem document (RFC 9457) as text, with one line for each validation error."""
     problem = json_object(response)
     title, detail, code = (str(problem.get(key) or "") for key in ("title", "detail", "code"))
     lines = [f"HTTP {response.status_code}: {title or response.reason}" + (f" [{code}]" if code else "")]
@@ -163,20 +163,20 @@ def field_error(item: Any) -> str:
 def json_object(response: requests.Response) -> dict[str, Any]:
     try:
         answer = response.json()
-    except ValueError:  # a proxy's page
+    except ValueError:  # not JSON, for example a proxy's error page
         return {}
     return answer if isinstance(answer, dict) else {}
 
 
 def root_cause(error: BaseException) -> str:
-    """The innermost reason of a failed exchange, such as `Connection refused`."""
+    """The innermost reason of a failed request, such as `Connection refused`."""
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
 class StreamedForm:
-    """A multipart/form-data body that is read from the disk while it is sent; the fields go before the file."""
+    """A multipart/form-data body that is read from disk while it is sent. The fields come before the file."""
 
     def __init__(self, fields: Mapping[str, str], file: BinaryIO, name: str, progress: "Progress") -> None:
         self.boundary = secrets.token_hex(16)
@@ -194,7 +194,7 @@ class StreamedForm:
         return "".join(parts).encode(errors="replace")
 
     def __len__(self) -> int:
-        """`requests` sends it as Content-Length."""
+        """`requests` sends this length as Content-Length."""
         return len(self._head) + self._file_bytes + len(self._tail)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -219,7 +219,7 @@ def regular_size(file: BinaryIO) -> int:
 
 
 def save(response: requests.Response, target: Path) -> None:
-    """Write the body next to `target` under a temporary name; it gets its own name only when whole and right."""
+    """Writes the body next to `target` under a temporary name, and renames it when it is complete and verified."""
     if target.exists() and not target.is_file():
         raise Failed(f"{target} is not a regular file.")
     partial = target.with_name(f".pigwav-{secrets.token_hex(8)}.part")
@@ -232,7 +232,7 @@ def save(response: requests.Response, target: Path) -> None:
 
 
 def write_checked(response: requests.Response, file: BinaryIO, progress: "Progress") -> None:
-    """Copy the body and compare it with its Content-Length and, where the ETag is one, its SHA-256."""
+    """Copies the body and checks its Content-Length and, if the ETag is a SHA-256, its SHA-256."""
     expected_bytes = int(response.headers.get("Content-Length", -1))
     progress.expect(expected_bytes)
     received_bytes, digest = 0, hashlib.sha256()
@@ -241,15 +241,15 @@ def write_checked(response: requests.Response, file: BinaryIO, progress: "Progre
         digest.update(block)
         received_bytes += len(block)
         progress.add(len(block))
-    if expected_bytes not in (-1, received_bytes):  # urllib3 before 2 does not look
-        raise Failed(f"The download broke off after {received_bytes} of {expected_bytes} bytes.")
+    if expected_bytes not in (-1, received_bytes):  # urllib3 before version 2 does not check this
+        raise Failed(f"The download was interrupted after {received_bytes} of {expected_bytes} bytes.")
     etag = re.fullmatch(r'"([0-9a-f]{64})"', response.headers.get("ETag", ""))
     if etag and etag[1] != digest.hexdigest():
-        raise Failed("The bytes that arrived are not those that the server has (their SHA-256 differs).")
+        raise Failed("The downloaded bytes have another SHA-256 than the server reports.")
 
 
 class Progress:
-    """One line on standard error while a file moves, when people are looking at it."""
+    """One progress line on standard error, shown only if it is a terminal."""
 
     def __init__(self, label: str) -> None:
         self._label = label
@@ -282,10 +282,10 @@ class Progress:
 
 
 class ListeningConnection(HTTPConnection):
-    """Sends no further once the server has answered: a refusal in mid-upload is shown, not a broken pipe.
+    """Stops sending when the server has answered, so that a refusal during an upload is shown, not a broken pipe.
 
-    urllib3 takes BrokenPipeError for exactly this and goes on to read the answer. Over TLS, where a readable
-    socket need not mean an answer, we send on and rely on the server to read a refused upload to its end.
+    On BrokenPipeError, urllib3 stops sending and reads the answer. Over TLS, a readable socket does not mean that
+    there is an answer: there we send everything and rely on the server to read a refused upload completely.
     """
 
     def send(self, data: Any) -> None:

@@ -31,7 +31,7 @@ def test_register_does_not_lose_another_users_token(anna: Person) -> None:
 
     refused = anna.run("register", name)
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
-    assert f"Remembered is user {before['user']} at {anna.url}, " in refused.stderr
+    assert f"Credentials of user {before['user']} at {anna.url} are saved " in refused.stderr
     assert "--force" in refused.stderr
     assert anna.remembered == before
 
@@ -92,7 +92,7 @@ def test_login_with_what_is_no_good_token_remembers_nothing(newcomer: Person, an
         (who["user"], "secret", 3, "A token looks like"),
         (who["user"], "", 3, "A token looks like"),
         (who["user"], str(UUID(int=0)), 3, "(not-authenticated)"),
-        (who["user"] + 1, who["token"], 3, f"the token of user {who['user']}, not of user {who['user'] + 1}"),
+        (who["user"] + 1, who["token"], 3, f"belongs to user {who['user']}, not to user {who['user'] + 1}"),
     ):
         ended = newcomer.run("login", "--user", user, typed=f"{token}\n")
         assert (ended.returncode, ended.stdout) == (status, "")

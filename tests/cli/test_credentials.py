@@ -44,14 +44,14 @@ def test_what_is_given_wins_over_what_is_remembered(
     ("given", "environment", "remembered", "why"),
     [
         (NOTHING, NOTHING, None, "pigwav login"),
-        (Given(THERE), NOTHING, REMEMBERED, f"user 7 at {HERE}, not for {THERE}"),
-        (Given("http://here.example"), NOTHING, REMEMBERED, "not for http://here.example"),
-        (Given(None, 8), NOTHING, REMEMBERED, "not of user 8"),
-        (Given(THERE, 8, TWO), Given(HERE, 8, TWO), None, f"PIGWAV_URL={HERE}, not with {THERE}"),
-        (Given(HERE, 9, TWO), Given(HERE, 8, TWO), None, "PIGWAV_USER=8, not with user 9"),
-        (Given(None, 8, TWO), Given(None, 8, TWO), REMEMBERED, f"for {HERE}, which is remembered"),
-        (Given(None, 8, TWO), NOTHING, REMEMBERED, f"for {HERE}, which is remembered"),
-        (Given(HERE, None, TWO), NOTHING, REMEMBERED, "no user id"),
+        (Given(THERE), NOTHING, REMEMBERED, f"user 7 at {HERE}, not to {THERE}"),
+        (Given("http://here.example"), NOTHING, REMEMBERED, "not to http://here.example"),
+        (Given(None, 8), NOTHING, REMEMBERED, "not to user 8"),
+        (Given(THERE, 8, TWO), Given(HERE, 8, TWO), None, f"PIGWAV_URL={HERE}, not to {THERE}"),
+        (Given(HERE, 9, TWO), Given(HERE, 8, TWO), None, "PIGWAV_USER=8, not to user 9"),
+        (Given(None, 8, TWO), Given(None, 8, TWO), REMEMBERED, f"the saved one is {HERE}"),
+        (Given(None, 8, TWO), NOTHING, REMEMBERED, f"the saved one is {HERE}"),
+        (Given(HERE, None, TWO), NOTHING, REMEMBERED, "without a user id"),
     ],
 )
 def test_a_token_goes_only_where_it_was_made_for_or_where_the_person_says(
@@ -120,7 +120,7 @@ def test_remembered_token_is_not_sent_to_another_service(anna: Person) -> None:
     ):
         ended = anna.run(*words, "--url", "http://127.0.0.1:1")
         assert (ended.returncode, ended.stdout) == (3, "")
-        assert "not for http://127.0.0.1:1" in ended.stderr
+        assert "not to http://127.0.0.1:1" in ended.stderr
 
 
 def test_environment_wins_over_what_is_remembered(anna: Person) -> None:
@@ -134,7 +134,7 @@ def test_environment_wins_over_what_is_remembered(anna: Person) -> None:
     assert (ended.returncode, ended.stdout) == (3, "")
     assert ended.stderr == (
         f"pigwav: User {anna.remembered['user']} at {anna.url} and this token do not match: "
-        "`pigwav login` remembers another. (not-authenticated)\n"
+        "`pigwav login` saves other credentials. (not-authenticated)\n"
     )
     assert elsewhere.run("list", "--token", token).returncode == 0
 
@@ -169,7 +169,7 @@ def test_what_looks_like_no_token_is_none_and_is_not_repeated(anna: Person) -> N
     for person, words in ((anna, ["--token", "s3cret"]), (anna.with_environment(PIGWAV_TOKEN="s3cret"), [])):
         ended = person.run("list", *words)
         assert (ended.returncode, ended.stdout) == (3, "")
-        assert ended.stderr.startswith("pigwav: A token looks like ")
+        assert ended.stderr.startswith("pigwav: This is not a token. A token looks like ")
         assert "s3cret" not in ended.stderr
 
 

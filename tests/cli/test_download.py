@@ -37,7 +37,7 @@ def test_output_that_is_no_mp3_is_replaced_only_where_that_is_said(anna: Person)
 
     refused = anna.run("download", link, "-o", output.name)
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == "pigwav: take one.wav is there already, and no MP3: -f replaces it.\n"
+    assert refused.stderr == "pigwav: take one.wav exists and is not an MP3. Use -f to replace it.\n"
     assert output.read_bytes() == before
 
     assert anna.run("download", link, "-o", output.name, "-f").returncode == 0
@@ -121,7 +121,10 @@ def test_id_is_looked_up_as_ones_own_and_the_token_goes_nowhere_else(newcomer: P
 def test_link_that_the_shell_cut_is_told_to_be(newcomer: Person) -> None:
     ended = newcomer.run("download", f"{newcomer.url}/record?id={ID}")
 
-    assert (ended.returncode, ended.stderr) == (2, "pigwav: The link is cut: put it in quotes.\n")
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        "pigwav: The link is incomplete. Put it in quotes: the shell ends a command at &.\n",
+    )
 
 
 def test_standard_output_gets_the_mp3_and_wrong_bytes_are_told(anna: Person) -> None:

@@ -144,7 +144,7 @@ def test_sentence_is_one_line_that_drives_no_terminal() -> None:
 @pytest.mark.parametrize(
     ("reply", "status", "said"),
     [
-        (Reply(201, b"<html>hello"), 1, "does not answer as PigWav does"),
+        (Reply(201, b"<html>hello"), 1, "does not match PigWav's API"),
         (Reply(404, b"<html>hello"), 1, "404"),
         (problem(500, "internal-error", "Something went wrong on the server."), 1, "(internal-error)"),
         (problem(403, "registration-closed", "No."), 4, "No. (registration-closed)"),
@@ -173,7 +173,7 @@ def test_service_that_is_not_there_is_said_to_be(newcomer: Person) -> None:
 def test_address_without_its_scheme_is_told_before_anything_else(newcomer: Person) -> None:
     ended = newcomer.run("login", "--url", "localhost:8080")
 
-    said = "pigwav: localhost:8080 is no address. Write http://localhost:8080.\n"
+    said = "pigwav: localhost:8080 is not a URL. Write http://localhost:8080.\n"
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", said)
 
 

@@ -85,7 +85,7 @@ def test_what_is_no_id_is_a_mistake_in_the_command(anna: Person) -> None:
     ):
         ended = anna.run(command, wrong, *more)
         assert (ended.returncode, ended.stdout) == (2, "")
-        assert ended.stderr == f"pigwav: {wrong} is neither a recording's id nor its link.\n"
+        assert ended.stderr == f"pigwav: {wrong} is not a recording id or link.\n"
 
 
 def test_recording_that_is_not_there_is_refused_with_the_code(anna: Person) -> None:
@@ -111,7 +111,9 @@ def test_delete_does_nothing_where_nobody_can_be_asked(anna: Person) -> None:
 
     ended = anna.run("delete", link)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == "pigwav: Nobody can be asked here; -y says yes in advance.\n"
+    assert ended.stderr == (
+        "pigwav: Cannot ask for confirmation: standard input is not a terminal. Use -y to confirm.\n"
+    )
     assert len(anna.listed()) == 1
 
     assert anna.run("delete", link, "-y").stdout == "Deleted: take one\n"

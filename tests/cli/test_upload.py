@@ -162,7 +162,7 @@ def test_wav_that_is_shorter_than_it_promises_is_converted_and_told(anna: Person
 
     assert (ended.returncode, len(ended.stdout.splitlines())) == (0, 1)
     assert re.fullmatch(
-        r"pigwav: .*torn\.wav: its header promised 2\.0 s, it held 1\.0 s\..*\n", ended.stderr
+        r"pigwav: .*torn\.wav: its header declares 2\.0 s, but it holds 1\.0 s\..*\n", ended.stderr
     )
 
 

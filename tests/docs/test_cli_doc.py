@@ -26,7 +26,7 @@ DOCUMENT: Final = Path(__file__).parents[2] / "service" / "docs" / "cli.md"
 _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _EXAMPLES: Final = re.compile(
     rf"(?P<uuid>{_UUID})"
-    r"|(?P<user>(?<=user=)1\b|(?<=User ID: )1\b|(?<=of user )1\b)"
+    r"|(?P<user>(?<=user=)1\b|(?<=User ID: )1\b|(?<=to user )1\b)"
     r"|(?P<moment>2026-11-24T08:30:00)"
     r"|(?P<size>(?<=\t)\d+(?=\t))"
 )

@@ -104,7 +104,7 @@ def test_doctor_says_in_words_what_is_wrong(up: RunningUp, lost_object: str) -> 
     ended = run_pigwav("doctor", "--data", up.data)
 
     assert ended.returncode == 1
-    assert f"{lost_object}: a ready recording without its object, or with one of another size" in ended.stdout
+    assert f"{lost_object}: a ready recording whose object is missing or has another size" in ended.stdout
     assert "Rows and objects do not agree: " in ended.stdout
 
 
@@ -154,7 +154,7 @@ def test_scrub_finds_bytes_that_rotted_and_leaves_them(
     mended = run_pigwav("doctor", "--scrub", "--scrub-for", "600", "--json", "--data", up.data)
 
     assert (found.returncode, found.stderr) == (1, "")
-    assert f"{key}: not the bytes that were acknowledged" in found.stdout
+    assert f"{key}: the stored bytes differ from the acknowledged recording" in found.stdout
     assert left == rotten
     assert (mended.returncode, mended.stderr) == (0, "")
     scrubbed = json.loads(mended.stdout)["scrubbed"]

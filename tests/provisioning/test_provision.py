@@ -283,7 +283,7 @@ class TestWrongKeys:
     def test_an_operators_key_without_rights_is_named(self, minio: MinioServer, store: StoreSettings) -> None:
         powerless = operator_of(minio.provisioned())
 
-        with pytest.raises(NotConfigured, match="PIGWAV_PROVISION_ACCESS_KEY is no administrator's"):
+        with pytest.raises(NotConfigured, match="PIGWAV_PROVISION_ACCESS_KEY has no administrator rights"):
             next(Provision(store, powerless).run())
 
     def test_the_operators_key_is_not_the_services(self, store: StoreSettings) -> None:

@@ -71,7 +71,7 @@ def test_each_misbehaviour_is_named_with_what_to_change(probe: Probe) -> None:
         "an object is copied in parts with its headers",
     ]
     refused = failed["a body that does not fit its Content-MD5 is refused"]
-    assert (refused.problem, refused.change) == ("it was stored", SERVER)
+    assert (refused.problem, refused.change) == ("the server stored it", SERVER)
     kept = failed["content type, disposition, cache control, metadata are kept"]
     assert kept.problem == "it differs: ContentDisposition"
     assert len(findings) == 20
@@ -86,7 +86,7 @@ def test_a_server_that_trusts_every_body_is_named(moto: MotoServer) -> None:
 
     [failed] = [finding for finding in findings if not finding.ok]
     assert failed.behaviour == "a body that does not fit its Content-MD5 is refused"
-    assert (failed.problem, failed.change) == ("it was stored", SERVER)
+    assert (failed.problem, failed.change) == ("the server stored it", SERVER)
     assert len(findings) == 20
     assert left == ([], [])
 

@@ -68,11 +68,11 @@ def test_people_are_told_what_was_done_before_what_is_left() -> None:
 
     assert [line.partition(" (")[0] for line in told] == [
         f"{A}: moved to quarantine/{A}",
-        f"{B}: an open multipart upload without any part, aborted",
-        f"{B}: left as it is: why",
-        f"{B}: a ready recording without its object, or with one of another size",
-        f"{B}: not the bytes that were acknowledged",
-        f"{B}: the object store has it, but does not give it",
+        f"{B}: an open multipart upload without parts: aborted",
+        f"{B}: left unchanged: why",
+        f"{B}: a ready recording whose object is missing or has another size",
+        f"{B}: the stored bytes differ from the acknowledged recording",
+        f"{B}: the object store has this object but cannot read it",
         "2 objects in quarantine/",
         "2 recordings, 0.0 MB read back.",
         "Rows and objects do not agree: 7 recordings checked.",

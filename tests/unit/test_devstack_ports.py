@@ -34,7 +34,7 @@ def test_two_reservations_share_no_port_and_a_third_is_refused_in_one_sentence(f
             ReservedPorts(1, few)
     assert str(refused.value) == (
         f"The embedded S3 server finds too few free ports between {few[0]} and {few[-1]}: "
-        "name other ports with PIGWAV_EMBEDDED_PORTS."
+        "set other ports in PIGWAV_EMBEDDED_PORTS."
     )
 
 

@@ -1,4 +1,4 @@
-"""Commands about the user's own account: `pigwav register | login | logout` and `pigwav token rotate`."""
+"""Commands for the user's own account: `pigwav register | login | logout` and `pigwav token rotate`."""
 
 import os
 import sys
@@ -22,9 +22,10 @@ from pigwav.cli.session import TokenOption, UrlOption, UserOption, holding, nami
 from pigwav.client import ClientError, CredentialsMissing, PigWavClient
 
 ForceOption = Annotated[
-    bool, typer.Option("--force", help="Replace what is remembered; its token is kept nowhere else.")
+    bool,
+    typer.Option("--force", help="Replace the saved credentials. Their token is not stored anywhere else."),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 REGISTER_EXAMPLES = """\b
 Examples:
@@ -44,11 +45,11 @@ Examples:
 
 
 class AlreadyRemembered(ClientError):
-    """Other credentials would be lost."""
+    """Other saved credentials would be lost."""
 
 
 class WrongUser(CredentialsMissing):
-    """The token is another user's."""
+    """The token belongs to another user."""
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -56,26 +57,26 @@ def add_commands(app: typer.Typer) -> None:
     app.command(epilog=LOGIN_EXAMPLES)(login)
     app.command()(logout)
     tokens = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-    tokens.callback()(lambda: None)  # keeps `rotate` a word of its own
+    tokens.callback()(lambda: None)  # keeps `rotate` a subcommand, although it is the only one
     tokens.command("rotate", epilog=ROTATE_EXAMPLES)(rotate_token)
-    app.add_typer(tokens, name="token", help="Your own token: rotate.")
+    app.add_typer(tokens, name="token", help="Replace your token (`pigwav token rotate`).")
 
 
 def register(
-    name: Annotated[str, typer.Argument(help="User name, not taken yet.")],
+    name: Annotated[str, typer.Argument(help="User name; must be unused.")],
     *,
-    no_save: Annotated[bool, typer.Option("--no-save", help="Do not remember user and token.")] = False,
+    no_save: Annotated[bool, typer.Option("--no-save", help="Do not save the user id and token.")] = False,
     force: ForceOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Register a user, and remember the token.
+    """Register a user and save the user id and token.
 
-    Prints the user id and the token, which is shown this once.
+    Prints both. The token cannot be shown again.
     """
     with plain_failures():
         remembered = remembered_credentials()
         if remembered and not (no_save or force):
-            raise AlreadyRemembered(_loss(remembered, "--no-save registers without remembering"))
+            raise AlreadyRemembered(_loss(remembered, "--no-save registers without saving"))
         service = address(Given(url), remembered)
         with PigWavClient(service, on_wait=tell_waiting) as client:
             registered = client.register(name)
@@ -87,9 +88,9 @@ def register(
 
 
 def login(*, force: ForceOption = False, url: UrlOption = None, user: UserOption = None) -> None:
-    """Remember the user whose token you have.
+    """Save the credentials of a user whose token you have.
 
-    The token is asked for without echo (or read from standard input); it tells the service who you are.
+    Asks for the token without echo, or reads it from standard input. The service finds the user by the token.
     """
     with plain_failures():
         remembered = remembered_credentials()
@@ -97,34 +98,37 @@ def login(*, force: ForceOption = False, url: UrlOption = None, user: UserOption
         with PigWavClient(service, token=token, on_wait=tell_waiting) as client:
             who = Credentials(service, client.me().id, token)
         if user not in (None, who.user_id):
-            raise WrongUser(f"This is the token of user {who.user_id}, not of user {user}.")
+            raise WrongUser(f"The token belongs to user {who.user_id}, not to user {user}.")
         if remembered and not (force or _is_of(remembered, who.url, who.user_id)):
-            raise AlreadyRemembered(_loss(remembered, "`pigwav logout` forgets it"))
+            raise AlreadyRemembered(_loss(remembered, "`pigwav logout` removes them"))
         _remember(who)
 
 
 def logout(*, yes: YesOption = False) -> None:
-    """Forget user and token.
+    """Remove the saved user id and token from this machine.
 
-    The service is not told: the token stays good.
+    Sends nothing to the service: the token stays valid.
     """
     with plain_failures():
         try:
             remembered = remembered_credentials()
         except CredentialsUnusable:
-            prompts.confirm(f"{credentials_file()} holds no credentials. Remove it?", yes=yes)
+            prompts.confirm(f"{credentials_file()} holds no valid credentials. Remove it?", yes=yes)
         else:
             if remembered is None:
-                tell("Nothing is remembered.")
+                tell("No credentials are saved.")
                 return
-            prompts.confirm(f"Forget {remembered}? That token is kept nowhere else.", yes=yes)
+            prompts.confirm(
+                f"Remove the saved credentials of {remembered}? Their token is not stored anywhere else.",
+                yes=yes,
+            )
         forget()
 
 
 def rotate_token(*, url: UrlOption = None, user: UserOption = None, token: TokenOption = None) -> None:
-    """Replace your token; the old one is dead at once.
+    """Replace your token. The old token stops working at once.
 
-    The new one is printed, and remembered where the old one was.
+    Prints the new token and saves it if the old one was saved.
     """
     with plain_failures():
         remembered = remembered_credentials()
@@ -135,7 +139,7 @@ def rotate_token(*, url: UrlOption = None, user: UserOption = None, token: Token
             if remembered and remembered.token == who.token and _is_of(remembered, who.url, who.user_id):
                 remember(replace(who, token=new))
         finally:
-            say(f"Token: {new}")  # it exists nowhere else
+            say(f"Token: {new}")  # it is not stored anywhere else
         if Given.in_environment(os.environ).token == who.token:
             tell("PIGWAV_TOKEN still holds the old token.")
 
@@ -145,12 +149,12 @@ def _is_of(remembered: Credentials, service: str, user_id: int) -> bool:
 
 
 def _loss(remembered: Credentials, otherwise: str) -> str:
-    return f"Remembered is {remembered}, whose token is kept nowhere else: {otherwise}, --force replaces it."
+    return f"Credentials of {remembered} are saved and would be lost: {otherwise}, --force replaces them."
 
 
 def _remember(who: Credentials) -> None:
     remember(who)
     if sys.stderr.isatty():
-        tell(f"Remembered: {who}, in {credentials_file()}, which only you can read.")
+        tell(f"Saved: {who}, in {credentials_file()}, which only you can read.")
     if Given.in_environment(os.environ).token not in (None, who.token):
-        tell("PIGWAV_TOKEN is set to another token, and wins.")
+        tell("PIGWAV_TOKEN is set to another token and takes precedence.")

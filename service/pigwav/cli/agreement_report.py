@@ -1,4 +1,4 @@
-"""What `pigwav doctor` found and did, for people and for programs."""
+"""The report of `pigwav doctor`, as text and as JSON."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -15,12 +15,12 @@ AGREE: Final = 0
 DISAGREE: Final = 1
 COULD_NOT_CHECK: Final = 2
 
-_RESTORE: Final = "(put back under this key what your backup has)"
+_RESTORE: Final = "(restore this key from your backup)"
 
 
 @dataclass
 class AgreementReport:
-    """The report of one run. What the run did not get to is None. `broken_off`: why it could not go on."""
+    """The report of one run. A step that did not run is None. `broken_off`: why the run stopped early, if it did."""
 
     agreement: "Agreement | None" = None
     fixed: "Quarantined | None" = None
@@ -42,10 +42,10 @@ class AgreementReport:
         return found
 
     def as_text(self) -> str:
-        """A line for each object or row, then the sums."""
+        """One line for each object or row, then the totals."""
         lines = [f"{printable(key)}: {what}" for what, keys in self._findings() for key in keys]
         if self.agreement and self.agreement.quarantined:
-            lines.append(f"{self.agreement.quarantined} objects in quarantine/ (only you remove them).")
+            lines.append(f"{self.agreement.quarantined} objects in quarantine/ (PigWav never deletes them).")
         if self.scrubbed:
             lines.append(f"{self.scrubbed}.")
         if self.agreement:
@@ -54,19 +54,19 @@ class AgreementReport:
         return "\n".join(lines)
 
     def _findings(self) -> Iterator[tuple[str, list[Any]]]:
-        """What is to say of which keys."""
+        """Pairs of a finding and the keys that it applies to."""
         if fixed := self.fixed:
             yield from ((f"moved to {printable(new)}", [old]) for old, new in fixed.moved.items())
-            yield "an open multipart upload without any part, aborted", fixed.aborted
-            yield from ((f"left as it is: {why}", [key]) for key, why in fixed.kept.items())
+            yield "an open multipart upload without parts: aborted", fixed.aborted
+            yield from ((f"left unchanged: {why}", [key]) for key, why in fixed.kept.items())
         if found := self.agreement:
             yield (
-                f"a ready recording without its object, or with one of another size {_RESTORE}",
+                f"a ready recording whose object is missing or has another size {_RESTORE}",
                 found.missing,
             )
-            yield "an object without its recording (--fix moves it to quarantine/)", found.orphans
-            yield "an upload whose process vanished (pigwav sweep removes it)", found.pending
-            yield "an open multipart upload of no live upload (--fix puts it aside)", found.open_uploads
+            yield "an object without a row (--fix moves it to quarantine/)", found.orphans
+            yield "an unfinished upload whose lease has expired (pigwav sweep removes it)", found.pending
+            yield "an open multipart upload without a live upload (--fix handles it)", found.open_uploads
         if read := self.scrubbed:
-            yield f"not the bytes that were acknowledged {_RESTORE}", read.damaged
-            yield "the object store has it, but does not give it", read.unreadable
+            yield f"the stored bytes differ from the acknowledged recording {_RESTORE}", read.damaged
+            yield "the object store has this object but cannot read it", read.unreadable

@@ -1,4 +1,4 @@
-"""The program `pigwav`. Errors are one sentence on standard error; tracebacks are for bugs."""
+"""The program `pigwav`. It prints an error as one sentence on standard error; a traceback means a bug."""
 
 import os
 import sys
@@ -38,7 +38,10 @@ def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature
 
 
 def _versions() -> Iterator[str]:
-    """Our own alone on the first line; then what is embedded. The settings are not loaded: that takes 0.2 s."""
+    """PigWav's version on the first line, then those of the embedded programs.
+
+    Settings are not loaded, because that takes 0.2 s.
+    """
     yield version("pigwav")
     for name, number in embedded_versions():
         yield f"{name} {number}"
@@ -64,11 +67,11 @@ def build_app() -> typer.Typer:
                 "--version",
                 callback=_tell_version,
                 is_eager=True,
-                help="Print the version, and those of what is embedded.",
+                help="Print the versions of PigWav and of the embedded programs.",
             ),
         ] = False,
     ) -> None:
-        """Recordings in, MP3 out, on your own object storage."""
+        """Upload WAV recordings and download them as MP3, on your own object storage."""
 
     for part in (account, upload, download, library, up, serve, operate, doctor, provision, users, settings):
         part.add_commands(app)
@@ -84,7 +87,7 @@ def main() -> NoReturn:
         if (error.name or "").startswith("pigwav"):
             raise
         sys.exit(_failed("The server is not installed. Install it with: pip install 'pigwav[embedded]'"))
-    except ClientError as error:  # what an argument says
+    except ClientError as error:  # raised by the parser of an argument
         tell(sentence(error))
         sys.exit(exit_status(error))
     sys.exit(0)

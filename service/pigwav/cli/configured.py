@@ -1,6 +1,7 @@
-"""What the operator's commands work on: what is configured, else what the `pigwav up` on a data folder stands on.
+"""The database and object store of the operator's commands.
 
-If that is down, it is started for as long as the command runs.
+They are the configured ones, else the embedded Postgres and S3 server of `pigwav up` on a data folder. If these two
+are not running, they are started for as long as the command runs.
 """
 
 import os
@@ -20,14 +21,14 @@ DEFAULT_DATA: Final = Path("pigwav-data")
 DataOption = Annotated[
     Path,
     typer.Option(
-        readable=False,  # else typer says it in several lines
-        help="Data folder of `pigwav up`; not looked at where a database and a store are configured.",
+        readable=False,  # typer's own error message has several lines
+        help="Data folder of `pigwav up`; ignored if a database and an object store are configured.",
     ),
 ]
 
 
 def settings_with_logs() -> "Settings":
-    """The settings of this process, which from now on logs as they say."""
+    """Reads the settings and configures this process's logs by them."""
     from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415 - the base install has no server
     from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
 
@@ -37,7 +38,7 @@ def settings_with_logs() -> "Settings":
 
 
 def _stack_on(data: Path, settings: "Settings") -> "AbstractContextManager[StackAddress]":
-    """The stack on a data folder that was used before. Raises CannotStart."""
+    """The embedded stack on a data folder that already holds data. Raises CannotStart."""
     from pigwav.devstack import stack_for  # noqa: PLC0415 - boto3 takes 0.2 s, and the base install has no server
     from pigwav.settings import read_port_range  # noqa: PLC0415
 
@@ -75,7 +76,7 @@ def database_on(data: Path) -> "Iterator[DatabaseSettings]":
 
 @contextmanager
 def store_on(data: Path, endpoint: str | None) -> "Iterator[StoreSettings]":
-    """`endpoint`: of an S3 server that is named instead of the configured one."""
+    """`endpoint`: URL of an S3 server to use instead of the configured one."""
     from pigwav.settings import read_settings  # noqa: PLC0415
 
     settings = read_settings()

@@ -1,9 +1,9 @@
-"""A process that crashes leaves no image of its memory: tokens, keys and people's voices are in there."""
+"""Core dumps are disabled, because the memory of a process holds tokens, keys and people's voices."""
 
 import resource
 
 
 def leave_none() -> None:
-    """From here on, for this process and those that it starts; `prlimit --core` brings them back for who needs one."""
+    """Disables core dumps for this process and its children. `prlimit --core` enables them again for debugging."""
     _, hard_limit = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard_limit))

@@ -1,7 +1,7 @@
-"""The user and token that a command uses: those given as options, or else those that `login` remembered.
+"""The user id and token that a command uses: those of the options or environment, else those that `login` saved.
 
-Address, user and token belong together. A token is sent to an address that it was made for, or that the person named
-along with it; never to one that was merely remembered or is a default.
+Address, user id and token belong together. A saved token is sent only to its own service. A given token is sent to
+the given address, or to the default address if no other service is saved.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class TokenMalformed(CredentialsMissing):
-    """It is no token that PigWav gave."""
+    """The text is not a PigWav token."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """A user of one service. The token is kept nowhere else: the service has only its hash."""
+    """A user of one service. The service stores only a hash of the token, so a lost token cannot be recovered."""
 
     url: str
     user_id: int
@@ -34,7 +34,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Given:
-    """What options and environment say; options win."""
+    """The values of options and environment; options take precedence."""
 
     url: str | None = None
     user_id: int | None = None
@@ -42,7 +42,7 @@ class Given:
 
     @classmethod
     def in_environment(cls, variables: Mapping[str, str]) -> Self:
-        """PIGWAV_URL, PIGWAV_USER and PIGWAV_TOKEN; what is no such value counts as not given."""
+        """PIGWAV_URL, PIGWAV_USER and PIGWAV_TOKEN; an invalid user id or token counts as not given."""
         user, token = variables.get("PIGWAV_USER", ""), None
         with suppress(ValueError):
             token = UUID(variables.get("PIGWAV_TOKEN", ""))
@@ -55,67 +55,65 @@ def token_of(text: str) -> UUID:
         return UUID(text.strip())
     except ValueError as error:
         raise TokenMalformed(
-            "A token looks like 23e10bfa-ce68-4444-95dd-4af608f2bf47; this does not."
+            "This is not a token. A token looks like 23e10bfa-ce68-4444-95dd-4af608f2bf47."
         ) from error
 
 
 def address(given: Given, remembered: Credentials | None) -> str:
-    """The service, for a call that needs no credentials."""
+    """The service's address, for a call that needs no credentials."""
     return given.url or (remembered.url if remembered else DEFAULT_URL)
 
 
 def credentials(given: Given, environment: Given, remembered: Credentials | None) -> Credentials:
-    """Those that hold. `environment` is what stands in it, whether or not options replace it.
+    """The credentials to use. `environment`: the environment's values, even if options replace them.
 
-    Raises CredentialsMissing, with the reason, where they are not whole or do not match.
+    Raises CredentialsMissing, with the reason, if they are incomplete or do not belong together.
     """
     if given.token is None:
         return _remembered(given, remembered)
     if given.token == environment.token:
         _check_pairs(given, environment)
     if given.user_id is None:
-        raise CredentialsMissing("There is a token, but no user id: set PIGWAV_USER or give --user.")
+        raise CredentialsMissing("A token is given without a user id: set PIGWAV_USER or --user.")
     return Credentials(given.url or _address_meant(remembered), given.user_id, given.token)
 
 
 def _remembered(given: Given, remembered: Credentials | None) -> Credentials:
     if remembered is None:
         raise CredentialsMissing(
-            "No credentials: `pigwav register NAME` and `pigwav login` remember them, "
-            "PIGWAV_USER and PIGWAV_TOKEN or --user and --token give them."
+            "No credentials. Run `pigwav register NAME` or `pigwav login`, or set PIGWAV_USER and PIGWAV_TOKEN, "
+            "or --user and --token."
         )
     if given.url and not same_service(given.url, remembered.url):
-        raise CredentialsMissing(f"The remembered token is that of {remembered}, not for {given.url}.")
+        raise CredentialsMissing(f"The saved token belongs to {remembered}, not to {given.url}.")
     if given.user_id not in (None, remembered.user_id):
-        raise CredentialsMissing(
-            f"The remembered token is that of {remembered}, not of user {given.user_id}."
-        )
+        raise CredentialsMissing(f"The saved token belongs to {remembered}, not to user {given.user_id}.")
     return remembered
 
 
 def _check_pairs(given: Given, environment: Given) -> None:
-    """The environment's token goes with the environment's address and user, where it names them."""
+    """Refuses the environment's token with another address or user than the environment names."""
     if environment.url and given.url and not same_service(environment.url, given.url):
-        raise CredentialsMissing(
-            f"PIGWAV_TOKEN goes with PIGWAV_URL={environment.url}, not with {given.url}."
-        )
+        raise CredentialsMissing(f"PIGWAV_TOKEN belongs to PIGWAV_URL={environment.url}, not to {given.url}.")
     if environment.user_id not in (None, given.user_id):
         raise CredentialsMissing(
-            f"PIGWAV_TOKEN goes with PIGWAV_USER={environment.user_id}, not with user {given.user_id}."
+            f"PIGWAV_TOKEN belongs to PIGWAV_USER={environment.user_id}, not to user {given.user_id}."
         )
 
 
 def _address_meant(remembered: Credentials | None) -> str:
-    """For a token that came without one."""
+    """The address for a token that was given without one."""
     if remembered is not None and not same_service(remembered.url, DEFAULT_URL):
         raise CredentialsMissing(
-            f"Is this token for {remembered.url}, which is remembered? Say so with PIGWAV_URL or --url."
+            f"Which service is this token for? Set --url or PIGWAV_URL: the saved one is {remembered.url}."
         )
     return DEFAULT_URL
 
 
 def same_service(one: str, other: str) -> bool:
-    """Whether two addresses are spellings of one. `localhost` and `127.0.0.1` are two: either may be another's."""
+    """Whether two URLs are spellings of the same address. `localhost` and `127.0.0.1` count as different: another
+    program may listen on one of them.
+    """
     return _normal(one) == _normal(other)
 
 

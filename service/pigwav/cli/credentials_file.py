@@ -1,4 +1,4 @@
-"""The credentials that are remembered: a file in the user's config folder."""
+"""The saved credentials: a file in the user's configuration folder."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from pigwav.private_json import write_private_json
 
 
 class CredentialsUnusable(CredentialsMissing):
-    """The file of the remembered credentials does not hold any."""
+    """The credentials file holds no valid credentials."""
 
 
 def credentials_file() -> Path:
@@ -23,7 +23,7 @@ def credentials_file() -> Path:
 
 
 def remembered_credentials() -> Credentials | None:
-    """Raises CredentialsUnusable for a file that holds none."""
+    """None if there is no file. Raises CredentialsUnusable if the file holds no valid credentials."""
     file = credentials_file()
     try:
         document = json.loads(file.read_bytes())
@@ -31,11 +31,13 @@ def remembered_credentials() -> Credentials | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CredentialsUnusable(f"{file} holds no credentials: `pigwav logout` removes it.") from error
+        raise CredentialsUnusable(
+            f"{file} holds no valid credentials. `pigwav logout` removes it."
+        ) from error
 
 
 def remember(new: Credentials) -> None:
-    """In a file that nobody else may read. Raises OSError."""
+    """Saves the credentials in a file that only the user may read. Raises OSError."""
     target = credentials_file()
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_private_json(target, {"url": new.url, "user": new.user_id, "token": str(new.token)})

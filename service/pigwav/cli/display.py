@@ -1,4 +1,4 @@
-"""What people see: text that cannot drive a terminal, lengths, sizes, times, tables, JSON."""
+"""Output for people and programs: text without control characters, lengths, sizes, times, tables, JSON."""
 
 import errno
 import json
@@ -18,38 +18,40 @@ from pigwav.client.file_names import is_harmful
 
 _GAP: Final = 2  # cells between two columns
 _LEAST_FIRST: Final = 24  # cells to which the first column may shrink
-_MEASURED_ROWS: Final = 200  # a page of the service's
+_MEASURED_ROWS: Final = 200  # the service's largest page
 
 
 def standard_output() -> TextIO:
-    """Raises OSError where there is none."""
+    """Raises OSError if standard output is closed."""
     if sys.stdout is None:  # `>&-`
         raise OSError(errno.EBADF, "Standard output is closed.")
     return sys.stdout
 
 
 def say(text: str) -> None:
-    """A line on standard output; what its encoding lacks is escaped. Raises OSError."""
+    """Prints a line on standard output. Characters that its encoding lacks are escaped. Raises OSError."""
     encoding = standard_output().encoding or "utf-8"
     typer.echo(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def printable(text: str) -> str:
-    """`text` with everything escaped that moves a cursor, breaks a line or turns text around: it came from others."""
+    """`text` from outside, with every character escaped that moves the cursor, breaks the line or changes the text
+    direction.
+    """
     return "".join(
         char.encode("unicode_escape").decode("ascii") if is_harmful(char) else char for char in text
     )
 
 
 def json_text(value: Any) -> str:
-    """One line. In JSON such characters stand in strings alone, where an escape means the same."""
+    """`value` as one line of JSON. Harmful characters occur only inside strings, where an escape means the same."""
     return "".join(
         f"\\u{ord(char):04x}" if is_harmful(char) else char for char in json.dumps(value, ensure_ascii=False)
     )
 
 
 def print_json_array(objects: Iterable[Mapping[str, Any]]) -> None:
-    """One array, an object a line, as they come: however many there are, one is held."""
+    """Prints one JSON array, one object per line. Holds only one object in memory."""
     opening = "["
     for one in objects:
         say(opening + json_text(one))
@@ -58,7 +60,7 @@ def print_json_array(objects: Iterable[Mapping[str, Any]]) -> None:
 
 
 def length(duration_ms: int) -> str:
-    """As a player shows it; below a minute with tenths."""
+    """A duration as a player shows it; below a minute in seconds with tenths."""
     if duration_ms < 59_950:
         return f"{duration_ms / 1000:.1f} s"
     minutes, seconds = divmod(round(duration_ms / 1000), 60)
@@ -67,7 +69,7 @@ def length(duration_ms: int) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """In decimal units, as disks and S3 consoles count: 1.2 MB."""
+    """A size in decimal units, as disks and S3 consoles show it: 1.2 MB."""
     return decimal(size_bytes)
 
 
@@ -76,23 +78,24 @@ def local_time(moment: datetime) -> str:
 
 
 def shortened(text: str, cells: int) -> str:
-    """`text` in at most so many cells of a terminal."""
+    """`text`, cut to at most this many terminal cells."""
     short = Text(text)
     short.truncate(cells, overflow="ellipsis")
     return short.plain
 
 
 def at_terminal() -> bool:
-    """Whether standard output is one: tables and colours for eyes there, plain lines for programs elsewhere."""
+    """Whether standard output is a terminal. People get tables and colours there; programs get plain lines."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Columns for a terminal: text, what is read from the right, and a link. Nothing where there are no rows.
+    """Prints a table for a terminal: a text column, right-aligned columns, and a link. Prints nothing without rows.
 
-    Rows are printed as they come; the first 200 decide how wide the columns are, and no more are held. Therefore this
-    is not `rich.table`, which holds all rows before it prints one. It would also break a link that is longer than the
-    line, so that it could not be copied: here it stands whole on a line of its own. The first column gives way.
+    Only the first 200 rows are held in memory; they decide the column widths. The first column is shortened to fit.
+    A link that does not fit is printed on its own line.
+
+    Why not `rich.table`: it holds all rows before it prints one, and it breaks a long link so that it cannot be copied.
     """
     rows = iter(rows)
     measured = list(islice(rows, _MEASURED_ROWS))

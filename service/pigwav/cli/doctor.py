@@ -1,4 +1,4 @@
-"""`pigwav doctor`: do rows and objects agree?"""
+"""`pigwav doctor`: checks that database rows and stored objects agree."""
 
 import json
 from typing import Annotated, Final
@@ -13,25 +13,25 @@ DEFAULT_RATE: Final = "50M"
 
 FixOption = Annotated[
     bool,
-    typer.Option("--fix", help="Move what no row explains to quarantine/ in the bucket; delete nothing."),
+    typer.Option("--fix", help="Move objects without a row to quarantine/ in the bucket; delete no data."),
 ]
 ScrubOption = Annotated[
     bool,
     typer.Option(
-        "--scrub", help="Also read recordings back, the least recently read first, and compare checksums."
+        "--scrub", help="Also read stored recordings and check their SHA-256, least recently checked first."
     ),
 ]
 ScrubForOption = Annotated[
     float | None,
     typer.Option(
-        min=0, metavar="SECONDS", help="Begin no object after so long; the next --scrub goes on there."
+        min=0, metavar="SECONDS", help="Start no object after this time; the next --scrub continues there."
     ),
 ]
 ScrubRateOption = Annotated[
     str | None,
     typer.Option(
         metavar="BYTES",
-        help=f"Read at most so much in a second, by default {DEFAULT_RATE}; K, M, G are decimal.",
+        help=f"Read at most this many bytes per second, by default {DEFAULT_RATE}; K, M, G are decimal.",
     ),
 ]
 
@@ -49,17 +49,17 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Compare the database with the object store, beside the running service.
+    """Check that database rows and stored objects agree. The service may keep running.
 
-    --scrub ends after the object at hand on Ctrl-C; what is damaged is named and left as it is.
+    --scrub reports damaged objects and does not change them. On Ctrl-C it finishes the current object first.
 
-    Exit status: 0 they agree, 1 they do not, 2 could not check.
+    Exit status: 0 they agree, 1 they do not agree, 2 the check failed.
     """
     from pigwav.errors import PigWavError  # noqa: PLC0415 - the base install has no server
 
     for option, value in (("--scrub-for", scrub_for), ("--scrub-rate", scrub_rate)):
         if value is not None and not scrub:
-            raise typer.BadParameter("is for --scrub.", param_hint=option)
+            raise typer.BadParameter("needs --scrub.", param_hint=option)
     rate = _scrub_rate(scrub_rate or DEFAULT_RATE)
     report = AgreementReport()
     try:
@@ -71,7 +71,7 @@ def doctor(
             else:
                 report.agreement = services.check_agreement()
             if scrub and not report.broken_off:
-                report.scrubbed = Scrubbed()  # what was found is kept, however it ends
+                report.scrubbed = Scrubbed()  # set first: the report keeps its findings if the scrub fails
                 report.scrubbed.add_all(services.scrub(bytes_per_s=rate, for_s=scrub_for))
     except PigWavError as error:
         report.broken_off = str(error)
@@ -88,7 +88,7 @@ def _scrub_rate(text: str) -> int:
 
 def _tell(report: AgreementReport, *, as_json: bool) -> None:
     if report.fixed and not report.fixed.ran:
-        typer.echo("pigwav: Another doctor is fixing; this one changed nothing.", err=True)
+        typer.echo("pigwav: Another `pigwav doctor --fix` is running; this one changed nothing.", err=True)
     if report.agreement or report.fixed:
         typer.echo(json.dumps(report.as_json()) if as_json else report.as_text())
     if report.broken_off:

@@ -1,4 +1,4 @@
-"""`pigwav download`: links in, MP3s out."""
+"""`pigwav download`: saves the MP3s of links or recording ids."""
 
 import os
 from contextlib import nullcontext
@@ -28,7 +28,8 @@ Examples:
 STANDARD_OUTPUT: Final = "-"
 
 RecordingsArgument = Annotated[
-    list[str], typer.Argument(metavar="LINK|ID...", help="Links that an upload printed, or ids.")
+    list[str],
+    typer.Argument(metavar="LINK|ID...", help="Links that `pigwav upload` printed, or recording ids."),
 ]
 OutputOption = Annotated[
     str | None,
@@ -36,8 +37,8 @@ OutputOption = Annotated[
         "--output",
         "-o",
         metavar="FILE|FOLDER|-",
-        help="Where to save; a folder takes the names that the service gives; - is standard output. "
-        "Default: this folder.",
+        help="File or folder to save to; - is standard output. In a folder, the service names the files. "
+        "Default: the current folder.",
         show_default=False,
     ),
 ]
@@ -48,13 +49,13 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def asked_for(text: str) -> UUID | str:
-    """An id, or a link. Raises CommandWrong for a link that the shell cut: an unquoted & ends a command."""
+    """An id or a link. Raises CommandWrong for a link that the shell cut at an unquoted &."""
     try:
         return UUID(text)
     except ValueError:
         named = parse_qs(urlsplit(text).query)
     if "id" in named and "user" not in named:
-        raise CommandWrong("The link is cut: put it in quotes.")
+        raise CommandWrong("The link is incomplete. Put it in quotes: the shell ends a command at &.")
     return text
 
 
@@ -62,17 +63,17 @@ def download(
     recordings: RecordingsArgument,
     *,
     output: OutputOption = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace files that are there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace existing files.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress or waits.")] = False,
     url: UrlOption = None,
     user: UserOption = None,
     token: TokenOption = None,
 ) -> None:
-    """Save the MP3s behind links, checked by SHA-256.
+    """Download MP3s and check their SHA-256.
 
-    A link needs no user; an id is looked up as yours. A download that broke off goes on where it ended when it is
-    asked for again, and what is there already is not fetched again. Where another file has the name that the
-    service gives, it is saved as NAME (2).mp3. Prints the names that it chose.
+    A link needs no credentials; an id must be of one of your recordings. If a download is interrupted, run the same
+    command again to resume it. Files that are already complete are not downloaded again. If another file has the name
+    that the service gives, the MP3 is saved as NAME (2).mp3. In a folder, prints the paths of the saved files.
     """
     with plain_failures():
         wanted = [*dict.fromkeys(map(asked_for, recordings))]
@@ -83,7 +84,7 @@ def download(
         try:
             with (
                 PigWavClient(on_wait=on_wait) as client,
-                # an id is looked up as its owner; a link needs nobody
+                # looking up an id needs its owner's credentials; a link needs none
                 signed_in(Given(url, user, token), on_wait) if ids else nullcontext(client) as owner,
                 transfers(len(wanted), quiet=quiet) as bars,
             ):
@@ -103,7 +104,7 @@ def _place(output: str | None, count: int, *, force: bool) -> Folder | NamedFile
     if output is None or output.endswith(os.sep) or Path(output).is_dir():
         return Folder(Path(output or ""), force)
     if count > 1:
-        raise CommandWrong(f"{printable(output)} is no folder, and {count} links need one.")
+        raise CommandWrong(f"{printable(output)} is not a folder, and {count} recordings need one.")
     if output != STANDARD_OUTPUT:
         return NamedFile(Path(output), force)
     if at_terminal():
@@ -112,7 +113,7 @@ def _place(output: str | None, count: int, *, force: bool) -> Folder | NamedFile
 
 
 def _fetch(client: PigWavClient, link: str, place: Folder | NamedFile | BinaryIO, bars: Transfers) -> Path:
-    """The file in which it is now; `-` for a stream."""
+    """The path of the saved file; `-` for a stream."""
     offered = client.peek(link)
     if isinstance(place, Folder | NamedFile):
         target = place.target(offered)

@@ -1,4 +1,4 @@
-"""How a command ends that did not succeed: one sentence on standard error, and an exit status that never changes."""
+"""How a failed command ends: one sentence on standard error and an exit status. Exit statuses are stable."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ from pigwav.client import (
 
 
 class ExitStatus(IntEnum):
-    """0: all that was asked is done. 130: interrupted by Ctrl-C."""
+    """0 means success, 130 means interrupted by Ctrl-C."""
 
     FAILED = 1
     USAGE = 2
@@ -34,17 +34,17 @@ class ExitStatus(IntEnum):
     TRY_LATER = 5
     DOWNLOAD_BROKEN = 6
     NOBODY_READS = 141
-    """Standard output was closed (`| head`): as other programs end of SIGPIPE."""
+    """Standard output was closed (`| head`). The shell reports 141 for programs that SIGPIPE ends."""
 
 
 class LocalFailure(ClientError):
-    """The service had no part in it."""
+    """A failure on this machine, without the service."""
 
     code: ClassVar[str] = "failed"
 
 
 class CommandWrong(LocalFailure):
-    """The command cannot be meant so."""
+    """The arguments do not make sense."""
 
 
 LOCAL_CODES: Final[Mapping[type[Exception], str]] = {
@@ -56,7 +56,7 @@ LOCAL_CODES: Final[Mapping[type[Exception], str]] = {
     PermissionError: "file-forbidden",
     OSError: "file-unusable",
 }
-"""Exit statuses of failures that the service did not name, from special to general. They never change."""
+"""Codes of failures without a code from the service, from special to general. They are stable."""
 
 
 def exit_status(error: Exception) -> ExitStatus:
@@ -76,7 +76,7 @@ def exit_status(error: Exception) -> ExitStatus:
 
 
 def code(error: Exception) -> str:
-    """For programs: the problem's, where the service refused."""
+    """The code for programs: the service's own if it refused the request, else one of LOCAL_CODES."""
     if isinstance(error, Refused | LocalFailure):
         return error.code
     names = (name for kind, name in LOCAL_CODES.items() if isinstance(error, kind))
@@ -84,7 +84,7 @@ def code(error: Exception) -> str:
 
 
 def reason(error: Exception) -> str:
-    """What went wrong, without code, and without the name of the file."""
+    """What went wrong, without the code and without the file name."""
     match error:
         case Refused():
             return printable(error.detail or error.title)
@@ -94,27 +94,27 @@ def reason(error: Exception) -> str:
 
 
 def sentence(error: Exception) -> str:
-    """For people, in one line; if the service refused, with the problem's code and the limit that was reached."""
+    """One line for people. If the service refused the request, it includes the code and the limit that was reached."""
     if isinstance(error, OSError) and error.filename:
         return f"{printable(str(error.filename))}: {reason(error)}"
     return printable(str(error)) if isinstance(error, Refused) else reason(error)
 
 
 def tell(text: str) -> None:
-    """A line on standard error; above the progress, where that is shown: it hears what is written to `sys.stderr`."""
+    """Prints a line on standard error. The progress display replaces `sys.stderr` and so prints it above the bars."""
     sys.stderr.write(f"pigwav: {text}\n")
     sys.stderr.flush()
 
 
 def tell_waiting(error: ClientError, wait_s: float) -> None:
-    """To a person at the terminal, who would wonder; a wait of less than a second is not worth a line."""
+    """Tells a person at the terminal why the command waits. Waits of less than a second are not shown."""
     if wait_s >= 1 and sys.stderr.isatty():
         tell(f"Waiting {wait_s:.0f} s, then trying again: {sentence(error)}")
 
 
 @contextmanager
 def plain_failures() -> Iterator[None]:
-    """What can go wrong without a bug ends the command with a sentence and its status."""
+    """Turns a ClientError or OSError into a sentence on standard error and an exit status."""
     try:
         yield
     except (ClientError, OSError) as error:
@@ -124,12 +124,12 @@ def plain_failures() -> Iterator[None]:
 
 
 class Attempts:
-    """Things to do, of which one that fails does not stop the others."""
+    """Runs several tasks. A task that fails does not stop the others."""
 
     def __init__(self, *, named: bool, failed: Callable[[str, Exception], None] | None = None) -> None:
-        """`named`: a failure is told with the name of what failed; for the only one that is no news.
+        """`named`: messages begin with the name of the failed task; a single task does not need it.
 
-        `failed` hears of each failure, too.
+        `failed` is called for each failure.
         """
         self._named = named
         self._failed = failed
@@ -138,14 +138,14 @@ class Attempts:
 
     @contextmanager
     def one(self, name: str) -> Iterator[None]:
-        """Raises all the same where no other can succeed either: without good credentials."""
+        """One task. Errors about credentials are raised, because then no other task can succeed."""
         with self.preparing(name):
             yield
             self.done += 1
 
     @contextmanager
     def preparing(self, name: str) -> Iterator[None]:
-        """As `one`, for what must go well first."""
+        """A step before the task: as `one`, but success is not counted."""
         try:
             yield
         except (NotAuthenticated, CredentialsMissing):
@@ -154,13 +154,15 @@ class Attempts:
             _end_unread(error)
             self._failures.append(exit_status(error))
             told, prefix = sentence(error), f"{printable(name)}: "
-            named = told.startswith(prefix)  # the system's errors say the file's name
+            named = told.startswith(prefix)  # an OSError's sentence already begins with the file name
             tell(told if named or not self._named else prefix + told)
             if self._failed:
                 self._failed(name, error)
 
     def end(self) -> None:
-        """The status is that of the failures where nothing was done and all failed alike, else 1."""
+        """Exits if a task failed: with the common status if no task succeeded and all failures have the same status,
+        else with 1.
+        """
         if not self._failures:
             return
         alike = len(set(self._failures)) == 1 and not self.done
@@ -168,9 +170,9 @@ class Attempts:
 
 
 def _end_unread(error: Exception) -> None:
-    """A closed standard output (`| head`) ends the program quietly."""
+    """If standard output was closed (`| head`), ends the program without a message."""
     if not isinstance(error, BrokenPipeError):
         return
-    # Python writes what is left when it exits, and would say that nobody reads it.
+    # At exit Python flushes its buffer and would print an error about the closed pipe.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     raise typer.Exit(ExitStatus.NOBODY_READS) from error

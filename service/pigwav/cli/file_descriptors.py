@@ -1,4 +1,4 @@
-"""How many file descriptors this process may have open at a time, and whether they are enough."""
+"""The limit of open file descriptors, and the number of connections that fits it."""
 
 import resource
 import sys
@@ -9,17 +9,17 @@ from pigwav.settings import Settings
 from pigwav.telemetry.logs import log
 
 _ENOUGH: Final = (1 << 16, 10_240)
-"""More than the first helps nobody; the second is what macOS grants any process that asks."""
+"""Limits to ask for, in this order. More than the first has no benefit; macOS grants the second to any process."""
 
 _OWN: Final = 100
-"""Program files, logs, pipes to ourselves."""
+"""Descriptors for program files, logs and internal pipes."""
 
 _PER_DECODER: Final = 4
-"""Pipes of an ffmpeg."""
+"""Descriptors for the pipes of one ffmpeg process."""
 
 
 def raise_limit() -> int:
-    """Take as many as an ordinary process may have, which is often a multiple of what it is given; answers it."""
+    """Raises the soft limit as far as needed and allowed, and returns it. The hard limit is often many times higher."""
     soft, hard = (
         sys.maxsize if limit == resource.RLIM_INFINITY else limit
         for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -36,8 +36,8 @@ def raise_limit() -> int:
 
 
 def fit_connections(settings: Settings, limit: int) -> Settings:
-    """The same settings with no more connections than `limit` file descriptors allow: else many clients would
-    take those that uploads need. If even uploads and downloads do not fit, that is logged.
+    """The same settings with no more connections than `limit` file descriptors allow: otherwise many clients could
+    use the descriptors that uploads need. Logs a warning if even uploads and downloads do not fit.
     """
     limits, http = settings.limits, settings.http
     others = _OWN + settings.database.pool_size + settings.store.concurrency

@@ -1,4 +1,4 @@
-"""Your recordings: `pigwav list | show | rename | delete`."""
+"""Commands for the user's own recordings: `pigwav list | show | rename | delete`."""
 
 from itertools import chain, islice
 from typing import Annotated, Final
@@ -58,16 +58,17 @@ def add_commands(app: typer.Typer) -> None:
 def list_recordings(
     *,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="As many of the newest.", show_default="all")
+        int | None, typer.Option(min=1, help="Show only this many of the newest.", show_default="all")
     ] = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
     user: UserOption = None,
     token: TokenOption = None,
 ) -> None:
-    """Your recordings, newest first: title, length, size, when, link.
+    """List your recordings, newest first.
 
-    Elsewhere than at a terminal, a line each: tabs between the columns, seconds, bytes and UTC.
+    Columns: title, length, size, time, link. If the output is not a terminal, they are separated by tabs, with the
+    length in seconds, the size in bytes and the time in UTC.
     """
     with plain_failures(), signed_in(Given(url, user, token)) as client:
         found = islice(client.recordings(page_size=min(limit or _LARGEST_PAGE, _LARGEST_PAGE)), limit)
@@ -90,7 +91,7 @@ def show(
     user: UserOption = None,
     token: TokenOption = None,
 ) -> None:
-    """All that is known of a recording, the WAV's tags included."""
+    """Show the details of a recording, including the WAV's tags."""
     with plain_failures(), signed_in(Given(url, user, token)) as client:
         recording = client.show(recording_id)
         if as_json:
@@ -102,13 +103,13 @@ def show(
 
 def rename(
     recording_id: IdArgument,
-    new_title: Annotated[str, typer.Argument(metavar="TITLE", help="The new title; an empty one: none.")],
+    new_title: Annotated[str, typer.Argument(metavar="TITLE", help="The new title; '' removes the title.")],
     *,
     url: UrlOption = None,
     user: UserOption = None,
     token: TokenOption = None,
 ) -> None:
-    """Give a recording another title. Its download gets that name, too; the link stays."""
+    """Change a recording's title. The download's file name changes with it; the link stays the same."""
     with plain_failures(), signed_in(Given(url, user, token)) as client:
         say(f"Renamed: {title(client.rename(recording_id, new_title or None))}")
 
@@ -121,7 +122,7 @@ def delete(
     user: UserOption = None,
     token: TokenOption = None,
 ) -> None:
-    """Delete recordings; their links are dead at once. Asks before it does."""
+    """Delete recordings, after asking for confirmation. Their links stop working at once."""
     attempts = Attempts(named=len(recording_ids) > 1)
     found: list[Recording] = []
     with plain_failures(), signed_in(Given(url, user, token)) as client:

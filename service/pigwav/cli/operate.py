@@ -11,7 +11,7 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def migrate() -> None:
-    """Bring the database's schema to this release. Needs PIGWAV_DATABASE_URL."""
+    """Migrate the database schema to this release. Needs PIGWAV_DATABASE_URL."""
     from pigwav.db.migrate import upgrade  # noqa: PLC0415 - the base install has no server
     from pigwav.errors import NotConfigured  # noqa: PLC0415
     from pigwav.settings import read_settings  # noqa: PLC0415
@@ -23,9 +23,10 @@ def migrate() -> None:
 
 
 def sweep(data: DataOption = DEFAULT_DATA) -> None:
-    """Remove what failed uploads and deletions left, and what was kept for PIGWAV_RETENTION_DAYS.
+    """Remove leftover data and expired recordings.
 
-    `pigwav up` and `pigwav serve` do it by themselves.
+    Removes the data of failed uploads and deleted recordings, and recordings older than PIGWAV_RETENTION_DAYS.
+    `pigwav up` and `pigwav serve` do this automatically.
     """
     with services_on(data) as services:
         swept = services.sweep()

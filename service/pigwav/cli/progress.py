@@ -1,4 +1,4 @@
-"""Progress of transfers, on standard error, where that is a terminal."""
+"""Progress of transfers on standard error, shown only if it is a terminal."""
 
 import asyncio
 import sys
@@ -23,7 +23,7 @@ from pigwav.client import Progress
 
 
 class Transfers:
-    """A line for each transfer under way, and, where there are several, one for all of them."""
+    """One line for each running transfer and, if there are several, one line for their total."""
 
     def __init__(self, bars: Bars, count: int, total_bytes: int | None) -> None:
         self._bars = bars
@@ -35,7 +35,7 @@ class Transfers:
 
     @contextmanager
     def following(self, name: str) -> Iterator[Progress]:
-        """The progress to report to, while this transfer is under way."""
+        """The callback to report this transfer's progress to. The line is removed at the end of the block."""
         task = self._bars.add_task(printable(name), total=None)
         self._under_way[task] = 0
 
@@ -66,7 +66,7 @@ class Transfers:
 
 @contextmanager
 def transfers(count: int, total_bytes: int | None = None, *, quiet: bool = False) -> Iterator[Transfers]:
-    """`total_bytes`: of all together, where it is known."""
+    """`total_bytes`: the sum of all transfers, if known."""
     console = Console(stderr=True)
     shown = sys.stderr.isatty() and not console.is_dumb_terminal and not quiet
     name = Column(max_width=32, no_wrap=True, overflow="ellipsis")
@@ -77,6 +77,6 @@ def transfers(count: int, total_bytes: int | None = None, *, quiet: bool = False
         TransferSpeedColumn(),
         TimeRemainingColumn(compact=True),
     )
-    # Standard output is left alone: it may be a file, and what is written to it must get there.
+    # rich must not redirect standard output: it may be a file, which must receive what is printed.
     with Bars(*columns, console=console, transient=True, redirect_stdout=False, disable=not shown) as bars:
         yield Transfers(bars, count, total_bytes)

@@ -1,4 +1,4 @@
-"""Questions to a person at the terminal. If there is none, nothing is asked and nothing assumed."""
+"""Questions to a person at the terminal. Without a terminal, `confirm` fails instead of assuming an answer."""
 
 import getpass
 import sys
@@ -11,11 +11,16 @@ from pigwav.cli.failures import CommandWrong, ExitStatus, tell
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Go on only if the person says so: `yes` (the option -y) in advance, or now."""
+    """Returns if the person agrees, or if `yes` (the option -y) is set. Exits with status 1 if the person declines.
+
+    Raises CommandWrong if standard input is not a terminal.
+    """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise CommandWrong("Nobody can be asked here; -y says yes in advance.")
+        raise CommandWrong(
+            "Cannot ask for confirmation: standard input is not a terminal. Use -y to confirm."
+        )
     typer.echo(f"{question} [y/N] ", nl=False, err=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         tell("Nothing was done.")
@@ -23,5 +28,8 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def token() -> UUID:
-    """Typed without echo; where standard input is no terminal, its first line. Raises TokenMalformed."""
+    """Asks for the token without echo, or reads the first line of standard input if it is not a terminal.
+
+    Raises TokenMalformed.
+    """
     return token_of(getpass.getpass("Token: ") if sys.stdin.isatty() else sys.stdin.readline())

@@ -1,4 +1,4 @@
-"""The operator's commands for an object store: provision, s3-check."""
+"""The operator's commands for an S3 server: provision, s3-check."""
 
 import json
 from dataclasses import asdict
@@ -17,13 +17,14 @@ def add_commands(app: typer.Typer) -> None:
 def provision(
     *,
     check: Annotated[
-        bool, typer.Option("--check", help="Only look; exit status 1 where something is amiss.")
+        bool, typer.Option("--check", help="Change nothing; exit status 1 if something is missing or wrong.")
     ] = False,
 ) -> None:
-    """Make the bucket and the service's own access key.
+    """Create the bucket and the service's own access key.
 
-    Proves that this key can do its work and nothing else. Needs the operator's key in PIGWAV_PROVISION_ACCESS_KEY and
-    PIGWAV_PROVISION_SECRET_KEY, the service's in PIGWAV_S3_ACCESS_KEY and PIGWAV_S3_SECRET_KEY. May be repeated.
+    Then tests that this key can do the service's work and nothing else. Needs the operator's key in
+    PIGWAV_PROVISION_ACCESS_KEY and PIGWAV_PROVISION_SECRET_KEY, and the service's key in PIGWAV_S3_ACCESS_KEY and
+    PIGWAV_S3_SECRET_KEY. Can be run again at any time.
     """
     from pigwav.errors import NotProvisioned  # noqa: PLC0415 - the base install has no server
     from pigwav.provisioning.provision import Provision, State  # noqa: PLC0415
@@ -50,9 +51,9 @@ def s3_check(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Try on an S3 server each behaviour that the service needs. Exit status 1: something is missing.
+    """Test whether an S3 server behaves as the service needs. Exit status 1: a test failed.
 
-    Works under a prefix of its own in PIGWAV_S3_BUCKET and leaves nothing behind.
+    Works under its own prefix in PIGWAV_S3_BUCKET and leaves nothing behind.
     """
     from pigwav.errors import NotProvisioned  # noqa: PLC0415 - the base install has no server
     from pigwav.provisioning.compatibility import open_probe  # noqa: PLC0415
@@ -73,4 +74,4 @@ def s3_check(
     if not all(finding.ok for finding in findings):
         raise NotProvisioned("The object store does not do all that the service needs.")
     if not as_json:
-        typer.echo(f"This server does all that the service needs. It calls itself {server or 'nothing'}.")
+        typer.echo(f"This server does all that the service needs. Its Server header: {server or 'none'}.")

@@ -1,4 +1,4 @@
-"""A recording, as people and programs read it."""
+"""A recording as text, for people and for programs."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -24,7 +24,7 @@ def recording_id(text: str) -> UUID:
     try:
         return UUID(inside[0])
     except ValueError as error:
-        raise CommandWrong(f"{printable(text)} is neither a recording's id nor its link.") from error
+        raise CommandWrong(f"{printable(text)} is not a recording id or link.") from error
 
 
 IdArgument = Annotated[
@@ -41,13 +41,13 @@ def title(recording: Recording) -> str:
 
 
 def asked(recording: Recording) -> str:
-    """For a question: enough to tell it from others of its title."""
+    """A recording in a confirmation question: title, length and time, because titles are not unique."""
     short = shortened(title(recording), _ASKED_TITLE_CELLS)
     return f"{short} ({length(recording.duration_ms)}, {local_time(recording.created_at)})"
 
 
 def row(recording: Recording) -> tuple[str, ...]:
-    """For eyes: under HEADS."""
+    """A table row for people; its columns are HEADS."""
     return (
         title(recording),
         length(recording.duration_ms),
@@ -58,7 +58,7 @@ def row(recording: Recording) -> tuple[str, ...]:
 
 
 def plain_row(recording: Recording) -> str:
-    """For programs: the same, separated by tabs, in seconds, bytes and UTC."""
+    """A line for programs: the columns of `row`, separated by tabs, in seconds, bytes and UTC."""
     return "\t".join(
         (
             printable(recording.title or ""),
@@ -71,14 +71,14 @@ def plain_row(recording: Recording) -> str:
 
 
 def facts(recording: Recording) -> Iterator[tuple[str, str]]:
-    """Name and value of all that is known of it."""
+    """Name and value of each detail."""
     source = recording.source
     yield "title", title(recording)
     yield "link", printable(recording.url)
     yield "id", str(recording.id)
     yield "when", recording.created_at.astimezone().isoformat(sep=" ", timespec="seconds")
     promised = recording.declared_duration_ms if recording.truncated else None
-    more = "" if promised is None else f" (the WAV's header promised {length(promised)})"
+    more = "" if promised is None else f" (the WAV's header declares {length(promised)})"
     yield "length", length(recording.duration_ms) + more
     yield "mp3", f"{recording.bitrate_kbps} kb/s, {_sound(recording.sample_rate_hz, recording.channels)}"
     yield "mp3 size", f"{size(recording.size_bytes)} ({recording.size_bytes} bytes)"

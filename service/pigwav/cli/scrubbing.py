@@ -1,4 +1,4 @@
-"""How `pigwav doctor --scrub` goes: how fast it may read, when it stops, and what it says on the way."""
+"""`pigwav doctor --scrub`: its read rate, its progress lines, and how Ctrl-C stops it."""
 
 import re
 import signal
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from pigwav.usecases.scrub import ReadBack
 
 TELL_EVERY_S: Final = 10
-"""How often a scrub says on a terminal how far it is."""
+"""Seconds between two progress lines at a terminal."""
 
 _RATE: Final = re.compile(r"([0-9]+)([KMG]?)", re.IGNORECASE)
 _UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 _LEAST_BYTES_PER_S: Final = 64_000
-"""Slower, a store would take the reader for dead."""
+"""If we read more slowly, an object store may treat the connection as dead."""
 
 
 def bytes_per_s(text: str) -> int:
@@ -29,13 +29,13 @@ def bytes_per_s(text: str) -> int:
     match = _RATE.fullmatch(text)
     rate = int(match[1]) * _UNITS[match[2].upper()] if match else 0
     if rate < _LEAST_BYTES_PER_S:
-        raise ValueError(f"{text!r} is no number of bytes such as 50M, or is less than 64K.")
+        raise ValueError(f"{text!r} is not a valid rate. Give a number of bytes such as 50M, at least 64K.")
     return rate
 
 
 @dataclass
 class Scrubbed:
-    """Recordings that were read back so far, and those of them that are not what they should be."""
+    """The recordings read back so far, and the keys of those that are damaged or unreadable."""
 
     recordings: int = 0
     bytes: int = 0
@@ -53,7 +53,7 @@ class Scrubbed:
             self.unreadable.append(one.key)
 
     def add_all(self, read_back: Iterable["ReadBack"]) -> None:
-        """Until there is no more, or a Ctrl-C. At a terminal it says now and then how far it is."""
+        """Adds all of them, until the first Ctrl-C. Prints a progress line every TELL_EVERY_S at a terminal."""
         told_at_s = time.monotonic()
         with _stopping() as stopped:
             for one in read_back:
@@ -70,7 +70,7 @@ class Scrubbed:
 
 @contextmanager
 def _stopping() -> Iterator[Event]:
-    """Set by the first Ctrl-C (or SIGTERM); the second one ends the program at once."""
+    """An event that the first Ctrl-C (or SIGTERM) sets. The second one ends the program at once."""
     stopped = Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

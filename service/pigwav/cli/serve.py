@@ -1,4 +1,4 @@
-"""`pigwav serve`: the API alone; database and object store are configured from outside."""
+"""`pigwav serve`: only the API, on a configured database and object store."""
 
 import asyncio
 import ctypes
@@ -23,7 +23,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8080,
     fd: Annotated[int | None, typer.Option(hidden=True, help="Listening socket, already open.")] = None,
 ) -> None:
-    """Serve the API. Needs PIGWAV_DATABASE_URL, PIGWAV_S3_BUCKET and whatever else differs from the defaults."""
+    """Serve the API on your own database and object store. Needs at least PIGWAV_DATABASE_URL and PIGWAV_S3_BUCKET."""
     import uvloop  # noqa: PLC0415 - the base install has no server
 
     from pigwav.api.app import create_app  # noqa: PLC0415 - the base install has no server
@@ -41,7 +41,7 @@ def serve(
     with open_services(settings) as services:
         app = create_app(services, background=working(services))
         server = Server(server_config(app, services), services)
-        # uvicorn stops on these signals and then raises them again: an ordinary stop is no failure.
+        # uvicorn stops on these signals and then raises them again. Ignore them: an ordinary stop must exit with 0.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
         _collect_seldom()
@@ -50,8 +50,10 @@ def serve(
 
 
 def _give_memory_back() -> None:
-    """glibc learns to keep large blocks for ever; audio comes in large blocks. Fixed at 64 KiB, the threshold from
-    which it takes them from the kernel and gives them back halves what an open upload holds (tests/bench/memory.py).
+    """Fixes glibc's M_MMAP_THRESHOLD at 64 KiB, from which blocks are returned to the kernel when they are freed.
+
+    By default glibc raises the threshold when large blocks are freed, and then keeps such blocks; audio comes in large
+    blocks. The fixed threshold halves the memory of an open upload (tests/bench/memory.py).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc only
     if mallopt is not None:
@@ -59,9 +61,11 @@ def _give_memory_back() -> None:
 
 
 def _collect_seldom() -> None:
-    """Python looks for garbage in cycles at every 700 objects that came and stayed, and through all of them again and
-    again: with thousands of connections, a third of what the event loop does (tests/bench/load.py). What is there now
-    stays for good; of the rest there may be more before it is looked through.
+    """Makes Python's cyclic garbage collector run less often.
+
+    By default it runs after 700 net allocations and scans all objects again and again. With thousands of connections
+    that is a third of the event loop's work (tests/bench/load.py). The objects that exist now are excluded for good;
+    the threshold for the others is raised.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""The options that say which service and which user, and the client that they make."""
+"""The options for service, user and token, and the client that uses them."""
 
 import os
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ from pigwav.domain import LARGEST_USER_ID
 
 
 def service_address(text: str) -> str:
-    """Raises CommandWrong for one without http:// or https://."""
+    """Raises CommandWrong for a URL without a scheme, such as `localhost:8080`."""
     if text and "://" not in text:
-        raise CommandWrong(f"{printable(text)} is no address. Write http://{printable(text)}.")
+        raise CommandWrong(f"{printable(text)} is not a URL. Write http://{printable(text)}.")
     return text
 
 
@@ -29,7 +29,7 @@ UrlOption = Annotated[
         envvar="PIGWAV_URL",
         parser=service_address,
         metavar="URL",
-        help="Address of the service.",
+        help="URL of the service.",
         show_default=False,
     ),
 ]
@@ -50,7 +50,7 @@ TokenOption = Annotated[
         envvar="PIGWAV_TOKEN",
         parser=token_of,
         metavar="TOKEN",
-        help="Your token; better remembered or in the environment, where others cannot see it.",
+        help="Your token. Others on this machine can see options: prefer `pigwav login` or the environment.",
         show_default=False,
     ),
 ]
@@ -58,8 +58,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def holding(given: Given) -> Credentials:
-    """The credentials that hold for a command with these options."""
-    # What is remembered is not looked at where it is not needed: a broken file stops nobody who says it all.
+    """The credentials for a command with these options. Raises CredentialsMissing."""
+    # Read the credentials file only if it is needed: a broken file must not stop a command with complete options.
     whole = given.token and given.url
     remembered = None if whole else remembered_credentials()
     return credentials(given, Given.in_environment(os.environ), remembered)
@@ -74,7 +74,7 @@ def signed_in(given: Given, on_wait: OnWait = tell_waiting) -> Iterator[PigWavCl
 
 @contextmanager
 def naming(who: Credentials) -> Iterator[None]:
-    """If the service refuses the credentials, say whose they are and what to do."""
+    """If the service refuses the credentials, the error names the user and says what to do."""
     try:
         yield
     except NotAuthenticated as error:
@@ -83,6 +83,6 @@ def naming(who: Credentials) -> Iterator[None]:
             error.code,
             error.title,
             detail=f"User {who.user_id} at {who.url} and this token do not match: "
-            "`pigwav login` remembers another.",
+            "`pigwav login` saves other credentials.",
             retry_after_s=error.retry_after_s,
         ) from error

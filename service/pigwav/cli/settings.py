@@ -1,4 +1,4 @@
-"""`pigwav settings`: what holds, without secrets."""
+"""`pigwav settings`: the settings in effect, without secrets."""
 
 import json
 from dataclasses import asdict
@@ -17,7 +17,7 @@ def add_commands(app: typer.Typer) -> None:
 def settings(
     *, as_json: Annotated[bool, typer.Option("--json", help="Print the settings as JSON.")] = False
 ) -> None:
-    """Every setting of the service, as it holds here; secrets are ***."""
+    """Print every setting of the service with its value here. Secrets are shown as ***."""
     from pigwav.settings import effective, read_settings  # noqa: PLC0415 - the base install has no server
 
     found = [*effective(read_settings())]
@@ -29,7 +29,7 @@ def settings(
 
 
 def _lines(one: "Effective") -> str:
-    """As in a .env file: a sentence, then the variable and its value."""
+    """A setting in the format of a .env file: its description as a comment, then the variable and its value."""
     name, *others = one.variables
     remarks = [f"also: {other}" for other in others]
     if one.value != one.default:

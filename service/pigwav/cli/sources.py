@@ -1,4 +1,4 @@
-"""What `pigwav upload` was asked to send: files, what folders hold, and standard input."""
+"""The WAVs that `pigwav upload` sends: files, the files in folders, and standard input."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ _BLOCK_BYTES: Final = 64 * 1024
 
 
 class NoWavFound(LocalFailure):
-    """A folder holds no WAV."""
+    """The folder contains no WAV."""
 
     code = "no-wavs-in-folder"
 
@@ -30,21 +30,21 @@ class Source:
 
     @property
     def name(self) -> str:
-        """As it was given."""
+        """The path as the user gave it."""
         return str(self.path)
 
     def size_bytes(self) -> int | None:
-        """None where it cannot be told in advance."""
+        """None if the size is not known in advance."""
         if self.path == STANDARD_INPUT:
             return None
         try:
             found = self.path.stat()
         except OSError:
-            return None  # the upload will say why
+            return None  # the upload reports the error
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def opened(self) -> Path | BinaryIO | AsyncIterator[bytes]:
-        """In a form that the client takes."""
+        """The WAV in a form that the client accepts."""
         if self.path != STANDARD_INPUT:
             return self.path
         mode = os.fstat(sys.stdin.fileno()).st_mode
@@ -52,9 +52,9 @@ class Source:
 
 
 def wavs_in(path: Path) -> list[Source]:
-    """The file itself; of a folder, every WAV in it and below, sorted, hidden ones left out.
+    """The file itself, or all WAVs in a folder and its subfolders, sorted, without hidden files and folders.
 
-    Raises NoWavFound for a folder without one, OSError for one that cannot be read.
+    Raises NoWavFound for a folder without a WAV, OSError for one that cannot be read.
     """
     if not path.is_dir():
         return [Source(path)]
@@ -65,7 +65,7 @@ def wavs_in(path: Path) -> list[Source]:
 
 
 def total_bytes(sources: Iterable[Source]) -> int | None:
-    """None if one of the sizes cannot be told in advance."""
+    """None if one of the sizes is not known in advance."""
     sizes = [source.size_bytes() for source in sources]
     return None if None in sizes else sum(size for size in sizes if size is not None)
 
@@ -80,7 +80,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 
 async def _piped() -> AsyncIterator[bytes]:
-    """A pipe on standard input, read without a thread: one that waits for it could not be interrupted."""
+    """Reads a pipe on standard input without a thread: a thread that waits for a pipe cannot be interrupted."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(

@@ -1,4 +1,4 @@
-"""The files that `pigwav download` saves to. No name clash loses a file; a complete file is not fetched again."""
+"""The files that `pigwav download` saves to. A name clash loses no file; a complete file is not downloaded again."""
 
 import hashlib
 import itertools
@@ -15,12 +15,12 @@ _BEGINS_BYTES: Final = 3
 
 
 class WouldOverwrite(LocalFailure):
-    """The file is there already, is no MP3, and nobody said that it may go."""
+    """The file exists, is not an MP3, and `--force` was not given."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A file to save in. `there`: it holds the recording already."""
+    """A file to save to. `there`: it already holds the recording."""
 
     path: Path
     there: bool
@@ -28,25 +28,27 @@ class Target:
 
 @dataclass(frozen=True)
 class NamedFile:
-    """The file that the person named."""
+    """The file that the user named with `-o FILE`."""
 
     path: Path
     force: bool
 
     def target(self, offered: Offered) -> Target:
-        """Another MP3 may go: whoever names it means it. Raises WouldOverwrite for what is none; OSError."""
+        """Another MP3 of that name is replaced, because the user named it. Raises WouldOverwrite for any other file,
+        and OSError.
+        """
         there = _holds(self.path, offered)
         if not (there or self.force or _may_go(self.path)):
-            raise WouldOverwrite(f"{self.path} is there already, and no MP3: -f replaces it.")
+            raise WouldOverwrite(f"{self.path} exists and is not an MP3. Use -f to replace it.")
         return Target(self.path, there)
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Takes the names that the service gives. One that is taken by something else is numbered: `Name (2).mp3`.
+    """Files in a folder, named by the service. If another file has the name, a number is added: `Name (2).mp3`.
 
-    `force` replaces the file of that name, but none that this same command has saved or was to save. So a partial
-    file is found again by the next command that names the same links in the same order.
+    `force` replaces the file of that name, except one that this command has saved or tried to save. The next command
+    with the same links in the same order therefore finds each partial file again.
     """
 
     path: Path
@@ -77,7 +79,7 @@ def _numbered(name: str) -> Iterator[str]:
 
 
 def _spelling(path: Path) -> str:
-    """One for all that a file system may take for the same name, as that of macOS does."""
+    """The same text for all names that a file system, such as that of macOS, may treat as one name."""
     return unicodedata.normalize("NFC", path.name).casefold()
 
 
@@ -89,7 +91,9 @@ def _holds(path: Path, offered: Offered) -> bool:
 
 
 def _may_go(path: Path) -> bool:
-    """Whether it is no loss: an MP3, which begins with ID3 or a frame's eleven set bits; an empty file; none."""
+    """Whether the file may be replaced: an MP3 (begins with ID3 or with the eleven set bits of a frame header), an
+    empty file, or no file at all.
+    """
     if not path.is_file():
         return True
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""`pigwav up`: the service with everything it stands on, in one command."""
+"""`pigwav up`: the service with its own database and object store, in one command."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -8,8 +8,8 @@ import typer
 from pigwav.cli.configured import DEFAULT_DATA, settings_with_logs
 
 DATA: Final = typer.Option(
-    help="Folder of the embedded Postgres and S3 server.",
-    readable=False,  # checked by devstack, which says it in one sentence
+    help="Data folder of the embedded Postgres and S3 server.",
+    readable=False,  # devstack checks it, with a one-sentence error
 )
 
 
@@ -21,11 +21,11 @@ def up(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")] = 8080,
     data: Annotated[Path, DATA] = DEFAULT_DATA,
-    workers: Annotated[int, typer.Option(min=1, help="API processes.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of API processes.")] = 1,
 ) -> None:
-    """Start the service and all that it stands on.
+    """Start the service with everything that it needs.
 
-    That is the API and, where neither a database nor an object store is configured, a Postgres and an S3 server.
+    Starts the API and, if no database and no object store are configured, an embedded Postgres and S3 server.
     """
     from pigwav.cli.core_dumps import leave_none  # noqa: PLC0415 - Windows has no such limit
     from pigwav.devstack.supervisor import Up  # noqa: PLC0415 - the base install has no server
@@ -35,7 +35,7 @@ def up(
 
 
 def _tell_ready(url: str) -> None:
-    """With three commands to copy: each takes what the one before it answered."""
+    """Prints three commands to copy; each needs values from the output of the one before."""
     typer.echo(
         f"PigWav is ready: {url}\n\n"
         f"curl {url}/users -d name=NAME\n"
@@ -45,4 +45,6 @@ def _tell_ready(url: str) -> None:
 
 
 def _tell_stopping(grace_s: float) -> None:
-    typer.echo(f"Stopping; open uploads get up to {grace_s:g} s. Ctrl-C again: at once.", err=True)
+    typer.echo(
+        f"Stopping; open uploads get up to {grace_s:g} s. Press Ctrl-C again to stop at once.", err=True
+    )

@@ -1,4 +1,4 @@
-"""`pigwav upload`: WAVs in, links out."""
+"""`pigwav upload`: uploads WAVs and prints the links of the MP3s."""
 
 import asyncio
 import sys
@@ -33,7 +33,7 @@ FilesArgument = Annotated[
     list[Path],
     typer.Argument(
         metavar="FILE|FOLDER|-...",
-        help="WAVs; folders of .wav, .wave, .bwf and .rf64 files; - is standard input.",
+        help="WAV files; folders with .wav, .wave, .bwf or .rf64 files; - is standard input.",
         allow_dash=True,
     ),
 ]
@@ -47,19 +47,19 @@ def upload(
     files: FilesArgument,
     *,
     title: Annotated[
-        str | None, typer.Option(help="Title of the one WAV; else its tag, else its name.")
+        str | None, typer.Option(help="Title, for a single WAV. Default: its title tag, else its name.")
     ] = None,
     bitrate: Annotated[int | None, typer.Option(help="Bit rate of the MP3, in kb/s.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="Uploads at a time.")] = 3,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="The links alone.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Number of parallel uploads.")] = 3,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the links.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     url: UrlOption = None,
     user: UserOption = None,
     token: TokenOption = None,
 ) -> None:
-    """Send WAVs; prints the link of each MP3.
+    """Upload WAVs and print the link of each MP3.
 
-    One that fails does not stop the others. Folders are searched at any depth; hidden files are left out.
+    A failed upload does not stop the others. Folders are searched at any depth; hidden files are skipped.
     """
     several = len(files) > 1 or files[0].is_dir()
     for_programs = JsonLines() if as_json else Links()
@@ -70,7 +70,7 @@ def upload(
         who = holding(Given(url, user, token))
         sources = _found(files, attempts)
         if title is not None and len(sources) > 1:
-            raise CommandWrong(f"--title is for one WAV; these are {len(sources)}.")
+            raise CommandWrong(f"--title needs a single WAV, but there are {len(sources)}.")
         with (
             _ending(report, attempts, len(sources)),
             naming(who),
@@ -83,7 +83,7 @@ def upload(
 
 @dataclass(frozen=True)
 class Batch:
-    """WAVs that are uploaded together: as whom, watched by whom, and how."""
+    """WAVs that are uploaded together, with the same credentials and options."""
 
     who: Credentials
     bars: Transfers
@@ -92,7 +92,9 @@ class Batch:
     on_wait: OnWait
 
     async def upload(self, sources: Sequence[Source], jobs: int, attempts: Attempts, report: Report) -> None:
-        """Several at a time; told in order. Whatever ends it early, each is told: done, failed, or not sent."""
+        """Uploads `jobs` WAVs at a time and reports them in the given order. If it ends early, each remaining WAV is
+        reported as well: uploaded, failed, or not sent.
+        """
         slots = asyncio.Semaphore(jobs)
         who = self.who
         async with AsyncPigWavClient(who.url, who.user_id, who.token, on_wait=self.on_wait) as client:
@@ -122,11 +124,13 @@ def _tell(report: Report, source: Source, recording: Recording) -> None:
     report.uploaded(source.name, recording)
     if recording.truncated and recording.declared_duration_ms is not None:
         promised, held = length(recording.declared_duration_ms), length(recording.duration_ms)
-        tell(f"{printable(source.name)}: its header promised {promised}, it held {held}. That is converted.")
+        tell(
+            f"{printable(source.name)}: its header declares {promised}, but it holds {held}. That part is converted."
+        )
 
 
 def _tell_stopped(report: Report, attempts: Attempts, source: Source, task: asyncio.Task[Recording]) -> None:
-    error = NotSent("The command ended before it was sent.") if task.cancelled() else task.exception()
+    error = NotSent("The command ended before the file was sent.") if task.cancelled() else task.exception()
     if error is None:
         _tell(report, source, task.result())
         attempts.done += 1
@@ -136,7 +140,7 @@ def _tell_stopped(report: Report, attempts: Attempts, source: Source, task: asyn
 
 @contextmanager
 def _ending(report: Report, attempts: Attempts, count: int) -> Iterator[None]:
-    """The report's end, however the uploads ended."""
+    """Ends the report, whether or not the uploads succeeded."""
     try:
         yield
     except KeyboardInterrupt:
@@ -149,13 +153,13 @@ def _ending(report: Report, attempts: Attempts, count: int) -> Iterator[None]:
 
 def _check_standard_input(files: Sequence[Path]) -> None:
     if files.count(STANDARD_INPUT) > 1:
-        raise CommandWrong("Standard input can be read once.")
+        raise CommandWrong("Standard input (-) can be given only once.")
     if STANDARD_INPUT in files and sys.stdin.isatty():
         raise CommandWrong("Standard input is a terminal: pipe a WAV into it.")
 
 
 def _found(files: Sequence[Path], attempts: Attempts) -> list[Source]:
-    """Every WAV once, however often it is named."""
+    """The WAVs to upload, without duplicates."""
     sources: dict[Source, None] = {}
     for path in files:
         with attempts.preparing(str(path)):

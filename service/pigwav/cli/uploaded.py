@@ -1,4 +1,4 @@
-"""What `pigwav upload` says of each WAV on standard output: links, a table, or JSON."""
+"""The output of `pigwav upload` on standard output: links, a table, or JSON."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -9,13 +9,13 @@ from pigwav.client import Recording
 
 
 class NotSent(LocalFailure):
-    """The command ended before it was sent."""
+    """The command ended before the file was sent."""
 
     code = "not-sent"
 
 
 class Report(Protocol):
-    """Told of every WAV in the order in which they were given."""
+    """Gets the result of every WAV, in the order in which they were given."""
 
     def uploaded(self, name: str, recording: Recording) -> None: ...
     def failed(self, name: str, error: Exception) -> None: ...
@@ -23,20 +23,20 @@ class Report(Protocol):
 
 
 class Links:
-    """A line each, as soon as it is known; failures are told elsewhere."""
+    """Prints each link as soon as it is known. Failures go to standard error."""
 
     def uploaded(self, name: str, recording: Recording) -> None:  # noqa: ARG002 - the link is all
         say(printable(recording.url))
 
     def failed(self, name: str, error: Exception) -> None:
-        """Standard error has it."""
+        """Nothing to print: the failure is on standard error."""
 
     def end(self) -> None:
         """Nothing is held back."""
 
 
 class JsonLines:
-    """An object a line: {"file", "recording"} or {"file", "error": {"code", "detail"}}."""
+    """Prints one object per line: {"file", "recording"} or {"file", "error": {"code", "detail"}}."""
 
     def uploaded(self, name: str, recording: Recording) -> None:
         say(json_text({"file": name, "recording": recording.as_json()}))
@@ -50,9 +50,10 @@ class JsonLines:
 
 @dataclass
 class Summary:
-    """For eyes, when the progress has gone: of several, a table: file, length, size, and the link or why there is none.
+    """Printed for people after the progress display has ended.
 
-    Of one, its link. Where none was uploaded there is nothing to add to what was told.
+    For several WAVs: a table of file, length, size, and the link or the reason for its absence. For a single WAV: its
+    link. Prints nothing if no upload succeeded, because the errors are already on standard error.
     """
 
     several: bool

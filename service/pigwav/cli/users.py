@@ -1,4 +1,7 @@
-"""The operator's accounts: `pigwav users add | list | token | delete`. They work where registration is closed."""
+"""User management for the operator: `pigwav users add | list | token | delete`.
+
+It also works if registration over HTTP is closed.
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -27,16 +30,16 @@ def add_commands(app: typer.Typer) -> None:
     users = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     for name, command in (("add", add), ("list", list_all), ("token", token), ("delete", delete)):
         users.command(name)(command)
-    app.add_typer(users, name="users", help="The operator's accounts: add, list, token, delete.")
+    app.add_typer(users, name="users", help="Manage users as the operator: add, list, token, delete.")
 
 
 def add(
-    name: Annotated[str, typer.Argument(help="User name, not taken yet.")],
+    name: Annotated[str, typer.Argument(help="User name; must be unused.")],
     *,
     as_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """Register a user, also where registration over HTTP is closed. The token is shown this once."""
+    """Register a user, even if registration over HTTP is closed. The token cannot be shown again."""
     with _accounts(data) as accounts:
         registered = asyncio.run(accounts.register_user(name))
     user = registered.user
@@ -45,7 +48,7 @@ def add(
 
 
 def list_all(*, as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
-    """All users, in the order in which they registered. No token: those are kept as hashes only."""
+    """List all users in the order of registration. Tokens cannot be listed: only their hashes are stored."""
     with _accounts(data) as accounts, plain_failures():
         found = accounts.list_users()
         if as_json:
@@ -65,14 +68,14 @@ def list_all(*, as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) ->
 
 
 def token(user_id: IdArgument, *, as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
-    """Replace a user's token; the old one is dead at once. The new one is shown this once."""
+    """Replace a user's token. The old token stops working at once; the new one cannot be shown again."""
     with _accounts(data) as accounts, _known(user_id) as user:
         new = asyncio.run(accounts.rotate_token(user))
     typer.echo(json_text({"id": user, "token": str(new)}) if as_json else f"Token: {new}")
 
 
 def delete(user_id: IdArgument, *, data: DataOption = DEFAULT_DATA) -> None:
-    """Delete a user: the token, the recordings and their links are dead at once; `sweep` removes the bytes."""
+    """Delete a user. The token, the recordings and their links stop working at once; `sweep` removes the bytes."""
     with _accounts(data) as accounts, _known(user_id) as user:
         asyncio.run(accounts.delete_user(user))
     typer.echo(f"User {user} is deleted.")
@@ -80,7 +83,7 @@ def delete(user_id: IdArgument, *, data: DataOption = DEFAULT_DATA) -> None:
 
 @contextmanager
 def _known(user_id: int) -> "Iterator[UserId]":
-    """In the words of an operator: to the API, a user who is gone is one whose token is wrong."""
+    """Translates NotAuthenticated, which the API raises for a deleted or unknown user, into an operator's error."""
     from pigwav.domain import UserId  # noqa: PLC0415 - the base install has no server
     from pigwav.errors import NotAuthenticated  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The typed HTTP client, for programs and for the command line. It imports nothing of the server."""
+"""The typed HTTP client, for programs and for the command line. It imports no server code."""
 
 from pigwav.client.answers import Recording, Registered, Source, Tags, User
 from pigwav.client.async_client import AsyncPigWavClient

@@ -1,4 +1,4 @@
-"""The service's JSON as typed values. A fact is declared once, here; JSON is read and written by the declaration."""
+"""The service's JSON as typed values. Each field is declared here; JSON is read and written by the declarations."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -15,18 +15,18 @@ _READERS: Final[Mapping[type, Callable[[Any], Any]]] = {
     UUID: UUID,
     datetime: datetime.fromisoformat,
 }
-"""From JSON's types to those that a field may have; besides these, it may be an Answer, and any of them or None."""
+"""Conversions from JSON to the types that a field may have. A field may also be an Answer, and may allow None."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A JSON object. A field has the name that it has in JSON, unless its metadata says another under `json`."""
+    """A JSON object. A field has the same name in JSON, unless its metadata has another name under `json`."""
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Fields that this client does not know are passed over; an older service may lack those that may be None.
+        """Ignores unknown fields. A field that allows None may be missing, as in the answer of an older service.
 
-        Raises ValueError, TypeError or AttributeError for a document that does not fit.
+        Raises ValueError, TypeError or AttributeError if the document does not match the declaration.
         """
         found: dict[str, Any] = {}
         for fact in fields(cls):
@@ -38,13 +38,13 @@ class Answer:
         return cls(**found)
 
     def as_json(self) -> dict[str, Any]:
-        """The same object in JSON's types, with the names and in the order of the HTTP contract."""
+        """The object in JSON's types, with the names and in the order of the HTTP API."""
         return {_json_name(fact): _written(getattr(self, fact.name)) for fact in fields(self)}
 
 
 @dataclass(frozen=True)
 class Registered(Answer):
-    """A new user. The token is shown this once."""
+    """A new user. The service cannot show the token again."""
 
     id: int
     name: str
@@ -53,7 +53,7 @@ class Registered(Answer):
 
 @dataclass(frozen=True)
 class User(Answer):
-    """The user whose token it is."""
+    """The user that a token belongs to."""
 
     id: int
     name: str
@@ -61,7 +61,7 @@ class User(Answer):
 
 @dataclass(frozen=True)
 class Source(Answer):
-    """The WAV's audio as its header described it. `bits` are per sample; 0 if the codec has none."""
+    """The WAV's audio as its header describes it. `bits`: bits per sample; 0 if the codec has none."""
 
     codec: str
     sample_rate_hz: int
@@ -71,7 +71,7 @@ class Source(Answer):
 
 @dataclass(frozen=True)
 class Tags(Answer):
-    """What the WAV says of itself (INFO, id3, bext); None where it says nothing."""
+    """The WAV's tags (INFO, id3, bext); None if a tag is missing."""
 
     title: str | None = None
     artist: str | None = None
@@ -85,9 +85,9 @@ class Tags(Answer):
 
 @dataclass(frozen=True)
 class Recording(Answer):
-    """A recording that plays, and its facts; a new one is a line here. SHA-256 is in hex.
+    """A recording that can be played. Fields describe the MP3, unless they say that they describe the WAV.
 
-    Unless it is said to be of the WAV, a fact is of the MP3.
+    SHA-256 is in hex.
     """
 
     id: UUID
@@ -96,8 +96,8 @@ class Recording(Answer):
     title: str | None
     created_at: datetime  # when it became playable; aware
     duration_ms: int  # of the audio that was received
-    declared_duration_ms: int | None  # what the WAV's header promised; None: nothing
-    truncated: bool  # the WAV's header promised more than the WAV held
+    declared_duration_ms: int | None  # what the WAV's header declared; None: nothing
+    truncated: bool  # the WAV's header declared more audio than the WAV held
     size_bytes: int = field(metadata={"json": "bytes"})
     sha256: str
     wav_size_bytes: int = field(metadata={"json": "wav_bytes"})
@@ -105,21 +105,21 @@ class Recording(Answer):
     sample_rate_hz: int
     channels: int
     bitrate_kbps: int
-    peak_dbfs: float | None  # sample peak of the MP3's input, -120.0 for silence; None: it was not computed
+    peak_dbfs: float | None  # sample peak of the MP3's input, -120.0 for silence; None: not computed
     source: Source  # of the WAV
     tags: Tags = field(default_factory=Tags)  # of the WAV
 
 
 @dataclass(frozen=True)
 class Page:
-    """Recordings, newest first. `next`: the cursor of the page behind it; None on the last."""
+    """Recordings, newest first. `next`: the cursor of the next page; None on the last page."""
 
     items: tuple[Recording, ...]
     next: str | None
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Raises as `Answer.from_json`, and KeyError."""
+        """Raises the errors of `Answer.from_json`, and KeyError."""
         return cls(tuple(map(Recording.from_json, document["items"])), document["next"])
 
 

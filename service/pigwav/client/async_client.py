@@ -31,8 +31,8 @@ T = TypeVar("T")
 class AsyncPigWavClient:
     """`PigWavClient` for asyncio: the same calls with the same errors; an asynchronous context manager.
 
-    What blocks, reading a WAV and writing an MP3, is done in threads; progress is heard in the event loop. A call that
-    is cancelled ends at once, but for the block of a file or pipe that is being read or written.
+    Reading a WAV and writing an MP3 block, so they run in threads; `progress` is called in the event loop. A cancelled
+    call ends as soon as the current block of a file or pipe is read or written.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ class AsyncPigWavClient:
     async def _call(self, call: Call[T]) -> T:
         async def attempt(tries: Tries) -> T:
             response = await self._send(call)
-            if asking := call.why(response):  # the answer is a refusal that does not say why
+            if asking := call.why(response):  # a refused HEAD has no body that says why
                 reason = await self._send(asking)
                 response = reason if reason.is_client_error else response
             return call.answer(response, lost_answer=tries.lost_answer)
@@ -191,7 +191,7 @@ class AsyncPigWavClient:
             return await self._http.send(request, follow_redirects=call.follow_redirects)
 
     async def _get(self, link: str, headers: dict[str, str]) -> httpx2.Response:
-        """An answer whose body is still to come."""
+        """A response whose body has not been read yet."""
         with reaching(link):
             request = self._http.build_request("GET", link, headers=headers)
             return await self._http.send(request, stream=True, follow_redirects=True)

@@ -1,8 +1,9 @@
-"""asyncio sockets that still hand out what has arrived when a write fails.
+"""asyncio sockets that can still be read after a write has failed.
 
-A service may answer in the middle of a body, and close. httpcore2 then looks for the answer, and a blocking socket has
-it; but asyncio's transports, which anyio uses, close the socket at the first write that fails, and the caller sees a
-broken connection where the service said "401". The event loop's plain socket calls keep it open.
+A service may answer while it is still receiving the body, and then close the connection. httpcore2 then reads the
+answer, which works with a blocking socket. But asyncio's transports, which anyio uses, close the socket when a write
+fails: the caller gets a broken connection instead of, for example, 401. The event loop's plain socket calls
+(`sock_sendall`, `sock_recv`) keep the socket open.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ _WRITE_BYTES: Final = 64 * 1024
 
 
 class SocketClient(httpx2.AsyncClient):
-    """httpx2's client over such sockets, but for where the environment names a proxy."""
+    """httpx2's client over such sockets, except for requests through a proxy that the environment names."""
 
     def _init_transport(self, *_: Any, **options: Any) -> httpx2.AsyncBaseTransport:
         return _Transport(options["verify"], options["limits"])
@@ -81,9 +82,9 @@ async def _connected(
 
 
 class _SocketStream(ByteStream):
-    """A socket as anyio's TLS wants it. Raises EndOfStream and, but for `send`, OSError.
+    """A socket with the interface that anyio's TLS needs. Raises EndOfStream and, except in `send`, OSError.
 
-    `send_error`: what a write failed with. It is not raised, because anyio's TLS would not read after that.
+    `send_error`: the error of a failed write. `send` does not raise it, because anyio's TLS would not read after that.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -146,7 +147,7 @@ class _NetworkStream(httpcore2.AsyncNetworkStream):
                     server_side=False,
                     hostname=server_hostname,
                     ssl_context=ssl_context,
-                    standard_compatible=False,  # HTTP says itself where it ends
+                    standard_compatible=False,  # HTTP has its own end of message
                 )
         except BaseException:
             await self.aclose()
@@ -154,7 +155,7 @@ class _NetworkStream(httpcore2.AsyncNetworkStream):
         return _NetworkStream(self._socket, self._plain, tls)
 
     def get_extra_info(self, info: str) -> Any:
-        """Only what httpcore2 asks: has an idle connection been closed by the other side?"""
+        """Only the one value that httpcore2 asks for: whether the service has closed an idle connection."""
         if info != "is_readable":
             return None
         if self._socket.fileno() < 0:
@@ -170,7 +171,7 @@ async def _raising(
     late: type[Exception],
     timeout: float | None,  # noqa: ASYNC109
 ) -> AsyncIterator[None]:
-    """The system's errors as httpcore2's, and as `late` what takes longer than `timeout` seconds."""
+    """Translates system errors to `error`, and raises `late` if the block takes longer than `timeout` seconds."""
     try:
         async with asyncio.timeout(timeout):
             yield

@@ -1,4 +1,4 @@
-"""What may be uploaded from asyncio: the same, read in threads, and async iterables."""
+"""The inputs of an upload with asyncio: those of wavs.py, read in threads, and async iterables."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -32,14 +32,14 @@ class AsyncWav(Protocol):
 
 
 def async_wav_of(given: AsyncWavInput) -> AsyncWav:
-    """Raises TypeError for what is no WAV input."""
+    """Raises TypeError if `given` is not an AsyncWavInput."""
     if isinstance(given, AsyncIterable):
         return _LaterWav(given)
     return _ThreadedWav(wav_of(given))
 
 
 class _ThreadedWav:
-    """A WAV whose blocks may take time to read, as those of a disk or a pipe do."""
+    """A WAV whose blocks are read in a thread, because a disk or a pipe may block."""
 
     def __init__(self, wav: Wav) -> None:
         self._wav = wav
@@ -55,7 +55,7 @@ class _ThreadedWav:
 
 
 class _LaterWav:
-    """As `_OnceWav`."""
+    """An async iterable, which can be read only once: as `_OnceWav`."""
 
     filename: str | None = None
 
@@ -63,7 +63,7 @@ class _LaterWav:
         self._blocks = blocks
         self.repeatable = True
 
-    async def open(self, files: ExitStack) -> AsyncOpenWav:  # noqa: ARG002 - it is the caller's
+    async def open(self, files: ExitStack) -> AsyncOpenWav:  # noqa: ARG002 - the caller closes the iterable
         return AsyncOpenWav(None, self._begun())
 
     async def _begun(self) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""The client: one method a call, typed answers, one tree of errors."""
+"""The client: one method per API call, typed answers, one tree of errors."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -27,10 +27,11 @@ T = TypeVar("T")
 
 
 class PigWavClient:
-    """Talks to one service; a context manager; threads may share it. Files are streamed. Every call raises ClientError.
+    """A client of one service; a context manager; threads may share it. Files are streamed.
 
-    Calls are repeated where that is safe: after no connection and after 429 and 503 always, after a lost answer where
-    the call does the same however often it is made (all but `register` and `rotate_token`).
+    Every call may raise ClientError. A failed call is repeated if that is safe: always if there was no connection or
+    the service answered 429, 503 or 507; after a lost answer only if the call is idempotent (all except `register` and
+    `rotate_token`).
     """
 
     def __init__(
@@ -43,10 +44,13 @@ class PigWavClient:
         attempts: int = 5,
         on_wait: OnWait = wait_silently,
     ) -> None:
-        """`timeout_s` bounds each wait for the network, not a whole transfer; `attempts` are all tries of a call.
+        """`user_id` and `token` are not needed for `register` and for links.
 
-        `on_wait` is called before each wait for the next try, with the error and the seconds.
-        `register` and links need no credentials. Raises nothing: an address is tried when it is used.
+        - `timeout_s` limits each wait for the network, not a whole transfer.
+        - `attempts`: the maximum number of tries of a call, including the first.
+        - `on_wait` is called before each wait for the next try, with the error and the seconds to wait.
+
+        Raises nothing: the URL is checked when it is used.
         """
         self._service = Service.at(base_url, user_id, token)
         self._attempts = attempts
@@ -66,14 +70,14 @@ class PigWavClient:
         self._http.close()
 
     def register(self, name: str) -> Registered:
-        """Create a user. The answer holds the token, which is shown this once.
+        """Create a user. The result contains the token, which the service cannot show again.
 
-        Raises NameTaken, BadInput; Refused (`registration-closed`) where the operator registers users.
+        Raises NameTaken, BadInput; Refused (`registration-closed`) if only the operator registers users.
         """
         return self._call(self._service.register(name))
 
     def me(self) -> User:
-        """The user of this client's token; a user id is not needed. Raises CredentialsMissing, NotAuthenticated."""
+        """The user that the token belongs to; needs no user id. Raises CredentialsMissing, NotAuthenticated."""
         return self._call(self._service.me())
 
     def upload(
@@ -86,20 +90,21 @@ class PigWavClient:
         idempotency_key: str | None = None,
         progress: Progress = no_progress,
     ) -> Recording:
-        """Send a WAV; it plays when this returns.
+        """Upload a WAV. When this returns, the recording can be played.
 
-        `wav`: a path, bytes, an open binary file (what is left of it; a pipe will do) or an iterable of bytes.
-        `filename` is the path's or the file's own name, where none is given. The recording's title is `title`, else
-        that in the WAV, else the file name without its extension. `bitrate_kbps` is one of MP3's at the recording's
-        sample rate; the service has a default. A repeated upload, and so its progress, starts over; what can be read
-        only once is repeated only before its first block. However often it is repeated, one recording is made.
+        - `wav`: a path, bytes, an open binary file (read from its position; may be a pipe) or an iterable of bytes.
+        - `title`: default is the title in the WAV, else the file name without its extension.
+        - `filename`: default is the name of the path or file.
+        - `bitrate_kbps`: an MP3 bit rate that the recording's sample rate allows; default is the service's.
+        - `progress` starts again from 0 when the upload is repeated.
+        - `idempotency_key`: 1 to 255 printable ASCII characters, valid for a day. Another call with the same WAV and
+          key, for example after a crash, returns the existing recording.
 
-        `idempotency_key` (1 to 255 printable ASCII characters) holds that beyond this call, for a day: another call
-        for the same WAV with the same key, after a crash for example, answers the recording that is there.
+        Repeated tries create only one recording. A pipe or iterable is repeated only before its first block is read.
 
         Raises CredentialsMissing, NotAuthenticated, BadInput (`code` says what is wrong with the WAV), TryLater,
-        WavChanged; NotFound where the recording made under this key has been deleted; ValueError for what is no key;
-        OSError and whatever an iterable raises.
+        WavChanged; NotFound if the recording of this key has been deleted; ValueError for an invalid key; OSError,
+        and any error of the iterable.
         """
         source = wav_of(wav)
         key = idempotency_key or str(uuid4())
@@ -119,7 +124,7 @@ class PigWavClient:
         return self._with_retries(repeatable_upload(source), send)
 
     def recordings(self, *, page_size: int = 50) -> Iterator[Recording]:
-        """The user's recordings, newest first; fetched `page_size` (1 to 200) at a time, as they are asked for.
+        """The user's recordings, newest first. Pages of `page_size` (1 to 200) are fetched as needed.
 
         Raises CredentialsMissing, NotAuthenticated, BadInput.
         """
@@ -132,22 +137,25 @@ class PigWavClient:
                 return
 
     def show(self, recording_id: UUID | str) -> Recording:
-        """What is known of one of the user's recordings. Raises CredentialsMissing, NotAuthenticated, NotFound."""
+        """One of the user's recordings. Raises CredentialsMissing, NotAuthenticated, NotFound."""
         return self._call(self._service.show(recording_id))
 
     def rename(self, recording_id: UUID | str, title: str | None) -> Recording:
-        """Give a recording another title, or none; its link stays.
+        """Change or remove (None) a recording's title; its link stays the same.
 
         Raises CredentialsMissing, NotAuthenticated, NotFound, BadInput.
         """
         return self._call(self._service.rename(recording_id, title))
 
     def delete(self, recording_id: UUID | str) -> None:
-        """Delete a recording: its link is dead at once. Raises CredentialsMissing, NotAuthenticated, NotFound."""
+        """Delete a recording. Its link stops working at once.
+
+        Raises CredentialsMissing, NotAuthenticated, NotFound.
+        """
         self._call(self._service.delete(recording_id))
 
     def rotate_token(self) -> UUID:
-        """Replace the user's token: the old one is dead at once, this client goes on with the new one.
+        """Replace the user's token. The old one stops working at once; this client uses the new one from now on.
 
         Raises CredentialsMissing, NotAuthenticated.
         """
@@ -160,22 +168,22 @@ class PigWavClient:
         self._call(self._service.delete_me())
 
     def file_name(self, link: str) -> str:
-        """The name under which a browser would save what is behind a link: one safe path component.
+        """The file name under which a browser would save a link's MP3: one safe path component.
 
         Raises NotFound, UnexpectedAnswer.
         """
         return self._call(name_of(link))
 
     def peek(self, link: str) -> Offered:
-        """Name, SHA-256 and size of what is behind a link, without fetching it. Raises NotFound, UnexpectedAnswer."""
+        """Name, SHA-256 and size of a link's MP3, without downloading it. Raises NotFound, UnexpectedAnswer."""
         return self._call(offer_of(link))
 
     def download(self, link: str, to: Path | str, *, progress: Progress = no_progress) -> Downloaded:
-        """Fetch the MP3 behind a link. `to` is replaced only when the new file is whole and its SHA-256 is right.
+        """Download a link's MP3. `to` is replaced only when the new file is complete and its SHA-256 is correct.
 
-        Until then it is `<to>.part`, which stays when the download breaks off, and from whose end the next try, or the
-        next call, goes on. A partial file that turns out to be wrong is thrown away, and the download starts over.
-        `progress` counts what was there already.
+        Until then the file is `<to>.part`. If the download is interrupted, that file stays, and the next try or the
+        next call resumes at its end. If it turns out to be wrong, it is discarded and the download starts over.
+        `progress` includes the bytes that were already there.
 
         Raises NotFound, DownloadInterrupted, DownloadBroken, OutputUnusable, UnexpectedAnswer; OSError.
         """
@@ -184,10 +192,10 @@ class PigWavClient:
 
     @contextmanager
     def stream(self, link: str) -> Iterator[Iterator[bytes]]:
-        """The MP3 behind a link as blocks, without a file. Its SHA-256 is checked at the end: heed the last error.
+        """A link's MP3 as blocks, without a file. The SHA-256 is checked after the last block.
 
-        Opening is repeated, reading is not. Raises NotFound, UnexpectedAnswer; while reading DownloadInterrupted and
-        DownloadBroken.
+        Opening is retried, reading is not. Raises NotFound, UnexpectedAnswer; while reading DownloadInterrupted, and
+        DownloadBroken at the end.
         """
 
         def opened(_: Tries) -> httpx2.Response:
@@ -206,7 +214,7 @@ class PigWavClient:
     def _call(self, call: Call[T]) -> T:
         def attempt(tries: Tries) -> T:
             response = self._send(call)
-            if asking := call.why(response):  # the answer is a refusal that does not say why
+            if asking := call.why(response):  # a refused HEAD has no body that says why
                 reason = self._send(asking)
                 response = reason if reason.is_client_error else response
             return call.answer(response, lost_answer=tries.lost_answer)
@@ -229,7 +237,7 @@ class PigWavClient:
             return self._http.send(request, follow_redirects=call.follow_redirects)
 
     def _get(self, link: str, headers: dict[str, str]) -> httpx2.Response:
-        """An answer whose body is still to come."""
+        """A response whose body has not been read yet."""
         with reaching(link):
             request = self._http.build_request("GET", link, headers=headers)
             return self._http.send(request, stream=True, follow_redirects=True)

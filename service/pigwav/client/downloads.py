@@ -1,4 +1,4 @@
-"""What a download asks for, and what it makes of the answers. It sends nothing: both clients drive it."""
+"""The requests of a download and the handling of their responses, without I/O to the network: both clients use it."""
 
 import re
 from base64 import b64decode
@@ -25,9 +25,9 @@ _NO_PART: Final = re.compile(r"bytes \*/(\d+)", re.ASCII)
 
 @dataclass(frozen=True)
 class Offered:
-    """What is behind a link. `name`: under which a browser would save it, one safe path component.
+    """A link's MP3. `name`: the file name under which a browser would save it, one safe path component.
 
-    `sha256`: of the whole MP3, in hex. `size_bytes`: None where the answer does not say it.
+    `sha256`: of the whole MP3, in hex. `size_bytes`: None if the response has no Content-Length.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Offered:
 
 @dataclass(frozen=True)
 class Downloaded:
-    """A file that is whole and right. `resumed_from_bytes`: how much of it an earlier call had fetched."""
+    """A complete and verified file. `resumed_from_bytes`: the bytes that an earlier call had downloaded."""
 
     path: Path
     size_bytes: int
@@ -46,11 +46,11 @@ class Downloaded:
 
 
 class Download:
-    """One download: `headers`, then `begins` with the answer, then `write` its blocks, then `finished`.
+    """One download: send a request with `headers`, call `begins` with the response, `write` each block, `finished`.
 
-    Where `begins` or `finished` says no, ask again: what the partial file held was no use. That ends, because what is
-    fetched from the first byte in one answer is either right or DownloadBroken. All methods block, and may raise
-    OSError.
+    If `begins` returns False or `finished` returns None, the partial file was of no use: send the next request. This
+    ends, because bytes that come from the first byte in one response either have the right SHA-256 or raise
+    DownloadBroken. All methods block and may raise OSError.
     """
 
     ANSWERS: Final = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
@@ -70,9 +70,9 @@ class Download:
         return MP3_HEADERS | ({"Range": f"bytes={self.done_bytes}-"} if self.done_bytes else {})
 
     def begins(self, response: httpx2.Response) -> bool:
-        """Whether the blocks to come belong behind those that are there. The status is one of ANSWERS.
+        """Whether the response's blocks continue the partial file. The response's status must be one of ANSWERS.
 
-        Raises UnexpectedAnswer for what no PigWav says.
+        Raises UnexpectedAnswer if the response is not one of PigWav.
         """
         if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             self._step_back(response)
@@ -88,9 +88,9 @@ class Download:
         self._file.append(block)
 
     def finished(self) -> Downloaded | None:
-        """The file under its name; None where resuming made no right one, and the download starts over.
+        """Verifies the file and gives it its name. None if a resumed file is wrong and the download starts over.
 
-        Raises DownloadBroken for wrong bytes that all came with this call.
+        Raises DownloadBroken if a file is wrong that was not resumed.
         """
         if self._file.sha256 == self._sha256:
             self._file.become_whole()
@@ -102,14 +102,14 @@ class Download:
         raise wrong_bytes()
 
     def close(self) -> None:
-        """Keeps what has come, for the next call."""
+        """Closes the partial file, which stays for the next call."""
         self._file.close()
 
     def _continues(self, response: httpx2.Response, promised: str) -> bool:
         part = _PART.fullmatch(response.headers.get("Content-Range", ""))
         if part is None or int(part[1]) != self.done_bytes:
             raise UnexpectedAnswer(
-                f"{origin(response.url)} answers another range than it was asked for.", response.status_code
+                f"{origin(response.url)} returned another range than requested.", response.status_code
             )
         if self._sha256 not in (None, promised):
             self._start_over()
@@ -118,11 +118,13 @@ class Download:
         return True
 
     def _step_back(self, response: httpx2.Response) -> None:
-        """There is nothing behind the partial file. If it is whole, its last byte is fetched again: the answer to that
-        says the SHA-256.
+        """Handles 416: no bytes follow the partial file. If the file has the full size, its last byte is requested
+        again, because that response contains the SHA-256. Otherwise the download starts over.
         """
         if self.done_bytes == 0:
-            raise UnexpectedAnswer(f"{origin(response.url)} has no bytes.", response.status_code)
+            raise UnexpectedAnswer(
+                f"{origin(response.url)} answers 416 to a request without Range.", response.status_code
+            )
         end = _NO_PART.fullmatch(response.headers.get("Content-Range", ""))
         if end and int(end[1]) == self.done_bytes > 1:
             self._file.keep_bytes(self.done_bytes - 1)
@@ -136,7 +138,7 @@ class Download:
 
 
 class Checked:
-    """The SHA-256 of a download that is not kept, compared at its end."""
+    """Verifies the SHA-256 of a download without a file, at its end."""
 
     def __init__(self, response: httpx2.Response) -> None:
         self._promised = promised_sha256(response)
@@ -152,7 +154,7 @@ class Checked:
 
 
 def offer_of(link: str) -> Call[Offered]:
-    """What is behind a link, without its bytes."""
+    """The HEAD request for name, SHA-256 and size of a link's MP3."""
 
     def offered(response: httpx2.Response) -> Offered:
         name = file_name(response.headers.get("Content-Disposition", ""))
@@ -168,13 +170,13 @@ def promised_sha256(response: httpx2.Response) -> str:
     if digest := _DIGEST.search(response.headers.get("Repr-Digest", "")):
         return b64decode(digest[1]).hex()
     raise UnexpectedAnswer(
-        f"{origin(response.url)} does not say which bytes it sends: this is no link of PigWav's.",
+        f"{origin(response.url)} sends no SHA-256 in ETag or Repr-Digest: this is not a PigWav link.",
         response.status_code,
     )
 
 
 def wrong_bytes() -> DownloadBroken:
-    return DownloadBroken("The bytes that arrived are not those that the service has: their SHA-256 differs.")
+    return DownloadBroken("The downloaded bytes have another SHA-256 than the service reports.")
 
 
 def _length(headers: Mapping[str, str]) -> int | None:

@@ -1,22 +1,22 @@
-"""Everything that a call can end with instead of an answer.
+"""The errors that a call can raise.
 
 ClientError
 ├── CredentialsMissing          the call needs a user id and a token
 ├── WavChanged                  the file became shorter while it was being sent
-├── Unreachable                 no answer came: no connection, a broken one, or silence
-│   ├── NotConnected            there was no connection: the service got nothing of the request
-│   └── InvalidAddress          there is nothing to connect to in such an address
-├── UnexpectedAnswer            what answered does not speak PigWav's contract
-├── DownloadBroken              the bytes that came are not those that were promised
-│   └── DownloadInterrupted     there are fewer of them: the next download goes on where this one ended
-├── OutputUnusable              a download cannot be written there
-└── Refused                     the service said no, and why: `code` decides which of these it is
-    ├── NotAuthenticated        user and token are missing, or do not match
+├── Unreachable                 no answer: no connection, a broken connection, or a timeout
+│   ├── NotConnected            there was no connection: the service received nothing of the request
+│   └── InvalidAddress          the URL is not one of an HTTP service
+├── UnexpectedAnswer            the answer does not match PigWav's HTTP API
+├── DownloadBroken              the downloaded bytes have another SHA-256 than the service reports
+│   └── DownloadInterrupted     the connection broke: the next download resumes
+├── OutputUnusable              the output is not a regular file, or another download is writing it
+└── Refused                     the service refused the request; `code` decides the subclass
+    ├── NotAuthenticated        user and token are missing or do not match
     ├── NotFound                there is no such recording
     ├── NameTaken               another user has this name
-    ├── BadInput                this WAV, or this field, will never be taken
-    └── TryLater                too many requests, an overloaded or stopping service, a full disk; or an earlier try of
-                                the same upload is still being received
+    ├── BadInput                the service will never accept this WAV or this field
+    └── TryLater                too many requests, an overloaded or stopping service, a full disk, or the service is
+                                still receiving an earlier try of the same upload
 """
 
 
@@ -29,25 +29,25 @@ class CredentialsMissing(ClientError):
 
 
 class WavChanged(ClientError):
-    """The file became shorter while it was being sent. Nothing was kept of it."""
+    """The file became shorter while it was being sent. The service has stored nothing."""
 
 
 class Unreachable(ClientError):
-    """No answer came. Whether the request took effect is not known."""
+    """There was no answer. It is not known whether the request took effect."""
 
 
 class NotConnected(Unreachable):
-    """There was no connection. The request certainly had no effect."""
+    """There was no connection. The request had no effect."""
 
 
 class InvalidAddress(Unreachable):
-    """The address is not one of an HTTP service."""
+    """The URL is not one of an HTTP service."""
 
 
 class UnexpectedAnswer(ClientError):
-    """The answer does not fit PigWav's HTTP contract: a proxy's page, or another service's.
+    """The answer does not match PigWav's HTTP API: it comes from a proxy or from another service.
 
-    `status`: the HTTP status, None where there was no whole answer.
+    `status`: the HTTP status; None if the answer was incomplete.
     """
 
     def __init__(self, text: str, status: int | None = None) -> None:
@@ -56,23 +56,25 @@ class UnexpectedAnswer(ClientError):
 
 
 class DownloadBroken(ClientError):
-    """The SHA-256 of the downloaded bytes is another than the service says. They were thrown away."""
+    """The downloaded bytes have another SHA-256 than the service reports. They were discarded."""
 
 
 class DownloadInterrupted(DownloadBroken):
-    """The connection broke in the middle of a download. A partial file is kept, and the next call resumes it."""
+    """The connection broke during a download. The partial file stays, and the next call resumes it."""
 
 
 class OutputUnusable(ClientError):
-    """The output is no regular file, or another download writes it."""
+    """The output is not a regular file, or another download is writing it."""
 
 
 class Refused(ClientError):
     """The service answered with a problem document (RFC 9457). `code` is stable; service/docs/errors.md lists them.
 
-    `status`: HTTP. `title`: what the code means. `detail`: about this request, if there is more to say.
-    `retry_after_s`: when to ask again, in seconds, if the service says so. `limit`: which of the service's limits was
-    reached ("encoder", "uploads", "memory" ...), if it was one.
+    - `status`: the HTTP status
+    - `title`: what the code means
+    - `detail`: more about this request, or None
+    - `retry_after_s`: seconds until the next try, or None
+    - `limit`: the service's limit that was reached ("encoder", "uploads", "memory" ...), or None
     """
 
     def __init__(
@@ -107,11 +109,11 @@ class NameTaken(Refused):
 
 
 class BadInput(Refused):
-    """The service cannot take this WAV, or this field, now or later; `code` says what is wrong with it."""
+    """The service will never accept this WAV or this field; `code` says what is wrong."""
 
 
 class TryLater(Refused):
-    """The service cannot take this now; or, of an upload, it still receives an earlier try of the same.
+    """The service cannot do this now, or it is still receiving an earlier try of the same upload.
 
-    `retry_after_s` is when to try again, if it says so.
+    `retry_after_s`: seconds until the next try, or None.
     """

@@ -1,4 +1,4 @@
-"""The name that a service proposes for a file. It comes from outside: nothing in it is trusted."""
+"""The file name that a service proposes. It comes from outside, so it is made safe."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ from pigwav.bidi import BIDI_CONTROLS
 _PARAMETER: Final = re.compile(r';\s*([\w!#$&+.^`|~*-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)', re.ASCII)
 _EXTENDED: Final = re.compile(r"(utf-8|iso-8859-1)'[^']*'(.*)", re.IGNORECASE | re.DOTALL)  # RFC 8187
 _MOST_BYTES: Final = 240
-"""File systems allow names of 255 bytes; `.part` must fit as well."""
+"""Most file systems allow names of 255 bytes; `.part` must fit as well."""
 
 NAMELESS: Final = "recording.mp3"
 
@@ -27,7 +27,7 @@ def file_name(disposition: str) -> str:
 
 
 def safe_name(name: str) -> str:
-    """`name` without folders, leading dots, controls and what turns text around; never empty."""
+    """`name` without folders, leading dots, control characters and bidirectional controls; never empty."""
     last = re.split(r"[/\\]", name)[-1]
     clean = "".join(char for char in last if not is_harmful(char)).lstrip(". ").rstrip(" .")
     stem, dot, suffix = clean.rpartition(".")
@@ -38,5 +38,5 @@ def safe_name(name: str) -> str:
 
 
 def is_harmful(char: str) -> bool:
-    """Whether it moves a cursor, breaks a line, turns text around or is no character."""
+    """Whether `char` moves the cursor, breaks the line, changes the text direction or is a lone surrogate."""
     return char in BIDI_CONTROLS or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")

@@ -1,4 +1,4 @@
-"""The beginning of a download, on its way to become a file: appended to, hashed as it grows, renamed when whole."""
+"""The partial file of a download: appended to, hashed as it grows, renamed when complete."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ _OPEN: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(o
 class PartialFile:
     """`<to>.part`, locked against other downloads. Blocking; every method may raise OSError.
 
-    It survives the program unless it is empty; `become_whole` gives it its name.
+    The file stays after `close` unless it is empty. `become_whole` renames it to `<to>`.
     """
 
     def __init__(self, file: BinaryIO, path: Path, to: Path) -> None:
@@ -30,7 +30,7 @@ class PartialFile:
 
     @classmethod
     def open(cls, to: Path) -> Self:
-        """Raises OutputUnusable where `to` is no regular file, or another download writes it."""
+        """Raises OutputUnusable if `to` is not a regular file, or if another download is writing it."""
         if to.is_dir() or (to.exists() and not to.is_file()):
             raise OutputUnusable(f"{to} is not a regular file.")
         path = to.with_name(f"{to.name}.part")
@@ -42,7 +42,7 @@ class PartialFile:
         return self._digest.hexdigest()
 
     def keep_bytes(self, count: int) -> None:
-        """Forget all but the first `count` bytes."""
+        """Truncates the file to `count` bytes and hashes them again."""
         self._file.truncate(count)
         self._file.seek(0)
         self._digest = hashlib.sha256()
@@ -57,13 +57,13 @@ class PartialFile:
         self.size_bytes += len(block)
 
     def become_whole(self) -> None:
-        """Replace `to`, so that after a power cut there is the old file or the new one."""
+        """Replaces `to` atomically: after a power cut there is either the old file or the new one."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._path.replace(self._to)
 
     def close(self) -> None:
-        """What has come stays for the next call."""
+        """The downloaded bytes stay for the next call; an empty file is removed."""
         if self.size_bytes == 0 and _is_at(self._path, self._file):
             with suppress(FileNotFoundError):
                 self._path.unlink()
@@ -85,19 +85,19 @@ def _locked(path: Path) -> BinaryIO:
             raise
         if _is_at(path, file):
             return file
-        file.close()  # the download that held the lock has given its file the name that it was for
+        file.close()  # the download that held the lock has renamed its file in the meantime
 
 
 def _lock(file: BinaryIO, path: Path) -> None:
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         raise OutputUnusable(f"{path} is not a regular file.")
     if sys.platform != "win32":
-        import fcntl  # noqa: PLC0415 - Windows has none
+        import fcntl  # noqa: PLC0415 - not available on Windows
 
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise OutputUnusable(f"Another download writes {path}.") from error
+            raise OutputUnusable(f"Another download is writing {path}.") from error
 
 
 def _is_at(path: Path, file: BinaryIO) -> bool:

@@ -1,4 +1,4 @@
-"""What an answer means that is not the wanted one."""
+"""The error that a response without success stands for."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ _CODES: Final[Mapping[type[Refused], tuple[str, ...]]] = {
         *("channels-zero", "bits-per-sample-invalid", "block-size-invalid", "no-data-chunk", "no-audio"),
         *("unsupported-codec", "unsupported-sample-rate", "unsupported-channels", "header-too-long"),
         *("audio-too-long", "undecodable-audio", "upload-too-large", "upload-broken"),
-        # what the request says of it
+        # the request
         *("malformed-http", "malformed-multipart", "credentials-first", "fields-first", "file-missing"),
         *("invalid-idempotency-key", "idempotency-key-reused", "invalid-request", "invalid-field"),
         *("unsupported-bitrate", "unsupported-media-type"),
@@ -58,13 +58,13 @@ _BY_STATUS: Final[Mapping[int, type[Refused]]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: TryLater,
     HTTPStatus.INSUFFICIENT_STORAGE: TryLater,
 }
-"""For a code that this client does not know, of a newer service, and for an answer to HEAD, which has no document."""
+"""Used if the code is unknown (a newer service), and for responses to HEAD, which have no body."""
 
-_WITHOUT_BODY: Final[Mapping[int, str]] = {HTTPStatus.NOT_FOUND: "There is nothing behind this link."}
+_WITHOUT_BODY: Final[Mapping[int, str]] = {HTTPStatus.NOT_FOUND: "There is no recording at this link."}
 
 
 def refusal(response: httpx2.Response) -> ClientError:
-    """What an answer that is not the wanted one means. Its body has been read."""
+    """The error for a response that is not a success. The body must have been read."""
     status = response.status_code
     try:
         problem = response.json()
@@ -89,7 +89,7 @@ def refusal(response: httpx2.Response) -> ClientError:
 
 
 def _retry_after_s(headers: httpx2.Headers) -> int | None:
-    """Retry-After, which is seconds or a date (RFC 9110 section 10.2.3); None where it is neither."""
+    """Retry-After, which is seconds or a date (RFC 9110 section 10.2.3); None if it is missing or invalid."""
     text = headers.get("Retry-After", "")
     if text.isascii() and text.isdecimal():
         return int(text)

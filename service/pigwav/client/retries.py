@@ -1,7 +1,7 @@
-"""When a call that failed is made again, and how long to wait first. Both clients ask here, and wait by themselves.
+"""Which failed calls are repeated, and after what wait. Both clients use this; each does the waiting itself.
 
-stamina is not used for this: its hooks are one list for the whole process, and by default they log every retry, with
-the error's text. A library has no business there.
+We do not use stamina: its hooks are global to the process and by default log every retry with the error's text. A
+library should not change global hooks.
 """
 
 import random
@@ -22,20 +22,20 @@ from pigwav.client.errors import (
 FIRST_WAIT_S: Final = 0.25
 MOST_WAIT_S: Final = 8.0
 MOST_RETRY_AFTER_S: Final = 60
-"""A service that wants to be left alone for longer is: the error goes to the caller, who can see for how long."""
+"""If `Retry-After` asks for a longer wait, the error is raised at once; the caller can read `retry_after_s`."""
 
 _OF_A_PROXY: Final = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 
 Repeatable: TypeAlias = Callable[[ClientError], bool]
-"""Whether it is safe, and any use, to make the call again after this."""
+"""Whether it is safe and useful to repeat the call after this error."""
 
 
 OnWait: TypeAlias = Callable[[ClientError, float], None]
-"""Called before each wait, with the error that the last try ended with, and the seconds until the next."""
+"""Called before each wait, with the error of the last try and the seconds until the next try."""
 
 
 def wait_silently(_error: ClientError, _wait_s: float) -> None:
-    """The OnWait that tells nobody."""
+    """The default OnWait: does nothing."""
 
 
 class Rereadable(Protocol):
@@ -44,7 +44,7 @@ class Rereadable(Protocol):
 
 
 def harmless(error: ClientError) -> bool:
-    """For calls that do the same however often they are made: GET, HEAD, PATCH, DELETE, an upload under one key."""
+    """The rule for idempotent calls: GET, HEAD, PATCH, DELETE, and an upload with an idempotency key."""
     match error:
         case InvalidAddress():
             return False
@@ -56,12 +56,12 @@ def harmless(error: ClientError) -> bool:
 
 
 def without_effect(error: ClientError) -> bool:
-    """For any other POST: only where the service certainly kept nothing of the call."""
+    """The rule for any other POST: repeat only if the call certainly had no effect."""
     return isinstance(error, NotConnected | TryLater)
 
 
 def repeatable_upload(wav: Rereadable) -> Repeatable:
-    """For uploads: their Idempotency-Key makes them harmless; and only while the whole WAV can be sent once more."""
+    """The rule for uploads: they are idempotent by their key, but the whole WAV must be readable again."""
     return lambda error: harmless(error) and wav.repeatable
 
 
@@ -77,7 +77,7 @@ class Tries:
         """Whether an earlier try may have taken effect although no answer to it was received."""
 
     def wait_s(self, error: ClientError) -> float:
-        """How long to wait before the next try. Raises the error where there is none."""
+        """Seconds to wait before the next try. Raises the error if there is no next try."""
         if self._left < 1 or not self._repeatable(error):
             raise error
         self._left -= 1
@@ -92,5 +92,5 @@ class Tries:
 
 
 def _jittered(wait_s: float) -> float:
-    """So that clients that failed together do not come back together."""
+    """A random part of the wait, so that clients that failed at the same time do not retry at the same time."""
     return wait_s * random.uniform(0.5, 1)  # noqa: S311 - no secret

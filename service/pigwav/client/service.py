@@ -1,4 +1,4 @@
-"""How to ask a PigWav service for everything, as values: nothing here sends. Both clients send these."""
+"""The requests of PigWav's HTTP API as values. Nothing here sends them; both clients do."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -22,16 +22,18 @@ T = TypeVar("T")
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
 CLIENT_HEADERS: Final = {"User-Agent": "pigwav-client"}
 LIMITS: Final = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2)
-"""Idle connections are given up after 2 s, before the service does it: a POST into one that closes is not repeated."""
+"""Idle connections are closed after 2 s, before the service closes them: a POST on a connection that the service is
+closing would fail and could not be repeated.
+"""
 MP3_HEADERS: Final = {"Accept": "audio/mpeg", "Accept-Encoding": "identity"}
-"""Identity: length, range and digest are those of the MP3 itself."""
+"""`identity`, because length, range and digest must be those of the MP3 itself."""
 
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """A request, and how to read its answer. `url` is absolute; `params` that are None are left out.
+    """A request, and how to read its response. `url` is absolute; `params` that are None are left out.
 
-    `took_effect`: what a repeated call is answered when an earlier try, whose answer was lost, took effect.
+    `took_effect`: the status of a repeated call if an earlier try took effect but its answer was lost.
     """
 
     method: str
@@ -49,24 +51,24 @@ class Call(Generic[T]):
         return without_effect if self.method == "POST" else harmless
 
     def why(self, response: httpx2.Response) -> "Call[T] | None":
-        """What to ask after an answer that is a refusal without its reason: one to HEAD has no document."""
+        """The request that finds out why a HEAD was refused, because the response to HEAD has no body; else None."""
         if self.method != "HEAD" or not response.is_client_error:
             return None
         return replace(self, method="GET", headers={**self.headers, "Range": "bytes=0-0"})
 
     def request(self) -> dict[str, Any]:
-        """What httpx2's `build_request` takes."""
+        """The arguments of httpx2's `build_request`."""
         params = {name: value for name, value in self.params.items() if value is not None}
         return {
             "method": self.method,
             "url": self.url,
-            "params": params or None,  # an empty one would take away the query of a link
+            "params": params or None,  # an empty mapping would remove the query of a link
             "headers": self.headers,
             "json": self.json,
         }
 
     def answer(self, response: httpx2.Response, *, lost_answer: bool = False) -> T:
-        """What the service said, whose body has been read. Raises ClientError for what is no success."""
+        """The typed value of a response. The body must have been read. Raises ClientError if it is not a success."""
         took_effect = lost_answer and response.status_code == self.took_effect
         if response.status_code != self.status and not took_effect:
             raise refusal(response)
@@ -74,13 +76,13 @@ class Call(Generic[T]):
             return self.read(response)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnexpectedAnswer(
-                f"{origin(self.url)} does not answer as PigWav does.", response.status_code
+                f"The answer of {origin(self.url)} does not match PigWav's API.", response.status_code
             ) from error
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service's address and, where there are any, a user's credentials. Each method is one call of the contract."""
+    """A service's URL and, if given, a user's credentials. Each method is one call of the HTTP API."""
 
     base_url: str
     user_id: int | None = None
@@ -111,7 +113,7 @@ class Service:
         size_bytes: int | None,
         idempotency_key: str,
     ) -> Call[Recording]:
-        """The body is the WAV. `size_bytes`: None where only its end tells. One key, one recording."""
+        """The request body is the WAV. `size_bytes`: None if it is not known in advance. One key, one recording."""
         length = {} if size_bytes is None else {"Content-Length": str(size_bytes)}
         key = {"Idempotency-Key": _quoted(idempotency_key)}
         return Call(
@@ -166,16 +168,16 @@ class Service:
         return self._bearer()
 
     def _bearer(self) -> dict[str, str]:
-        """Raises CredentialsMissing; a token that no header can carry is none."""
+        """Raises CredentialsMissing if the token is missing or has characters that are not allowed in a header."""
         if self.token is None:
             raise CredentialsMissing("This needs a token.")
         if not re.fullmatch(r"[!-~]+", self.token):
-            raise CredentialsMissing("The token is not one that PigWav gave.")
+            raise CredentialsMissing("The token is not a valid PigWav token.")
         return {"Authorization": f"Bearer {self.token}"}
 
 
 def name_of(link: str) -> Call[str]:
-    """The name under which a browser would save what is behind a link."""
+    """The HEAD request for the file name under which a browser would save a link's MP3."""
     return Call(
         "HEAD",
         link,
@@ -190,7 +192,7 @@ def _document(read: Callable[[dict[str, Any]], T]) -> Callable[[httpx2.Response]
 
 
 def _quoted(key: str) -> str:
-    """A string of RFC 9651. Raises ValueError for what is none, or is longer than the service takes."""
+    """`key` as a string of RFC 9651. Raises ValueError if it is invalid or longer than the service accepts."""
     if not re.fullmatch(r"[ -~]{1,255}", key):
         raise ValueError("An idempotency key is 1 to 255 printable ASCII characters.")
     return '"' + re.sub(r'(["\\])', r"\\\1", key) + '"'
@@ -201,5 +203,5 @@ def _path(recording_id: UUID | str) -> str:
 
 
 def _sendable(text: str | None) -> str | None:
-    """Text from outside, such as a file's name, may hold what is no character (PEP 383), and UTF-8 cannot carry."""
+    """`text` without lone surrogates, which a file name may contain (PEP 383) and UTF-8 cannot encode."""
     return None if text is None else re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)

@@ -1,4 +1,4 @@
-"""What may be uploaded: paths, bytes, open files, iterables. Each gives blocks, and a size where it has one."""
+"""The inputs of an upload: paths, bytes, open files, iterables. Each gives blocks, and its size if it is known."""
 
 import io
 import os
@@ -13,32 +13,32 @@ from pigwav.client.errors import WavChanged
 from pigwav.client.transfer import BLOCK_BYTES
 
 WavInput: TypeAlias = Path | str | bytes | bytearray | memoryview | BinaryIO | Iterable[bytes]
-"""A path, bytes, what is left of an open binary file (a pipe will do), or blocks of any size."""
+"""A path, bytes, an open binary file (read from its position; may be a pipe), or an iterable of blocks of any size."""
 
 
 @dataclass(frozen=True)
 class OpenWav:
-    """A WAV for one try at sending it. `size_bytes`: None where only its end tells."""
+    """A WAV, opened for one try. `size_bytes`: None if it is not known in advance."""
 
     size_bytes: int | None
     blocks: Iterator[bytes]
 
 
 class Wav(Protocol):
-    """A WAV to send. `filename`: what its sender calls it, if anything."""
+    """A WAV to upload. `filename`: its file name, if it has one."""
 
     filename: str | None
 
     @property
     def repeatable(self) -> bool:
-        """Whether `open` gives all of it, from its first byte, once more."""
+        """Whether `open` can give the whole WAV again, from its first byte."""
 
     def open(self, files: ExitStack) -> OpenWav:
-        """Blocking. What it opens is closed by `files`. Raises OSError."""
+        """Opens the WAV for one try; `files` closes what it opens. Blocking. Raises OSError."""
 
 
 def wav_of(given: WavInput) -> Wav:
-    """Raises TypeError for what is no WAV input, a text file for one."""
+    """Raises TypeError if `given` is not a WavInput, for example a text file."""
     if isinstance(given, str | Path):
         return _PathWav(Path(given))
     if isinstance(given, bytes | bytearray | memoryview):
@@ -47,12 +47,12 @@ def wav_of(given: WavInput) -> Wav:
         return _wav_of_file(given)
     if isinstance(given, Iterable):
         return _OnceWav(iter(given))
-    raise TypeError(f"A WAV is a path, bytes, a binary file or an iterable of bytes, not {type(given)}.")
+    raise TypeError(f"A WAV must be a path, bytes, a binary file or an iterable of bytes, not {type(given)}.")
 
 
 def _wav_of_file(file: Any) -> Wav:
     if isinstance(file, io.TextIOBase):
-        raise TypeError("A WAV is read from a file opened in binary mode.")
+        raise TypeError("A WAV file must be opened in binary mode.")
     if hasattr(file, "seekable") and file.seekable():
         return _SeekableWav(file)
     return _OnceWav(_read(file), _name_of(file))
@@ -90,7 +90,7 @@ class _BytesWav:
 
 
 class _SeekableWav:
-    """What is left of an open file, which stays open."""
+    """An open file, read from its position. It is not closed."""
 
     repeatable: Final = True
 
@@ -106,7 +106,7 @@ class _SeekableWav:
 
 
 class _OnceWav:
-    """What can be read once: repeatable until its first block is asked for."""
+    """An input that can be read only once: repeatable until its first block is read."""
 
     def __init__(self, blocks: Iterator[bytes], filename: str | None = None) -> None:
         self._blocks = blocks
@@ -122,7 +122,7 @@ class _OnceWav:
 
 
 def _read(file: Any, size_bytes: int | None = None) -> Iterator[bytes]:
-    """The file's next `size_bytes` (None: all that come). Raises WavChanged when there are fewer."""
+    """The file's next `size_bytes` (None: up to its end) in blocks. Raises WavChanged if there are fewer bytes."""
     left_bytes = size_bytes
     while block := file.read(BLOCK_BYTES if left_bytes is None else min(BLOCK_BYTES, left_bytes)):
         left_bytes = None if left_bytes is None else left_bytes - len(block)
@@ -132,6 +132,6 @@ def _read(file: Any, size_bytes: int | None = None) -> Iterator[bytes]:
 
 
 def _name_of(file: Any) -> str | None:
-    """The name of a file that was opened by one; standard input calls itself `<stdin>`, a descriptor 3."""
+    """The name of a file that was opened by name. Standard input has the name `<stdin>`, a descriptor a number."""
     name = getattr(file, "name", None)
     return Path(name).name or None if isinstance(name, str) and not name.startswith("<") else None

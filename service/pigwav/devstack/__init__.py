@@ -1,7 +1,7 @@
-"""The embedded stack: a Postgres and an S3 server of our own, for machines that have neither.
+"""The embedded stack: a Postgres and an S3 server for machines that have neither.
 
-`pigwav up` keeps it running together with the API (supervisor.py). `running` and `stack_for` are for commands that
-work beside a running `up`, or without one.
+`pigwav up` keeps it running together with the API (supervisor.py). `running` and `stack_for` are for other commands,
+whether or not `up` is running.
 """
 
 from pigwav.devstack.address import StackAddress

@@ -1,4 +1,4 @@
-"""The addresses of the embedded stack, and the run file through which other commands find them."""
+"""The addresses of the embedded stack, and the run file in which other commands find them."""
 
 import json
 import os
@@ -18,7 +18,9 @@ LOOPBACK: Final = "127.0.0.1"
 
 @dataclass(frozen=True)
 class StackAddress:
-    """One run's database and object store. `database_url` names a Unix socket in a folder that only we may enter."""
+    """The database and object store of one run. `database_url` names a Unix socket in a folder that only our user may
+    enter.
+    """
 
     database_url: str
     s3_endpoint: str
@@ -36,7 +38,7 @@ class StackAddress:
         )
 
     def environment(self) -> dict[str, str]:
-        """The settings of a service that stands on this stack."""
+        """The settings of a service that uses this stack."""
         return {
             "PIGWAV_DATABASE_URL": self.database_url,
             "PIGWAV_S3_ENDPOINT": self.s3_endpoint,
@@ -49,7 +51,7 @@ class StackAddress:
 
 
 def past_the_proxy() -> dict[str, str]:
-    """If http_proxy is set, exclude 127.0.0.1 from it: the proxy would take it for its own address."""
+    """Environment variables that exclude 127.0.0.1 from http_proxy: to a proxy, that address means the proxy itself."""
     excepted = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     hosts = [host for host in (excepted or "").split(",") if host and host != LOOPBACK]
     value = ",".join([*hosts, LOOPBACK])
@@ -58,7 +60,7 @@ def past_the_proxy() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class RunFile:
-    """What `up` tells others while it runs. The keys are this run's; the next run makes new ones."""
+    """What other commands need to know about a running `up`. Every run has new S3 keys."""
 
     pid: int
     url: str
@@ -73,7 +75,7 @@ class RunFile:
 
     @classmethod
     def read(cls, path: Path) -> "RunFile | None":
-        """None where there is none. A run file of another release counts as none."""
+        """None if there is no run file, or if another release wrote it in another format."""
         try:
             content: dict[str, Any] = json.loads(path.read_text("utf-8"))
             pid, url, ports = (content.pop(name) for name in ("pid", "url", "ports"))

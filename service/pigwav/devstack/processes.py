@@ -1,4 +1,4 @@
-"""Questions about processes that are not our children, answered without psutil."""
+"""Checks of processes that are not our children, without psutil."""
 
 import os
 import subprocess
@@ -7,18 +7,18 @@ from pathlib import Path
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is such a process that has not ended (a zombie has: it waits for a parent that does not look)."""
+    """Whether a process with this pid is running. A zombie has ended: its parent has not waited for it yet."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # somebody else's
+        pass  # the process exists and belongs to another user
     return not _is_zombie(pid)
 
 
 def command_line(pid: int) -> str:
-    """The process's arguments joined by spaces; empty where there is no such process."""
+    """The process's arguments joined by spaces; empty if there is no such process."""
     if sys.platform != "linux":
         return _command_line_by_ps(pid)
     try:
@@ -38,5 +38,5 @@ def _is_zombie(pid: int) -> bool:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
-        return False  # no /proc (macOS), or gone since
+        return False  # there is no /proc (macOS), or the process has just ended
     return stat.rpartition(")")[2].split()[0] == "Z"

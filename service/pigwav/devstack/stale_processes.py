@@ -1,4 +1,4 @@
-"""What a killed `up` left behind: processes that are dying (Linux) or orphaned (macOS), and their leftovers."""
+"""Processes that a killed `up` left behind, which are dying (Linux) or orphaned (macOS), and their leftover files."""
 
 import json
 import os
@@ -22,7 +22,7 @@ _KILL_AFTER_S: Final = 5.0
 
 @dataclass(frozen=True)
 class StaleProcesses:
-    """The record of our child processes, kept in the data folder for the next `up`, which may be another version."""
+    """The record of our child processes in the data folder, for the next `up`, which may be another version."""
 
     path: Path
 
@@ -33,7 +33,7 @@ class StaleProcesses:
         self.path.unlink(missing_ok=True)
 
     def clear(self, waiter: Waiter) -> None:
-        """End what a predecessor left. Raises FolderInUse when it will not go."""
+        """Ends a predecessor's processes and removes their leftover files. Raises FolderInUse if one does not end."""
         entries = self._read()
         left = [entry for entry in entries if _is_ours(entry)]
         for entry in left:
@@ -59,7 +59,7 @@ def _entry(child: ChildProcess) -> dict[str, Any]:
     program = child.program
     return {
         "pid": child.pid,
-        # Without the program: a Python on macOS shows another path than it was started by.
+        # Without the program: on macOS, Python's command line has another path than the one that started it.
         "arguments": " ".join(program.argv[1:]),
         "signal": int(program.dies_with_us_by),
         "leftovers": [str(path) for path in program.leftovers],
@@ -68,7 +68,7 @@ def _entry(child: ChildProcess) -> dict[str, Any]:
 
 
 def _is_ours(entry: dict[str, Any]) -> bool:
-    """The pid may be another process's by now; the command line tells."""
+    """Whether the process is still the recorded one: its pid may now belong to another program."""
     return is_running(entry["pid"]) and entry["arguments"] in command_line(entry["pid"])
 
 

@@ -1,4 +1,4 @@
-"""`pigwav up`: what of the stack nobody else provides, and the API on top, from start to stop."""
+"""`pigwav up`: runs the API and, unless a database and an object store are configured, the embedded stack."""
 
 import http.client
 import os
@@ -33,36 +33,38 @@ from pigwav.settings import Settings, read_port_range
 from pigwav.store.s3 import open_s3
 
 READY_WITHIN_S: Final = 120.0
-"""Generous: a machine that does much else."""
+"""Long enough for a busy machine."""
 
 PROBE_S: Final = 1.0
-"""A probe waits in the socket's queue until there is an API; the child processes must be checked meanwhile."""
+"""A probe waits in the listen queue until the API runs. The timeout is short, so that child processes are checked."""
 
 CHECK_EVERY_S: Final = 1.0
 AFTER_GRACE_S: Final = 15.0
-"""For uploads that were cut off to clean up after themselves."""
+"""Time for aborted uploads to clean up, in addition to the grace period."""
 
 SPARE_CONNECTIONS: Final = 20
 """For psql, doctor, sweep and Postgres's own workers."""
 
 OUTDATED_WITHIN_S: Final = 5.0
-"""For API processes whose object store answers elsewhere now: what they do fails anyway, and new requests wait."""
+"""Stop timeout of API processes whose object store has a new address: their requests fail anyway, and new ones wait."""
 
 WORKER_RESTARTS: Final = 3
-"""Within a minute; each takes a second, and an API that cannot start should say so soon."""
+"""Per minute. Few, because each takes a second and an API that cannot start should fail soon."""
 
 NOBODY_BALANCES: Final = {"PIGWAV_DRAIN_S": "0"}
-"""In front of us: who is asked to stop need not wait until somebody has noticed. The environment may say otherwise."""
+"""There is no load balancer in front of `up`, so workers need not wait until it notices a stop. The environment may
+override this.
+"""
 
 METRICS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 Environment: TypeAlias = Callable[[], Mapping[str, str]]
-"""Asked for each start of a process."""
+"""Called for each start of a process."""
 
 
 @dataclass(frozen=True)
 class Up:
-    """One run of `pigwav up`. `on_ready` and `on_stop` tell a person."""
+    """One run of `pigwav up`. `on_ready` and `on_stop` print messages for the user."""
 
     settings: Settings
     host: str
@@ -73,7 +75,7 @@ class Up:
     on_stop: Callable[[float], None]
 
     def run(self) -> None:
-        """Serve until a signal asks to stop, and return when nothing is left running. Raises CannotStart."""
+        """Serves until a signal asks to stop; returns when all child processes have ended. Raises CannotStart."""
         configured = self.settings.configured()
         _check(self.settings, configured=configured)
         with Signals() as signals:
@@ -103,7 +105,7 @@ class Up:
                 stack.wait(watch)
 
                 def follow() -> None:
-                    """Tell the API and the run file an address of the stack that has changed."""
+                    """If the stack's address has changed, restarts the API workers and updates the run file."""
                     endpoint = stack.address.s3_endpoint
                     known = {worker: worker.program.environment["PIGWAV_S3_ENDPOINT"] for worker in workers}
                     if outdated := [worker for worker, at in known.items() if at != endpoint]:
@@ -113,7 +115,7 @@ class Up:
                 self._serve(watch, listening, follow)
 
     def _run_alone(self, signals: Signals) -> None:
-        """Everything is configured: only the API, and no data folder."""
+        """Runs only the API, without a data folder, because database and object store are configured."""
         with (
             listen(self.host, self.port) as listening,
             tempfile.TemporaryDirectory(prefix="pigwav-") as scratch,
@@ -127,7 +129,7 @@ class Up:
     def _api(
         self, watch: Watch, signals: Signals, listening: socket.socket, environment: Environment
     ) -> Iterator[list[ChildProcess]]:
-        """The API's processes, for the length of the block; at its end open uploads get their time."""
+        """Runs the API's processes during the block. At its end, open uploads get the grace period."""
         programs = [partial(self._worker, number, listening, environment) for number in range(self.workers)]
         workers = [ChildProcess(program(), renewed=program) for program in programs]
         try:
@@ -139,13 +141,13 @@ class Up:
         finally:
             if signals.stops:
                 self.on_stop(self.settings.http.grace_s)
-            listening.close()  # who comes now is refused, not kept waiting
+            listening.close()  # new connections are refused instead of waiting in the queue
             watch.stop(workers)
 
     def _serve(
         self, watch: Watch, listening: socket.socket, follow: Callable[[], None] = lambda: None
     ) -> NoReturn:
-        """Print that the service is ready as soon as it is, and keep everything running.
+        """Calls `on_ready` when the service is ready, and keeps all processes running.
 
         `follow` is called after every check of the child processes. Raises StopRequested, ChildProcessFailed.
         """
@@ -167,7 +169,7 @@ class Up:
         stop_within_s = http.drain_s + http.grace_s + AFTER_GRACE_S
         return Program(
             name="The API" if self.workers == 1 else f"API worker {number + 1}",
-            # -P: a file json.py in the folder that one stands in is not ours to run.
+            # -P: do not import modules from the current folder, such as a file json.py.
             argv=[sys.executable, "-P", "-m", "pigwav", "serve", "--fd", str(listening.fileno())],
             environment={**NOBODY_BALANCES, **os.environ, **environment()},
             stop_by=((signal.SIGTERM, stop_within_s), (signal.SIGKILL, 5)),
@@ -175,7 +177,7 @@ class Up:
         )
 
     def _share_metrics(self, folder: Path) -> dict[str, str]:
-        """What several workers need to answer /metrics as one."""
+        """The environment with which several workers share their metrics in one answer of /metrics."""
         if self.workers == 1 or METRICS_VARIABLE in os.environ:
             return {}
         with plain_words(folder):
@@ -185,14 +187,16 @@ class Up:
         return {METRICS_VARIABLE: str(folder)}
 
     def _watch_disk(self, data: Path) -> dict[str, str]:
-        """The disk of database and store, where nobody named others and the folder's name can stand in a list."""
+        """The environment that makes the API watch the data folder's disk. Empty if PIGWAV_DISK_FOLDERS is set, or if
+        the folder's path contains the list separator.
+        """
         if self.settings.disk.folders or os.pathsep in str(data):
             return {}
         return {"PIGWAV_DISK_FOLDERS": str(data)}
 
 
 def _check(settings: Settings, *, configured: bool) -> None:
-    """What every API process would die of is said once. Raises NotConfigured."""
+    """Reports errors once that would otherwise end every API process. Raises NotConfigured."""
     find_ffmpeg(settings.encoder.ffmpeg)
     settings.disk.paths()
     if configured:
@@ -202,7 +206,7 @@ def _check(settings: Settings, *, configured: bool) -> None:
 
 @contextmanager
 def _run_file(folder: DataFolder) -> Iterator[Callable[[RunFile], None]]:
-    """Writes the run file where it would say something new, and removes it at the end of the block."""
+    """Yields a function that writes the run file if its content has changed. Removes the file at the end."""
     written: list[RunFile] = []
 
     def write(run: RunFile) -> None:
@@ -218,7 +222,7 @@ def _run_file(folder: DataFolder) -> Iterator[Callable[[RunFile], None]]:
 
 
 def _answers(url: str) -> bool:
-    """Whether the service says that it can take a recording."""
+    """Whether the service is ready (`/readyz` answers 200)."""
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=PROBE_S)
     try:
@@ -231,6 +235,6 @@ def _answers(url: str) -> bool:
 
 
 def _forget_gauges(dead: ChildProcess) -> None:
-    """A dead worker has no open uploads."""
+    """Removes a dead worker's gauges from the shared metrics: it has no open uploads any more."""
     if folder := dead.program.environment.get(METRICS_VARIABLE):
         multiprocess.mark_process_dead(dead.pid, folder)  # type: ignore[no-untyped-call] # it has no annotations

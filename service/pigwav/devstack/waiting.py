@@ -1,4 +1,4 @@
-"""How the supervisor waits: in small steps, so that a signal is noticed at once and nothing blocks forever."""
+"""How the supervisor waits: in short steps, so that it notices a signal at once and nothing blocks forever."""
 
 import select
 import signal
@@ -12,20 +12,20 @@ POLL_S: Final = 0.01
 
 
 class StopRequested(Exception):
-    """Somebody asked us to stop while we were starting."""
+    """A signal asked us to stop."""
 
 
 class Waiter(Protocol):
     @property
     def stops(self) -> int:
-        """How often we were asked to stop: once is a request, twice is haste."""
+        """How many stop signals have arrived. Further ones mean that processes get their next stop signal at once."""
 
     def wait(self, seconds: float) -> None:
-        """Return after that long, or sooner when there may be news."""
+        """Returns after that time, or earlier if a signal arrives or the state of a child may have changed."""
 
 
 class Sleeper:
-    """For commands and tests that start a stack and leave signals alone."""
+    """A Waiter for commands and tests that start a stack without signal handlers."""
 
     stops = 0
 
@@ -34,7 +34,7 @@ class Sleeper:
 
 
 class Signals:
-    """Wakes on the end of a child and on SIGINT, SIGTERM and SIGHUP. Main thread only."""
+    """A Waiter that wakes when a child ends and on SIGINT, SIGTERM and SIGHUP. Main thread only."""
 
     _STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -63,7 +63,7 @@ class Signals:
         self._undo.close()
 
     def wait(self, seconds: float) -> None:
-        """A signal writes its number into the socket pair, which ends the select."""
+        """Waits in select. A signal writes its number to the socket pair, which ends the wait."""
         if select.select([self._read], [], [], seconds)[0]:
             self._read.recv(4096)
 

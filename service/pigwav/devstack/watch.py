@@ -1,4 +1,4 @@
-"""Keeps child processes running: one that dies is started again; one that keeps dying ends the whole stack."""
+"""Keeps child processes running: one that dies is restarted; one that keeps dying stops the whole stack."""
 
 import math
 import os
@@ -23,7 +23,7 @@ class _Supervised:
     start_at: float | None = None
 
     def restart_if_dead(self, now_s: float) -> bool:
-        """Whether the child process was started again."""
+        """Returns whether the child process was restarted."""
         if self.child.is_running:
             return False
         if self.start_at is None:
@@ -38,7 +38,7 @@ class _Supervised:
         self.after_death(self.child)
         delay_s = self.restarts.delay_s(now_s)
         if delay_s is None:
-            raise ChildProcessFailed(f"{self.child.exit_summary()} (and so did its restarts)")
+            raise ChildProcessFailed(f"{self.child.exit_summary()} (restarting it did not help)")
         log.warning(
             "child_process_died",
             process=self.child.program.name,
@@ -68,7 +68,7 @@ class Watch:
         self._record()
 
     def run(self, child: ChildProcess) -> None:
-        """Run a child process to its end. Raises StopRequested; then the process has ended, too."""
+        """Runs a child process until it ends. Raises StopRequested, after stopping the process."""
         child.start()
         try:
             while child.is_running:
@@ -77,7 +77,7 @@ class Watch:
             self.stop([child])
 
     def check(self) -> None:
-        """Start again what died. Raises ChildProcessFailed when that does not help."""
+        """Restarts child processes that died. Raises ChildProcessFailed if one died too often."""
         now_s = time.monotonic()
         self._reap_orphans()
         restarted = [kept for kept in self._kept if kept.restart_if_dead(now_s)]
@@ -85,14 +85,14 @@ class Watch:
             self._record()
 
     def pause(self, seconds: float) -> None:
-        """Wait for news. Raises StopRequested."""
+        """Waits up to `seconds`, or until a child process ends. Raises StopRequested."""
         pending = any(kept.start_at is not None for kept in self._kept)
         self._waiter.wait(POLL_S if pending else seconds)
         if self._waiter.stops:
             raise StopRequested
 
     def until(self, is_ready: Callable[[], bool], *, what: str, within_s: float) -> None:
-        """Check the child processes until `is_ready()`. Raises ChildProcessFailed, StopRequested."""
+        """Checks the child processes until `is_ready()`. Raises ChildProcessFailed, StopRequested."""
         deadline = time.monotonic() + within_s
         while not is_ready():
             self.check()
@@ -101,7 +101,7 @@ class Watch:
             self.pause(POLL_S)
 
     def stop(self, children: Iterable[ChildProcess] | None = None) -> None:
-        """End these child processes (or all) and wait. A further request to stop sends the next signal at once."""
+        """Stops these child processes (None: all) and waits. A further stop signal sends the next signal at once."""
         leaving = [kept.child for kept in self._kept] if children is None else list(children)
         self._kept = [kept for kept in self._kept if kept.child not in leaving]
         self._end(leaving)
@@ -110,7 +110,7 @@ class Watch:
         self._record()
 
     def restart(self, children: Collection[ChildProcess], *, within_s: float) -> None:
-        """Restart these child processes at the same time. One that runs after `within_s` seconds gets the next signal.
+        """Restarts these child processes at the same time. One that runs after `within_s` seconds gets the next signal.
 
         Raises StopRequested.
         """
@@ -137,14 +137,14 @@ class Watch:
                     child.escalate()
 
     def _reap_orphans(self) -> None:
-        """As a container's first process we inherit the children of processes that died; nobody else reaps them."""
+        """Reaps orphaned processes if we are pid 1 of a container: there, nothing else reaps them."""
         if os.getpid() != 1:
             return
         ours = {kept.child.pid for kept in self._kept}
         with suppress(ChildProcessError):
             while dead := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 if dead.si_pid in ours:
-                    return  # the child process reaps it, and then the next is in front
+                    return  # its ChildProcess reaps it; other ended processes are reaped at the next check
                 os.waitpid(dead.si_pid, 0)
 
     def _record(self) -> None:

@@ -1,1 +1,1 @@
-"""What `pigwav provision` and `pigwav s3-check` do on an S3 server. Only these two commands import it."""
+"""The work of `pigwav provision` and `pigwav s3-check` on an S3 server. Only these two commands import it."""

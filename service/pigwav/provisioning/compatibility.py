@@ -1,4 +1,4 @@
-"""What the service needs of an S3 server: one function tries one behaviour, in the order in which they stand here."""
+"""The behaviours that the service needs from an S3 server. Each function tests one; they run in this order."""
 
 import hashlib
 import os
@@ -27,18 +27,20 @@ _HEADERS: Final = ObjectHeaders(
 
 ADDRESS: Final = (
     "PIGWAV_S3_ENDPOINT, PIGWAV_S3_REGION, PIGWAV_S3_BUCKET, PIGWAV_S3_ACCESS_KEY, PIGWAV_S3_SECRET_KEY:"
-    " what the answer speaks of"
+    " whichever the problem is about"
 )
-RIGHTS: Final = "the rights of PIGWAV_S3_ACCESS_KEY (pigwav provision prints the policy)"
-SERVER: Final = "none: choose another server or release"
-PROXY: Final = "a proxy in between that rewrites requests, else none: choose another server or release"
+RIGHTS: Final = "the permissions of PIGWAV_S3_ACCESS_KEY (pigwav provision prints the policy)"
+SERVER: Final = "no setting helps: use another server or release"
+PROXY: Final = (
+    "a proxy in front of the server that rewrites requests; otherwise use another server or release"
+)
 
 _BEHAVIOURS: Final[list[Behaviour]] = []
 _Trial: TypeAlias = Callable[[Probe], None]
 
 
 def _behaviour(what: str, change: str, *, needed_by_all: bool = False) -> Callable[[_Trial], _Trial]:
-    """Adds the function to the list. `change`: what to change if the server does not behave so."""
+    """Adds the function to the list. `change`: what the operator can change if the test fails."""
 
     def add(try_on: _Trial) -> _Trial:
         _BEHAVIOURS.append(Behaviour(what, try_on, change, needed_by_all))
@@ -49,7 +51,7 @@ def _behaviour(what: str, change: str, *, needed_by_all: bool = False) -> Callab
 
 @_behaviour("the bucket answers", ADDRESS, needed_by_all=True)
 def _answers(probe: Probe) -> None:
-    probe.s3.list_objects_v2(Bucket=probe.bucket, MaxKeys=1)  # HEAD would not say why it is refused
+    probe.s3.list_objects_v2(Bucket=probe.bucket, MaxKeys=1)  # a refused HEAD has no body that says why
 
 
 @_behaviour("an object is put and read", RIGHTS)
@@ -57,7 +59,7 @@ def _put_and_read(probe: Probe) -> None:
     probe.store.put(probe.key("a"), _SMALL, _HEADERS)
     expect(_read(probe, "a", 0, len(_SMALL)) == _SMALL, "other bytes came back")
     found = probe.store.stat(probe.key("a"))
-    expect(found is not None and found.size_bytes == len(_SMALL), "its size is told wrong")
+    expect(found is not None and found.size_bytes == len(_SMALL), "its size is reported wrong")
 
 
 @_behaviour("a body that does not fit its Content-MD5 is refused", SERVER)
@@ -67,7 +69,7 @@ def _bad_md5(probe: Probe) -> None:
         probe.s3.put_object(Bucket=probe.bucket, Key=probe.key("md5"), Body=b"body", ContentMD5=wrong)
     except ClientError:
         return
-    raise BehaviourWrong("it was stored")
+    raise BehaviourWrong("the server stored it")
 
 
 @_behaviour("content type, disposition, cache control, metadata are kept", PROXY)
@@ -95,9 +97,11 @@ def _conditional(probe: Probe) -> None:
         try:
             probe.s3.get_object(Bucket=probe.bucket, Key=probe.key("a"), **condition)
         except ClientError as error:
-            expect(error.response["ResponseMetadata"]["HTTPStatusCode"] == status, f"not {status}")
+            expect(
+                error.response["ResponseMetadata"]["HTTPStatusCode"] == status, f"the status is not {status}"
+            )
         else:
-            raise BehaviourWrong(f"not {status}, but the object")
+            raise BehaviourWrong(f"the object was returned instead of {status}")
 
 
 @_behaviour("parts out of order, part 1 last", SERVER)
@@ -137,16 +141,16 @@ def _short_part(probe: Probe) -> None:
     except StoreUnavailable:
         probe.store.abort_multipart(key, upload)
     else:
-        raise BehaviourWrong("it was taken")
+        raise BehaviourWrong("the server accepted it")
 
 
 @_behaviour("open uploads are listed for exactly one key", RIGHTS)
 def _open_uploads(probe: Probe) -> None:
     begun = {name: probe.store.begin_multipart(probe.key(name), _HEADERS) for name in ("q", "qq")}
     found = [upload.upload_id for upload in probe.store.open_uploads(probe.key("q"))]
-    expect(found == [begun["q"]], f"{len(found)} were listed, not the one")
+    expect(found == [begun["q"]], f"{len(found)} uploads were listed instead of 1")
     everywhere = {upload.upload_id for upload in probe.store.open_uploads()}
-    expect({*begun.values()} <= everywhere, "a listing of the whole bucket does not have them")
+    expect({*begun.values()} <= everywhere, "a listing of the whole bucket lacks them")
 
 
 @_behaviour("an upload may be aborted twice and leaves nothing", RIGHTS)
@@ -157,7 +161,7 @@ def _abort_twice(probe: Probe) -> None:
     probe.store.abort_multipart(key, upload)
     probe.store.abort_multipart(key, upload)
     expect(not [*probe.store.open_uploads(key)], "it is still open")
-    expect(probe.store.stat(key) is None, "there is an object")
+    expect(probe.store.stat(key) is None, "an object exists")
 
 
 @_behaviour("parts of an open upload are listed, and with gaps make an object", RIGHTS)
@@ -166,7 +170,7 @@ def _parts(probe: Probe) -> None:
     upload = probe.store.begin_multipart(key, _HEADERS)
     sent = [probe.store.put_part(key, upload, n, body) for n, body in ((4, _END), (2, _PART_1))]
     listed = probe.store.parts(key, upload)
-    expect(listed == sent[::-1], f"the parts listed are {[part.number for part in listed]}")
+    expect(listed == sent[::-1], f"the listed parts are {[part.number for part in listed]}")
     probe.store.complete_multipart(key, upload, listed)
     _expect_whole(probe, "s", _PART_1 + _END)
 
@@ -199,7 +203,7 @@ def _delete_twice(probe: Probe) -> None:
     probe.store.put(probe.key("d"), b"x", _HEADERS)
     probe.store.delete(probe.key("d"))
     probe.store.delete(probe.key("d"))
-    expect(probe.store.stat(probe.key("d")) is None, "it is still there")
+    expect(probe.store.stat(probe.key("d")) is None, "it still exists")
 
 
 @_behaviour("a missing object is told from an unreachable one", RIGHTS)

@@ -1,4 +1,4 @@
-"""The proof, by trying, that the service's access key can do the service's work and nothing else."""
+"""Tests that the service's access key can do the service's work and nothing else."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from pigwav.store.boto import first_line, open_client, open_session, translate_e
 from pigwav.store.s3 import S3Store, open_s3
 
 Result: TypeAlias = tuple[bool, str]
-"""Whether it is as it should be; what was found."""
+"""Whether the test passed, and what was found."""
 
 Trial: TypeAlias = tuple[str, Callable[[], object]]
 
@@ -26,8 +26,8 @@ _HEADERS: Final = ObjectHeaders(content_type="text/plain")
 
 
 class Proof:
-    """`service` is the key in question. `root` and `users` are the operator's: they make what is tried on, and
-    undo what should not have worked.
+    """`service` is a client with the key to test. `root` and `users` have the operator's key: they create the test
+    objects and undo actions that should have been refused.
     """
 
     def __init__(self, store: StoreSettings, service: Any, root: Any, users: MinioUsers | None) -> None:
@@ -40,14 +40,14 @@ class Proof:
         self._admin = MinioUsers(store) if users else None
 
     def by_trying(self) -> Iterator[Result]:
-        """Under a prefix and on a bucket of its own; leaves nothing behind."""
+        """Tests under its own prefix and on its own second bucket; leaves nothing behind."""
         with closing(open_s3(self._settings)) as store:
             yield from map(_can, self._work(store))
             with self._put_by_root(), self._other_bucket() as other, self._undoing():
                 yield from map(_cannot, [*self._looks(), *self._looks_at(other), *self._changes(other)])
 
     def by_looking(self) -> Iterator[Result]:
-        """What can be proven without a change: by reads alone, of what is there."""
+        """The tests that change nothing: they only read what exists."""
         with closing(open_s3(self._settings)) as store:
             yield from map(
                 _can, [("reach the bucket", store.check), ("list the bucket", lambda: any(store.list()))]
@@ -72,7 +72,7 @@ class Proof:
         ]
 
     def _looks(self) -> Iterator[Trial]:
-        """If anybody may list the bucket, every link is public."""
+        """Reads that must be refused. If anybody may list the bucket, every link is public."""
         yield "list the bucket without a key", lambda: self._anybody.list_objects_v2(Bucket=self._bucket)
         yield "read the bucket's policy", lambda: self._service.get_bucket_policy(Bucket=self._bucket)
         if admin := self._admin:
@@ -89,7 +89,7 @@ class Proof:
         yield "write to another bucket", lambda: s3.put_object(Bucket=other, Key=f"{name}/b", Body=_BODY)
         yield "delete another bucket's object", lambda: s3.delete_object(Bucket=other, Key=self._key)
         yield "create a bucket", lambda: s3.create_bucket(Bucket=f"{name}-b")
-        yield "delete the bucket", lambda: s3.delete_bucket(Bucket=own)  # which is not empty, to be safe
+        yield "delete the bucket", lambda: s3.delete_bucket(Bucket=own)  # safe: the bucket is not empty
         if admin := self._admin:
             key, secret = self._settings.key_pair() or ("", "")
             yield "make a user", lambda: admin.set_user(name, secret)
@@ -98,7 +98,7 @@ class Proof:
 
     @contextmanager
     def _put_by_root(self) -> Iterator[None]:
-        """An object in the service's bucket."""
+        """Puts an object into the service's bucket during the block."""
         with translate_errors():
             self._root.put_object(Bucket=self._bucket, Key=self._key, Body=_BODY)
             try:
@@ -106,14 +106,14 @@ class Proof:
             finally:
                 where = {"Bucket": self._bucket, "Key": self._key}
                 self._root.delete_object(**where)
-                # A key that may begin uploads, but not list or abort them, has left some open.
+                # A key that may begin multipart uploads but not list or abort them has left some open.
                 begun = self._root.list_multipart_uploads(Bucket=self._bucket, Prefix=self._key)
                 for upload in begun.get("Uploads", ()):
                     self._root.abort_multipart_upload(**where, UploadId=upload["UploadId"])
 
     @contextmanager
     def _other_bucket(self) -> Iterator[str]:
-        """A bucket of the operator's with an object in it."""
+        """The operator's own bucket with an object in it, during the block."""
         with translate_errors():
             self._root.create_bucket(Bucket=self._name)
             try:
@@ -126,11 +126,11 @@ class Proof:
 
     @contextmanager
     def _undoing(self) -> Iterator[None]:
-        """Removes what a key that may too much has made."""
+        """Removes what a key with too many permissions has created."""
         try:
             yield
         finally:
-            with suppress(ClientError):  # there is none, as it should be
+            with suppress(ClientError):  # normally it does not exist
                 self._root.delete_bucket(Bucket=f"{self._name}-b")
             if self._users:
                 for remove, name in (
@@ -151,7 +151,7 @@ def _can(trial: Trial) -> Result:
 
 
 def _cannot(trial: Trial) -> Result:
-    """Only a clear no counts."""
+    """A trial that must be refused. It passes only if the refusal is explicit."""
     what, run = trial
     try:
         run()

@@ -1,4 +1,4 @@
-"""MinIO's users and policies, by the admin API that MinIO and its forks have and other S3 servers have not."""
+"""MinIO's users and policies, through the admin API that only MinIO and its forks have."""
 
 import json
 import re
@@ -24,7 +24,7 @@ _MISSING: Final = ("XMinioAdminNoSuchUser", "XMinioAdminNoSuchPolicy")
 
 
 class MinioUsers:
-    """The admin API, as whoever the settings' key belongs to. Raises StoreUnavailable; see `is_refusal`."""
+    """The admin API, called with the settings' key. Raises StoreUnavailable; see `is_refusal`."""
 
     def __init__(self, settings: StoreSettings) -> None:
         url = urlsplit(settings.endpoint or "")
@@ -45,7 +45,7 @@ class MinioUsers:
             return [*json.loads(self._admin.user_list())]
 
     def set_user(self, name: str, secret: str) -> None:
-        """Make the user, or give an old one this secret; enabled either way."""
+        """Creates the user, or sets the secret of an existing user; the user is enabled in both cases."""
         with _translate_errors():
             self._admin.user_add(name, secret)
 
@@ -54,7 +54,7 @@ class MinioUsers:
             self._admin.user_remove(name)
 
     def policies_of(self, name: str) -> list[str]:
-        """Names of the policies that are attached to this user, who may be missing."""
+        """Names of the policies attached to this user; empty if there is no such user."""
         with _translate_errors():
             try:
                 names: str = json.loads(self._admin.user_info(name)).get("policyName", "")
@@ -65,7 +65,7 @@ class MinioUsers:
         return names.split(",") if names else []
 
     def attach_only(self, policy: str, name: str) -> None:
-        """Whatever else was attached to this user is no more."""
+        """Attaches the policy to the user and detaches all others."""
         with _translate_errors():
             self._admin.policy_set(policy, user=name)
 
@@ -93,16 +93,21 @@ class MinioUsers:
 
 
 def open_users(settings: StoreSettings) -> MinioUsers | None:
-    """As the operator; None where the server has no such API. Raises NotConfigured where that key may not use it."""
+    """The admin API with the operator's key; None if the server has no such API.
+
+    Raises NotConfigured if the key may not use it.
+    """
     if not settings.endpoint:
         return None  # AWS
     users = MinioUsers(settings)
     try:
-        users.policy("pigwav")  # whichever: what counts is who answers, and how
+        users.policy("pigwav")  # any name: only the kind of answer matters
     except StoreUnavailable as error:
         if is_refusal(error):
-            raise NotConfigured(f"PIGWAV_PROVISION_ACCESS_KEY is no administrator's: {error}") from error
-        return None  # it has just answered S3 calls
+            raise NotConfigured(
+                f"PIGWAV_PROVISION_ACCESS_KEY has no administrator rights: {error}"
+            ) from error
+        return None  # the server works, since it has just answered S3 calls: it has no admin API
     return users
 
 
@@ -113,7 +118,7 @@ def is_refusal(error: StoreUnavailable) -> bool:
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """The SDK's and urllib3's exceptions become ours. ValueError: an answer that is no JSON or not encrypted."""
+    """Translates the SDK's and urllib3's exceptions. ValueError means that the answer is not JSON or not encrypted."""
     try:
         yield
     except MinioAdminException as error:
@@ -121,12 +126,14 @@ def _translate_errors() -> Iterator[None]:
         raise StoreUnavailable(message) from error
     except (HTTPError, ValueError) as error:
         raise StoreUnavailable(
-            f"The admin API does not answer as MinIO's: {type(error).__name__}."
+            f"The answer does not match MinIO's admin API: {type(error).__name__}."
         ) from error
 
 
 def _code(error: MinioAdminException) -> str:
-    """The SDK keeps the answer only in its message. MinIO's is JSON, what S3 servers say of unknown paths is XML."""
+    """The error code; empty if the answer is not MinIO's. The SDK has the answer only in the exception's message. MinIO
+    answers in JSON; other S3 servers answer unknown paths in XML.
+    """
     return _field("Code", str(error))
 
 

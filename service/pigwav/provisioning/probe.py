@@ -1,4 +1,4 @@
-"""One S3 server on which behaviours are tried one after the other, under a prefix of its own."""
+"""Tests behaviours of one S3 server, one after the other, under their own prefix."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,11 +13,11 @@ from pigwav.store.s3 import S3Store
 
 
 class BehaviourWrong(Exception):
-    """The server does something else."""
+    """The server does not behave as needed."""
 
 
 def expect(so: object, otherwise: str) -> None:
-    """Raises BehaviourWrong."""
+    """Raises BehaviourWrong with the text `otherwise` if `so` is false."""
     if not so:
         raise BehaviourWrong(otherwise)
 
@@ -29,13 +29,14 @@ class Finding:
     took_ms: float
     problem: str | None = None
     change: str | None = None
-    """What to change where it fails."""
+    """What to change if it fails."""
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """`try_on` raises BehaviourWrong, or what the store or boto3 raises. If it fails and is `needed_by_all`, no other
-    behaviour is tried.
+    """A behaviour to test. `try_on` raises BehaviourWrong, or an error of the store or boto3, if the test fails.
+
+    `needed_by_all`: if the test fails, no other behaviour is tested.
     """
 
     what: str
@@ -46,11 +47,11 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class Probe:
-    """One server, by the service's own store and by boto3 for what the store does not show."""
+    """One server, accessed through the service's own store, and through boto3 for what the store does not expose."""
 
     store: S3Store
     store_of_small_parts: S3Store
-    """The same, which copies in parts what is longer than one."""
+    """The same store, but it copies objects larger than one part in parts."""
     s3: Any
     bucket: str
     prefix: str
@@ -60,13 +61,13 @@ class Probe:
         return ObjectKey(f"{self.prefix}{name}")
 
     def server(self) -> str:
-        """As it calls itself in its answers; empty where it does not. Raises StoreUnavailable."""
+        """The server's `Server` header; empty if there is none. Raises StoreUnavailable."""
         with translate_errors():
             headers = self.s3.head_bucket(Bucket=self.bucket)["ResponseMetadata"]["HTTPHeaders"]
         return str(headers.get("server", ""))
 
     def findings(self) -> Iterator[Finding]:
-        """Try each behaviour in its order: later ones use what earlier ones have put. Leaves nothing behind."""
+        """Tests the behaviours in order, because later ones use objects of earlier ones. Leaves nothing behind."""
         try:
             for behaviour in self.behaviours:
                 finding = self._try(behaviour)
@@ -74,7 +75,7 @@ class Probe:
                 if behaviour.needed_by_all and not finding.ok:
                     return
         finally:
-            with suppress(StoreUnavailable):  # it has been told above
+            with suppress(StoreUnavailable):  # a finding has already reported it
                 self._clean()
 
     def _try(self, behaviour: Behaviour) -> Finding:

@@ -1,4 +1,4 @@
-"""What the service stands on in an S3 server: a bucket, and an access key that can do its work there and no more."""
+"""Creates what the service needs on an S3 server: a bucket, and an access key that can do the service's work only."""
 
 import json
 import time
@@ -37,7 +37,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Requirement:
-    """Something that must hold. `mend` makes it hold, and may be repeated."""
+    """Something that must exist. `mend` creates or corrects it and can be repeated."""
 
     what: str
     is_right: Callable[[], bool]
@@ -45,12 +45,12 @@ class Requirement:
 
 
 class Provision:
-    """`run` makes what is missing and proves the result; with `look_only` it changes nothing at all."""
+    """`run` creates what is missing and tests the result; with `look_only` it changes nothing."""
 
     def __init__(
         self, store: StoreSettings, operator: ProvisionSettings, *, within_s: float = ANSWER_WITHIN_S
     ) -> None:
-        """`within_s`: how long the server may take to start. Raises NotConfigured for missing or equal keys."""
+        """`within_s`: how long to wait for the server to start. Raises NotConfigured for missing or equal keys."""
         self._store, self._root = store, store.with_keys_of(operator)
         self._within_s = within_s
         self._bucket = store.bucket or ""
@@ -65,12 +65,14 @@ class Provision:
         if missing:
             raise NotConfigured(f"To provision a store, set {' and '.join(missing)}.")
         if store.access_key == operator.access_key:
-            raise NotConfigured("PIGWAV_S3_ACCESS_KEY is the operator's: name another key for the service.")
+            raise NotConfigured(
+                "PIGWAV_S3_ACCESS_KEY is the operator's key: set another key for the service."
+            )
 
     def run(self, *, look_only: bool = False) -> Iterator[Step]:
-        """What is so, what was made, what is proven, while it happens. A requirement that is WRONG ends it.
+        """Yields each step as it is done: what is in place, what was created, what was tested.
 
-        Raises NotConfigured, StoreUnavailable.
+        With `look_only`, the first requirement that does not hold ends the run. Raises NotConfigured, StoreUnavailable.
         """
         with closing(_client(self._root)) as root, closing(_client(self._store)) as service:
             self._wait_for(root)
@@ -125,7 +127,7 @@ class Provision:
         )
 
     def _make_bucket(self, root: Any) -> None:
-        # AWS wants it outside its first region; other servers have one region, whatever it is called.
+        # AWS requires a LocationConstraint outside us-east-1. Other servers have only one region, with any name.
         elsewhere = not self._store.endpoint and self._store.region != "us-east-1"
         where = {"CreateBucketConfiguration": {"LocationConstraint": self._store.region}} if elsewhere else {}
         with translate_errors():
@@ -135,13 +137,13 @@ class Provision:
         policy = json.dumps(policy_for(self._bucket), indent=2)
         return Step(
             State.TO_DO,
-            "this server has no MinIO admin API: by its own means, see to it that access key"
-            f" {self._key} has the secret of PIGWAV_S3_SECRET_KEY and this policy, then run this again\n{policy}",
+            "this server has no MinIO admin API. Use the server's own tools to give access key"
+            f" {self._key} the secret of PIGWAV_S3_SECRET_KEY and this policy, then run this again\n{policy}",
         )
 
 
 def policy_for(bucket: str) -> Policy:
-    """Exactly what the service does, in AWS's terms, which others share."""
+    """A policy that allows exactly what the service does, in AWS's syntax, which other servers share."""
     whole = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
     inside = [
         "s3:AbortMultipartUpload",
@@ -160,7 +162,9 @@ def policy_for(bucket: str) -> Policy:
 
 
 def minio_policy_for(bucket: str) -> Policy:
-    """MinIO lets every user change their own secret and make more keys, unless that is denied."""
+    """`policy_for`, and a denial of the admin API: MinIO lets every user change their own secret and create more keys,
+    unless that is denied.
+    """
     policy = policy_for(bucket)
     return policy | {"Statement": [*policy["Statement"], {"Effect": "Deny", "Action": ["admin:*"]}]}
 
@@ -170,7 +174,7 @@ def _client(settings: StoreSettings) -> Any:
 
 
 def _trouble(root: Any) -> str | None:
-    """Why the server cannot be used yet. Raises NotConfigured for a key that it does not know."""
+    """Why the server cannot be used yet; None if it can. Raises NotConfigured if it does not know the key."""
     try:
         root.list_buckets()
     except ClientError as error:
@@ -184,7 +188,7 @@ def _trouble(root: Any) -> str | None:
 
 
 def _is_accepted(service: Any) -> bool:
-    """Whether the server knows this key and its secret, whatever they may do."""
+    """Whether the server accepts this key and its secret, whatever their permissions."""
     with translate_errors():
         try:
             service.list_buckets()

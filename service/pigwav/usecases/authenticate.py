@@ -26,7 +26,7 @@ class Authenticate:
     async def __call__(self, *tokens: str, user_ids: Collection[str] = ()) -> User:
         """The user of a request: all `tokens` must be that user's token, and all `user_ids` that user's id.
 
-        Raises NotAuthenticated. A missing, malformed, unknown or other user's token, and tokens that differ, take the same
+        Raises NotAuthenticated. Missing, malformed, unknown, other users' and differing tokens all take the same
         path and the same time: one look-up of a hash.
         """
         given = {token.strip().lower() for token in tokens}

@@ -20,7 +20,7 @@ class Lease:
         self._was_held = False
 
     def found(self, *, held: bool) -> None:
-        """Note the result of a renewal. A lease starts shortly before its row is written: until then it cannot be lost."""
+        """Note the result of a renewal. A lease starts before its row is written; it cannot be lost before that."""
         self.lost = self._was_held and not held
         self._was_held = self._was_held or held
 
