@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any, Final
 
 DOCUMENT: Final = Path(__file__).parents[2] / "service" / "docs" / "s3-compatibility.md"
-HEAD: Final = """# S3 servers that the service was tried on
+HEAD: Final = """# S3 compatibility
 
-What the service needs of an S3 server, and which servers do it: the output of `pigwav s3-check`, which tries each
-behaviour on the server that is configured (`PIGWAV_S3_*`), under a prefix of its own, and leaves nothing behind. Try
-it on yours before you move there; where something fails it says which setting to change. The milliseconds are those
-of one run, server and client on the same two cores: they compare behaviours, not servers.
+The behaviours that the service needs of an S3 server, and the servers that were tested. The table is the output of
+`pigwav s3-check`, which tests the configured server (`PIGWAV_S3_*`) under a separate prefix and leaves nothing behind.
+Run it on your server before you use it; if a behaviour fails, the output names the setting to change. The
+milliseconds are from one run with server and client on the same two cores: they compare behaviours, not servers.
 
-This file is written by `tests/docs/s3_compatibility.py`. The same servers and a store in memory pass
-`tests/contracts`, which asks more. So does moto, which plays AWS (S3 with its error codes and smallest part, and IAM)
-in the tests; what it does otherwise than AWS is marked `moto_differs` there. AWS itself was not tried.
+This file is written by `tests/docs/s3_compatibility.py`. The same servers pass `tests/contracts`, which tests more,
+and so does moto, which imitates AWS (S3 and IAM). If moto differs from AWS, the test is marked `moto_differs`. AWS
+itself was not tested.
 
 """
 
