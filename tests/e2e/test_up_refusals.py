@@ -140,7 +140,7 @@ def test_external_parts_that_no_api_could_open(tmp_path: Path, environment: Mapp
 
 def test_an_ffmpeg_that_is_not_there(tmp_path: Path):
     refused = refusal(tmp_path / "data", environment={"PIGWAV_FFMPEG": "/no/such/program"})
-    assert refused == Refusal(1, "PIGWAV_FFMPEG names no program: /no/such/program.")
+    assert refused == Refusal(1, "PIGWAV_FFMPEG is not an executable program: /no/such/program.")
     assert not (tmp_path / "data").exists()
 
 
