@@ -49,7 +49,7 @@ def test_a_taken_port(tmp_path: Path):
         port = taken.getsockname()[1]
         refused = refusal(tmp_path / "data", "--port", str(port))
     assert refused == Refusal(
-        1, f"Cannot listen on 127.0.0.1 port {port}: another program has it; choose another with --port."
+        1, f"Cannot listen on 127.0.0.1 port {port}: another program uses it; choose another with --port."
     )
     assert not (tmp_path / "data" / "postgres").exists()
 

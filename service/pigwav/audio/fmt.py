@@ -100,7 +100,7 @@ class WavFormat:
 
 @dataclass(frozen=True)
 class _Fields:
-    """The chunk's fields as written. In an extensible chunk, `tag` is the sub-format's; its valid bits replace 0 bits."""
+    """The chunk's fields as written. In an extensible chunk, `tag` is the sub-format's; valid bits replace 0 bits."""
 
     tag: int
     channels: int
