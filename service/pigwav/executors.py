@@ -55,7 +55,7 @@ class BoundedExecutor:
         return limited
 
     async def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs `call` on a thread. When cancelled, removes `call` from the queue or, if it has begun, waits for its end."""
+        """Runs `call` on a thread. If cancelled: withdraws the call if it has not begun, else waits for its end."""
         longest_wait_s = self.longest_wait_s()
         if self._queue_timeout is not None and longest_wait_s > self._queue_timeout[0] / 2:
             raise Overloaded(self._queue_timeout[1])

@@ -37,7 +37,7 @@ def translate_errors() -> Iterator[None]:
 
 
 def _unavailable(error: DBAPIError) -> DatabaseUnavailable:
-    """Uses only the driver's first line, which names host, user or table, never a password. Later lines may have data."""
+    """Uses only the driver's first line: it names host, user or table, never a password. Later lines may have data."""
     first = str(error.orig).strip().partition("\n")[0]
     reason = " ".join(first.split()).rstrip(".")
     kind = StorageFull if getattr(error.orig, "pgcode", None) == _DISK_FULL else DatabaseUnavailable
