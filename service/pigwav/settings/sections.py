@@ -91,8 +91,8 @@ class UploadLimits(Section):
     max_decoders: int = Field(
         32,
         gt=0,
-        description="Maximum of ffmpeg processes, per process (for ADPCM, GSM, more than two channels, and sample rates "
-        "that MP3 does not have).",
+        description="Maximum of ffmpeg processes, per process (for ADPCM, GSM, more than two channels, and sample "
+        "rates that MP3 does not have).",
     )
     idle_timeout_s: float = Field(
         30, gt=0, description="Seconds without a received byte after which an upload fails (408)."
@@ -159,7 +159,7 @@ class DiskSettings(Section):
         """Raises NotConfigured if a folder does not exist."""
         paths = tuple(Path(folder) for folder in self.folders.split(os.pathsep) if folder)
         if missing := next((path for path in paths if not path.is_dir()), None):
-            raise NotConfigured(f"PIGWAV_DISK_FOLDERS: the folder {missing} does not exist.")
+            raise NotConfigured(f"PIGWAV_DISK_FOLDERS: there is no folder {missing}.")
         return paths
 
 
