@@ -1,4 +1,4 @@
-"""Content-Disposition (RFC 6266): whatever name goes in, what comes out is one safe line."""
+"""Content-Disposition (RFC 6266): makes a safe header line of any file name."""
 
 import re
 import unicodedata
@@ -21,7 +21,7 @@ def content_disposition(name: str, *, inline: bool) -> str:
 
 
 def _file_name(text: str) -> str:
-    """`text` as a file name for every system: no path, no control, nothing that turns text around."""
+    """`text` as a file name that is valid on every system: no path, no control and no Bidi_Control characters."""
     clean = "".join(_in_file_name(c) for c in unicodedata.normalize("NFC", text))
     stem, suffix = _split_suffix(clean.rstrip(" ."))
     short = stem.encode()[:_MAX_STEM_BYTES].decode(errors="ignore").strip(" .")
@@ -37,7 +37,7 @@ def _in_file_name(char: str) -> str:
 
 
 def _ascii_name(name: str) -> str:
-    """`name` with accents dropped and `_` for what ASCII lacks; only characters that need no quoting."""
+    """`name` without accents, and with `_` for other non-ASCII characters and for those that need quoting."""
     stem, suffix = _split_suffix(name)
     bare = "".join(c for c in unicodedata.normalize("NFKD", stem) if not unicodedata.combining(c))
     plain = re.sub(r"[^A-Za-z0-9 ._()+,@&=-]+", "_", bare).strip(" .")
@@ -45,6 +45,6 @@ def _ascii_name(name: str) -> str:
 
 
 def _split_suffix(name: str) -> tuple[str, str]:
-    """`("a.b", ".mp3")` of `a.b.mp3`; only a short ASCII suffix is one."""
+    """`("a.b", ".mp3")` for `a.b.mp3`. A suffix is a dot and 1 to 8 ASCII letters and digits, else it is empty."""
     found = re.fullmatch(r"(.*)(\.[A-Za-z0-9]{1,8})", name, re.DOTALL)
     return (found[1], found[2]) if found else (name, "")

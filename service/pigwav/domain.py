@@ -1,4 +1,4 @@
-"""The nouns. Plain values that leave a database session and cross layers; no behaviour that needs a driver."""
+"""Plain values that all layers share. They do not depend on a database session or a driver."""
 
 import re
 import unicodedata
@@ -21,15 +21,15 @@ SILENCE_DBFS: Final = -120.0
 """Stands for minus infinity, which JSON does not have. One step of 16 bits is -90.31 dBFS."""
 _DROPPED: Final = re.compile(
     f"[{BIDI_EMBEDDINGS}"
-    "\u00ad\u200b\u2060-\u2064\u206a-\u206f\ufff9-\ufffb\U000e0001"  # are not seen
-    "\ufeff\ufffe"  # are byte order marks to some readers, wherever they stand
+    "\u00ad\u200b\u2060-\u2064\u206a-\u206f\ufff9-\ufffb\U000e0001"  # invisible
+    "\ufeff\ufffe"  # some readers take them for byte order marks, at any position
     "]"
 )
-"""Format characters that no script needs. Joiners (Persian, emoji) and marks of direction (Hebrew) stay."""
+"""Format characters that no script needs. Joiners (Persian, emoji) and direction marks (Hebrew) stay."""
 
 
 class RecordingState(StrEnum):
-    """pending -> ready -> deleted, or pending -> deleted when the upload failed. Never backwards."""
+    """pending -> ready -> deleted, or pending -> deleted if the upload failed. Never backwards."""
 
     PENDING = "pending"
     READY = "ready"
@@ -44,7 +44,7 @@ class User:
 
 @dataclass(frozen=True)
 class UserSummary:
-    """What an operator sees of a user. `recordings`: those that play."""
+    """A user in an operator's list. `recordings`: how many are ready."""
 
     user: User
     registered_at: datetime
@@ -53,9 +53,9 @@ class UserSummary:
 
 @dataclass(frozen=True)
 class IdempotencyKey:
-    """What a sender calls one upload, however often it is tried: `draft-ietf-httpapi-idempotency-key-header`.
+    """A client's name for one upload, the same in every try: `draft-ietf-httpapi-idempotency-key-header`.
 
-    `fingerprint`: a SHA-256 of what is known of the upload before its body, the same in every try.
+    `fingerprint`: a SHA-256 of facts about the upload that are known before its body and are the same in every try.
     """
 
     key: str = field(repr=False)
@@ -64,7 +64,7 @@ class IdempotencyKey:
 
 @dataclass(frozen=True)
 class RegisteredUser:
-    """A user and the one access token, which is shown this once and kept only as a SHA-256."""
+    """A user and the access token, which is shown only now: the database stores its SHA-256."""
 
     user: User
     token: UUID = field(repr=False)
@@ -72,7 +72,7 @@ class RegisteredUser:
 
 @dataclass(frozen=True)
 class WavSource:
-    """What the WAV's header says about its audio. `bits` is per sample as stored, 0 where the codec has none."""
+    """The WAV's audio, by its header. `bits` is per sample as stored, 0 if the codec has no such number."""
 
     codec: str
     sample_rate_hz: int
@@ -82,9 +82,9 @@ class WavSource:
 
 @dataclass(frozen=True)
 class Tags:
-    """What the WAV says of itself, in printable text; None where it says nothing.
+    """The WAV's tags, in printable text; None if the WAV does not have the tag.
 
-    `date`: as written, or ISO 8601 where its parts were apart. `track`: 3 or 3/12.
+    `date`: as written, or ISO 8601 if the WAV stores its parts separately. `track`: 3 or 3/12.
     `time_reference_samples`: samples from midnight to the first one (EBU Tech 3285).
     """
 
@@ -100,12 +100,14 @@ class Tags:
 
 @dataclass(frozen=True)
 class AudioFacts:
-    """What a conversion finds out about the WAV and its audio. Each field but `source` is a column of the same name.
+    """Facts about the WAV and its audio from the conversion. Each field but `source` has a column of the same name.
 
-    `samples` (per channel), `sample_rate_hz`, `channels` and `bitrate_kbps` describe the MP3. `duration_ms` is what was
-    received and converted; `declared_duration_ms` is what the WAV's header promised, None if it promised nothing.
-    `truncated`: the WAV promised more than it held. `peak_dbfs`: the sample peak of what was encoded;
-    SILENCE_DBFS if it is silence, None if it was not computed. `tags`: those of the whole WAV.
+    - `samples` (per channel), `sample_rate_hz`, `channels` and `bitrate_kbps` describe the MP3.
+    - `duration_ms`: of the audio that was received and converted.
+    - `declared_duration_ms`: as the WAV's header declares; None if it declares no length.
+    - `truncated`: the header declares more audio than the WAV holds.
+    - `peak_dbfs`: the sample peak of the encoded audio; SILENCE_DBFS for silence, None if it was not computed.
+    - `tags`: those of the whole WAV.
     """
 
     wav_size_bytes: int
@@ -124,7 +126,7 @@ class AudioFacts:
 
 @dataclass(frozen=True)
 class RecordingFacts:
-    """What is known of a recording once its MP3 is stored: size and SHA-256 of the object, and its audio."""
+    """Facts about a stored MP3: size and SHA-256 of the object, and its audio."""
 
     size_bytes: int
     sha256: bytes
@@ -133,7 +135,7 @@ class RecordingFacts:
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording that plays."""
+    """A ready recording."""
 
     id: RecordingId
     user_id: UserId
@@ -144,7 +146,7 @@ class Recording:
 
     @property
     def download_name(self) -> str:
-        """The file name that a listener's browser saves under."""
+        """The file name that a browser uses for the download."""
         return mp3_name(self.title, self.id)
 
 
@@ -158,8 +160,8 @@ def object_key(user: UserId, recording: RecordingId, created_at: datetime) -> Ob
 
 
 def plain_name(text: str) -> str:
-    """NFC, without control characters, outer white space, what turns text around and what nobody sees; empty where
-    nothing is visible: how user names, titles and tags are compared and kept.
+    """The form in which user names, titles and tags are compared and stored: NFC, without outer white space and without
+    characters that are controls, reorder text or are invisible. Empty if nothing visible is left.
     """
     printable = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
     name = unicodedata.normalize("NFC", _DROPPED.sub("", printable)).strip()

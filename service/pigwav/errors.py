@@ -1,28 +1,28 @@
-"""Everything that PigWav can name as wrong. A class's docstring is its message, its `code` never changes.
+"""All errors that PigWav reports. A class's docstring is its message; its `code` never changes.
 
 PigWavError
 ├── BadAudio                    the WAV cannot become an MP3
 │   ├── NotAWav  UnsupportedContainer  NoFmtChunk  NoDataChunk  NoAudio
-│   ├── BrokenFmtChunk          its `fmt ` chunk says what cannot be
+│   ├── BrokenFmtChunk          its `fmt ` chunk is invalid
 │   │   └── FmtChunkTooShort  SampleRateZero  ChannelsZero  BitsInvalid  BlockSizeInvalid
 │   ├── UnsupportedCodec  UnsupportedSampleRate  UnsupportedChannels
 │   └── HeaderTooLong  AudioTooLong  UndecodableAudio
-├── BadRequest                  the caller can mend the request
+├── BadRequest                  the client can correct the request
 │   ├── MalformedHttp  MalformedMultipart  CredentialsFirst  FieldsFirst  FileMissing
 │   ├── InvalidIdempotencyKey  IdempotencyKeyReused
 │   └── InvalidRequest  InvalidField  UnsupportedBitRate  UnsupportedMediaType
-├── Refused                     well-formed, and still no
+├── Refused                     the request is well-formed, but refused
 │   ├── NotAuthenticated  RegistrationClosed  NameTaken  RecordingNotFound
 │   ├── PreconditionFailed  RangeNotSatisfiable
 │   ├── HeadTooLarge  HeadTooSlow
 │   ├── UploadTooLarge  UploadIdle  UploadBroken  UploadSuperseded
 │   ├── UploadInProgress  QuotaExceeded
 │   └── Overloaded  RateLimited  ShuttingDown
-├── Unavailable                 the database or the object store does not answer
+├── Unavailable                 the database or the object store cannot serve the request
 │   ├── DatabaseUnavailable  StoreUnavailable
-│   │   └── StorageFull         of either of them
+│   │   └── StorageFull         a subclass of both
 │   └── ObjectMissing  ObjectChanged
-└── CannotStart                 the operator can mend the set-up
+└── CannotStart                 the operator can correct the set-up
     └── NotConfigured  NotProvisioned  AddressInUse  FolderInUse  FolderUnusable  ChildProcessFailed
 """
 
@@ -32,7 +32,7 @@ from typing import ClassVar, Final
 
 
 class PigWavError(Exception):
-    """Something went wrong that PigWav has a name for."""
+    """The base class of all errors that PigWav reports."""
 
     code: ClassVar[str] = "error"
 
@@ -68,7 +68,7 @@ class NoFmtChunk(BadAudio):
 
 
 class BrokenFmtChunk(BadAudio):
-    """The WAV's `fmt ` chunk says what cannot be."""
+    """The WAV's `fmt ` chunk is invalid."""
 
 
 class FmtChunkTooShort(BrokenFmtChunk):
@@ -150,7 +150,7 @@ class UndecodableAudio(BadAudio):
 
 
 class BadRequest(PigWavError):
-    """The request needs mending."""
+    """The request is wrong."""
 
 
 class MalformedHttp(BadRequest):
@@ -198,7 +198,7 @@ class IdempotencyKeyReused(BadRequest):
 class InvalidRequest(BadRequest):
     """The request does not match the API.
 
-    `errors`: each fault with its place (`at`) and what is wrong there (`message`); None if only `detail` says it.
+    `errors`: each fault with its place (`at`) and its description (`message`); None if there is only a `detail`.
     """
 
     code = "invalid-request"
@@ -227,7 +227,7 @@ class UnsupportedMediaType(BadRequest):
 
 
 class Refused(PigWavError):
-    """The request is well-formed, and refused."""
+    """The request is well-formed, but refused."""
 
 
 class NotAuthenticated(Refused):
@@ -319,7 +319,7 @@ class QuotaExceeded(Refused):
 
 
 class Limit(StrEnum):
-    """What Overloaded was refused by. service/docs/operations.md says of each what it means and what moves it."""
+    """The limit that an Overloaded request exceeds. service/docs/operations.md explains each and how to raise it."""
 
     UPLOADS = "uploads"
     MEMORY = "memory"
@@ -337,7 +337,7 @@ class Limit(StrEnum):
 class Overloaded(Refused):
     """The service is at capacity. Try again soon.
 
-    `limit` says what it has no more of.
+    `limit`: the limit that is reached.
     """
 
     code = "overloaded"
@@ -382,7 +382,8 @@ class StoreUnavailable(Unavailable):
 class StorageFull(DatabaseUnavailable, StoreUnavailable):
     """A disk that recordings need is full. Try again later.
 
-    The database's or the store's: whoever waits for one of them, or cleans up after it, does so now too.
+    A disk of the database or of the store. It is a subclass of both errors, so that code which retries or cleans up
+    after one of them also handles a full disk.
     """
 
     code = "storage-full"

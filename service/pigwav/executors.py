@@ -1,8 +1,8 @@
-"""Executors: the only way from the event loop into threads.
+"""Executors: the only way to run blocking work from the event loop.
 
 Blocking work is a plain function; an executor runs it on one of a fixed number of threads. Cancelling the caller does
-not stop a thread, so a call that has begun is always awaited: when `await executor(...)` ends, in whatever way, no part
-of the call is still running, and it cannot interfere with the clean-up that follows.
+not stop a thread; therefore a call that has begun is always awaited. When `await executor(...)` ends, for whatever
+reason, no part of the call is still running that could interfere with the clean-up that follows.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ T = TypeVar("T")
 class BoundedExecutor:
     """Runs at most `width` blocking calls at a time; further calls wait in a queue, first in, first out.
 
-    An open upload waits as long as necessary: this backpressure slows its client down. A new request waits only for
-    a limited time: it uses the executor that `within` returns.
+    A call of an open upload waits as long as necessary: this back-pressure slows its client down. A new request waits
+    only for a limited time: it uses the executor that `within` returns.
     """
 
     def __init__(self, name: str, *, width: int, gives_way: bool = False) -> None:
-        """`gives_way`: if its threads and the event loop both want the processor, the event loop gets it first."""
+        """`gives_way`: its threads have a lower CPU priority than the event loop (Linux only)."""
         self.name = name
         self.width = width
         self._threads = ThreadPoolExecutor(
@@ -47,15 +47,15 @@ class BoundedExecutor:
         self._queue_timeout: tuple[float, Limit] | None = None
 
     def within(self, wait_s: float, limit: Limit) -> Self:
-        """The same executor with a limit on the wait. A call that has not begun after `wait_s` leaves the queue; if the
-        oldest call has waited for half of `wait_s`, no further call is queued. Both raise Overloaded(limit).
+        """The same executor with a limit on the wait. A call that has not begun after `wait_s` leaves the queue. If the
+        oldest call has waited for more than half of `wait_s`, no further call is queued. Both raise Overloaded(limit).
         """
         limited = copy(self)
         limited._queue_timeout = (wait_s, limit)  # noqa: SLF001 - an object of the same class
         return limited
 
     async def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `call` on a thread. When cancelled: withdraw it if it has not begun, else wait for its end."""
+        """Runs `call` on a thread. If cancelled: withdraws the call if it has not begun, else waits for its end."""
         longest_wait_s = self.longest_wait_s()
         if self._queue_timeout is not None and longest_wait_s > self._queue_timeout[0] / 2:
             raise Overloaded(self._queue_timeout[1])
@@ -75,7 +75,7 @@ class BoundedExecutor:
             raise
 
     def longest_wait_s(self) -> float:
-        """How long the oldest of the calls that have not begun has been waiting."""
+        """How long the oldest call in the queue has been waiting, in seconds."""
         while self._queue and (self._queue[0][1].running() or self._queue[0][1].done()):
             self._queue.popleft()
         return time.monotonic() - self._queue[0][0] if self._queue else 0.0
@@ -85,16 +85,16 @@ class BoundedExecutor:
 
 
 def _give_way() -> None:
-    """Lower this thread's priority: if the encoder is overloaded, the event loop still refuses new requests quickly
-    (tests/bench/load.py: three times as fast). Only on Linux does a nice value belong to a thread.
+    """Lowers this thread's priority: if the encoder is overloaded, the event loop still refuses new requests quickly
+    (tests/bench/load.py: three times as fast). A nice value belongs to a thread only on Linux.
     """
     if sys.platform == "linux":
-        with suppress(OSError):  # forbidden in a sandbox: we do without
+        with suppress(OSError):  # a sandbox may forbid it; it is optional
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), ENCODER_NICE)
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Run `work` to its end however often the caller is cancelled meanwhile; then be cancelled, if so."""
+    """Runs `work` to completion even if the caller is cancelled, any number of times; then raises CancelledError."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
@@ -104,7 +104,7 @@ async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _settled(done: "asyncio.Future[T]") -> None:
-    """Wait for `done` however often the waiter is cancelled meanwhile; its result no longer matters."""
+    """Waits for `done` even if the waiter is cancelled, any number of times. Ignores its result."""
     while not done.done():
         try:
             await asyncio.wait({done})
@@ -116,7 +116,7 @@ async def _settled(done: "asyncio.Future[T]") -> None:
 
 @dataclass(frozen=True)
 class Executors:
-    """The three kinds of blocking work: a transaction, a call to the object store, a block through the encoder."""
+    """The executors for the three kinds of blocking work: database transactions, object store calls, encoding."""
 
     db: BoundedExecutor
     store: BoundedExecutor

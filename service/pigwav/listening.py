@@ -8,13 +8,13 @@ from typing import Final
 from pigwav.errors import AddressInUse
 
 BACKLOG: Final = 2048
-"""Connections that the kernel holds for us while we are busy."""
+"""Connections that the kernel queues until we accept them."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket; port 0: any free one. Raises AddressInUse with the reason.
+    """A listening TCP socket; port 0: any free port. Raises AddressInUse with the reason.
 
-    It listens at once: a client that connects before the API is ready waits in the queue.
+    It listens at once: if a client connects before the API is ready, it waits in the queue.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -31,13 +31,13 @@ def url_of(listening: socket.socket) -> str:
 
 
 def reachable_url_of(listening: socket.socket) -> str:
-    """The same, from this machine: nobody can connect to "every address"."""
+    """A URL for clients on this machine: the loopback address in place of 0.0.0.0 and [::]."""
     url = url_of(listening)
     return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def _reason(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return "another program has it; choose another with --port"
+        return "another program uses it; choose another with --port"
     # create_server adds the address to the message, in the form of a tuple
     return os.strerror(error.errno or 0).lower()

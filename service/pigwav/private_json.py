@@ -1,4 +1,4 @@
-"""JSON files with secrets in them."""
+"""JSON files that contain secrets."""
 
 import json
 import os
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def write_private_json(path: Path, content: object) -> None:
-    """Write a file that only its owner may read (mode 0600).
+    """Writes a file that only its owner may read (mode 0600).
 
-    A reader sees the old file or the new one, never half of it, also after a power cut. Raises OSError.
+    The write is atomic, also on a power failure: a reader sees either the old file or the new one. Raises OSError.
     """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mode 0600
     partial = Path(name)

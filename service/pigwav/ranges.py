@@ -1,4 +1,4 @@
-"""One byte range of a representation (RFC 9110 section 14). Several ranges are answered with the whole."""
+"""One byte range of a representation (RFC 9110 section 14). Requests for several ranges get the whole."""
 
 import re
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from typing import Final, TypeAlias
 
 _ONE_RANGE: Final = re.compile(r"0*+([0-9]*+)-0*+([0-9]*+)")  # possessive: linear in a hostile header
 _BEYOND_ANY_SIZE: Final = 10**19
-"""Positions of 20 digits and more are all the same to us, and int() refuses thousands of digits."""
+"""Stands for every position of 20 digits and more: none exists, and int() refuses thousands of digits."""
 
 
 @dataclass(frozen=True)
 class Whole:
-    """No range that counts was asked for: 200 and every byte."""
+    """There is no valid single byte range in the request: 200 and all bytes."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ Selection: TypeAlias = Whole | ByteSlice | Unsatisfiable
 
 @dataclass(frozen=True)
 class FromTo:
-    """`first-last`, both counted from 0 and included; no `last` means up to the end."""
+    """`first-last`, both counted from 0 and inclusive; no `last` means up to the end."""
 
     first: int
     last: int | None
@@ -53,7 +53,7 @@ class FromTo:
 
 @dataclass(frozen=True)
 class LastBytes:
-    """`-length`: the last bytes, all of them where there are fewer."""
+    """`-length`: the last `length` bytes, or all bytes if there are fewer."""
 
     length: int
 
@@ -61,7 +61,7 @@ class LastBytes:
         if self.length == 0:
             return Unsatisfiable()
         if size_bytes == 0:
-            return Whole()  # satisfiable by RFC 9110 14.1.2, but no Content-Range can say so
+            return Whole()  # satisfiable by RFC 9110 14.1.2, but Content-Range cannot express it
         return ByteSlice(max(0, size_bytes - self.length), size_bytes)
 
 
@@ -69,13 +69,13 @@ ByteRange: TypeAlias = FromTo | LastBytes
 
 
 def select(header: str | None, size_bytes: int) -> Selection:
-    """Which bytes of `size_bytes` a Range header asks for."""
+    """The bytes, of `size_bytes`, that a Range header selects."""
     asked = parse_range(header)
     return Whole() if asked is None else asked.resolve(size_bytes)
 
 
 def parse_range(header: str | None) -> ByteRange | None:
-    """The one range of a Range header; None where it is absent, malformed, several, or another unit."""
+    """The range in a Range header; None if there is none or more than one, it is malformed, or not in bytes."""
     unit, equals, range_set = (header or "").strip(" \t").partition("=")
     if not equals or unit.lower() != "bytes":
         return None
@@ -98,5 +98,5 @@ def _parse_spec(spec: str) -> ByteRange | None:
 
 
 def _position(digits: str) -> int:
-    """`digits` has no leading zeros; nothing is left of 0 itself."""
+    """`digits` has no leading zeros; 0 is the empty string."""
     return int(digits or "0") if len(digits) < 20 else _BEYOND_ANY_SIZE

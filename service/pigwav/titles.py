@@ -1,4 +1,4 @@
-"""What a recording is called, and who says so."""
+"""A recording's title, and which source it comes from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,8 +8,8 @@ from pigwav.errors import InvalidField
 
 
 def title_from(text: str | None) -> str | None:
-    """A usable title, or None where nothing printable is left. Raises InvalidField."""
-    # NFC takes quadratic time over combining marks, and makes at most four characters one.
+    """The title in the form of `plain_name`; None if it is empty. Raises InvalidField if it is too long."""
+    # NFC takes quadratic time on combining marks, and combines at most four characters into one.
     title = plain_name(text[: 4 * MAX_TITLE_CHARS + 1]) if text else ""
     if len(title) > MAX_TITLE_CHARS:
         raise InvalidField(f"A title has at most {MAX_TITLE_CHARS} characters.")
@@ -22,9 +22,9 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Titles:
-    """The sender's word counts most, then the WAV's own title, then the file's name.
+    """The sources of a title, in order of precedence: the request, the WAV's own title, the file's name.
 
-    `late`: what the sender says behind the WAV, known once that has ended; None before.
+    `late`: returns the title from a form field after the WAV; None until that field has arrived. It precedes `given`.
     """
 
     given: str | None = None
@@ -35,5 +35,5 @@ class Titles:
         return self.shown(tags).title or self.of_file
 
     def shown(self, tags: Tags) -> Tags:
-        """What players show: the tags under the title that counts, but for a file's name, which they see anyway."""
+        """The tags for the MP3, with the title in effect. The file's name is not used: players show it anyway."""
         return replace(tags, title=self.late() or self.given or tags.title)

@@ -49,7 +49,7 @@ def test_a_taken_port(tmp_path: Path):
         port = taken.getsockname()[1]
         refused = refusal(tmp_path / "data", "--port", str(port))
     assert refused == Refusal(
-        1, f"Cannot listen on 127.0.0.1 port {port}: another program has it; choose another with --port."
+        1, f"Cannot listen on 127.0.0.1 port {port}: another program uses it; choose another with --port."
     )
     assert not (tmp_path / "data" / "postgres").exists()
 
@@ -140,7 +140,7 @@ def test_external_parts_that_no_api_could_open(tmp_path: Path, environment: Mapp
 
 def test_an_ffmpeg_that_is_not_there(tmp_path: Path):
     refused = refusal(tmp_path / "data", environment={"PIGWAV_FFMPEG": "/no/such/program"})
-    assert refused == Refusal(1, "PIGWAV_FFMPEG names no program: /no/such/program.")
+    assert refused == Refusal(1, "PIGWAV_FFMPEG is not an executable program: /no/such/program.")
     assert not (tmp_path / "data").exists()
 
 

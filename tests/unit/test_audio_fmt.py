@@ -80,7 +80,7 @@ def test_channel_mask_is_kept() -> None:
         (fmt_chunk(tag=0, rate=0, channels=0, bits=0), SampleRateZero, "0 Hz"),
         (fmt_chunk(bits=0), BitsInvalid, "0 bits"),
         (fmt_chunk(bits=300), BitsInvalid, "300 bits"),
-        (fmt_chunk(tag=EXTENSIBLE_TAG), FmtChunkTooShort, "40 are the least"),
+        (fmt_chunk(tag=EXTENSIBLE_TAG), FmtChunkTooShort, "the minimum is 40"),
         (adpcm(0x02, block=3), BlockSizeInvalid, "blocks of 3 bytes"),
         (adpcm(0x11, block=0), BlockSizeInvalid, "blocks of 0 bytes"),
         (adpcm(0x02, block=32_774), BlockSizeInvalid, "blocks of 32774 bytes"),

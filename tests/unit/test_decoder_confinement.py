@@ -255,7 +255,7 @@ def test_a_decoder_that_computes_too_long_is_refused_audio(sandbox: Confinement)
             async for _ in blocks:
                 pass
 
-    with pytest.raises(UndecodableAudio, match="stopped by SIGXCPU: it took too much CPU time"):
+    with pytest.raises(UndecodableAudio, match="stopped by SIGXCPU: it used too much CPU time"):
         asyncio.run(run())
     assert ends == ["SIGXCPU"]
     assert decoders_running() == []

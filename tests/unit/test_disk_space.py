@@ -49,7 +49,7 @@ def all_bytes(folder: Path) -> int:
 
 def test_a_disk_with_less_free_than_is_kept_takes_no_upload(tmp_path: Path) -> None:
     assert not refused(disk_space(tmp_path, keep=1))
-    with pytest.raises(StorageFull, match=r"bytes free; PIGWAV_DISK_MIN_FREE_BYTES keeps"):
+    with pytest.raises(StorageFull, match=r"bytes free; PIGWAV_DISK_MIN_FREE_BYTES is"):
         upload(disk_space(tmp_path, keep=all_bytes(tmp_path)))
 
 

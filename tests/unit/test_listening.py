@@ -51,7 +51,7 @@ def test_a_taken_port_is_one_sentence():
         with pytest.raises(AddressInUse) as refused:
             listen("127.0.0.1", port)
     assert str(refused.value) == (
-        f"Cannot listen on 127.0.0.1 port {port}: another program has it; choose another with --port."
+        f"Cannot listen on 127.0.0.1 port {port}: another program uses it; choose another with --port."
     )
 
 

@@ -76,9 +76,7 @@ def test_a_deleted_recording_makes_room(two_recordings: Services) -> None:
         user = await new_user(two_recordings)
         first = await two_recordings.add_recording(user, blocks(SECOND))
         await two_recordings.add_recording(user, blocks(SECOND))
-        with pytest.raises(
-            QuotaExceeded, match=r"^At most 2 recordings are kept for one user; delete one\.$"
-        ):
+        with pytest.raises(QuotaExceeded, match=r"^A user may store at most 2 recordings; delete one\.$"):
             await two_recordings.add_recording(user, blocks(SECOND))
         await two_recordings.delete_recording(first.id, user)
         await two_recordings.add_recording(user, blocks(SECOND))

@@ -1,1 +1,1 @@
-"""The audio package: converts WAV bytes to MP3 bytes and facts while they arrive. It knows no HTTP, rows or stores."""
+"""Converts WAV bytes to MP3 bytes and audio facts while the WAV arrives. Independent of HTTP, database and store."""

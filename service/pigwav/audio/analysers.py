@@ -1,4 +1,4 @@
-"""Facts that are computed from the PCM on its way to the encoder: an analyser each, and a field of `AudioFacts`."""
+"""Analysers: each computes one field of `AudioFacts` from the PCM that goes to the encoder."""
 
 import math
 from collections.abc import Callable
@@ -12,23 +12,23 @@ from pigwav.domain import SILENCE_DBFS, AudioFacts
 
 
 class Analyser(Protocol):
-    """Sees the PCM of one recording. It runs in the encoder's hop: every upload takes its time and memory."""
+    """Reads the PCM of one recording, in the same executor call as the encoder: it costs time and memory per upload."""
 
     def feed(self, pcm: bytes) -> None:
-        """Take a block: whole samples (see `PcmFormat`), in order; it may be empty."""
+        """Takes the next block: whole samples (see `PcmFormat`); it may be empty."""
 
     def complete(self, facts: AudioFacts) -> AudioFacts:
-        """`facts` with what was found in all blocks. Called once, after the last one."""
+        """`facts` with this analyser's field set. Called once, after the last block."""
 
 
 AnalyserFactory = Callable[[PcmFormat], Analyser]
 
 
 class SamplePeak:
-    """The largest magnitude of all samples of all channels, in dBFS: 0 is that of -32768."""
+    """The largest magnitude of all samples of all channels, in dBFS: 0 dBFS is the magnitude of -32768."""
 
     def __init__(self, pcm_format: PcmFormat) -> None:
-        del pcm_format  # channels and rate do not matter here
+        del pcm_format  # the peak does not depend on channels and sample rate
         self._peak = 0
 
     def feed(self, pcm: bytes) -> None:

@@ -1,4 +1,6 @@
-"""RIFF chunks, in blocks of any size and in constant memory: where each begins, and those that carry tags. Pure.
+"""A parser of RIFF chunks: finds where each begins and stores those that carry tags. Pure.
+
+It takes blocks of any size and needs constant memory.
 
 Source: Microsoft's "Multimedia Programming Interface and Data Specifications 1.0" (1991), chapter 2.
 """
@@ -12,11 +14,11 @@ T = TypeVar("T")
 
 MAX_TAG_CHUNK_BYTES: Final = 64 * 1024
 MAX_TAGS_BYTES: Final = 128 * 1024
-"""A thousand open uploads may hold so much each. Pictures stand behind the texts, mostly."""
+"""Per WAV: a thousand open uploads may each hold this much. Pictures, which may be cut, mostly follow the texts."""
 
 MAX_TAG_CHUNKS: Final = 64
 MAX_CHUNKS: Final = 65_536
-"""On either side of the audio. Some writers fill a gap with zeros, each eight of which are an empty chunk."""
+"""Before the audio, and again after it. Some writers fill a gap with zeros: every 8 zeros parse as an empty chunk."""
 
 _HEAD_BYTES: Final = 8
 _SKIP_BYTES: Final = 64 * 1024
@@ -28,14 +30,15 @@ KNOWN_NAMES: Final = frozenset(
         b"DISP PEAK JUNK junk PAD FLLR Fake afsp levl link umid MD5 LGWV minf elm1 regn AFAn AFmd ResU SAUR DGDA slnt"
     ).split()
 )
-"""What recorders, editors and broadcasters write."""
+"""Names of chunks that recorders, editors and broadcasters write."""
 
 
 @dataclass(frozen=True)
 class TagChunk:
-    """A chunk that tells what the recording is. `body`: from its first byte on, of a LIST the form `INFO` too.
+    """A chunk that carries tags. `body`: its bytes after name and size; the body of a LIST begins with `INFO`.
 
-    It may be cut: at MAX_TAG_CHUNK_BYTES, where all of a WAV's together reach MAX_TAGS_BYTES, where the file ends.
+    `body` may be cut: at MAX_TAG_CHUNK_BYTES, when all tag chunks of the WAV reach MAX_TAGS_BYTES, or at the end of
+    the file.
     """
 
     name: bytes
@@ -43,19 +46,19 @@ class TagChunk:
 
 
 class TagChunks:
-    """Those found so far, within limits."""
+    """The tag chunks found so far, within the limits above."""
 
     def __init__(self) -> None:
         self._found: list[TagChunk] = []
         self._budget_bytes = MAX_TAGS_BYTES
 
     def budget_bytes(self, name: bytes) -> int:
-        """How much of a chunk of this name is wanted."""
+        """How many bytes to read of the body of a chunk with this name; 0 if it carries no tags."""
         wanted = name in _TAG_NAMES and len(self._found) < MAX_TAG_CHUNKS
         return min(self._budget_bytes, MAX_TAG_CHUNK_BYTES) if wanted else 0
 
     def add(self, name: bytes, body: bytes) -> None:
-        """`body`: as many bytes as the tag budget allowed."""
+        """`body`: at most `budget_bytes(name)` bytes."""
         if body and (name != b"LIST" or body.startswith(b"INFO")):
             self._found.append(TagChunk(name, body))
             self._budget_bytes -= len(body)
@@ -65,7 +68,7 @@ class TagChunks:
 
 
 class ChunkWalk(ABC, Generic[T]):
-    """A parser of chunks, written as a generator, that takes blocks of any size."""
+    """A chunk parser that takes blocks of any size. A subclass writes it as a generator (`_walk`)."""
 
     def __init__(self) -> None:
         self._held = bytearray()
@@ -76,10 +79,10 @@ class ChunkWalk(ABC, Generic[T]):
 
     @abstractmethod
     def _walk(self) -> Generator[int, bytes, T]:
-        """Yields how many bytes it wants next, and is sent exactly so many; fewer only where the file ends."""
+        """Yields how many bytes it needs next and is sent exactly that many; fewer only at the end of the file."""
 
     def _advance(self, block: bytes) -> T | None:
-        """What the walk answers, once it has come to its end. What is left of `block` then is dropped."""
+        """Feeds `block` to the walk. Returns its result when it ends (the rest of `block` is dropped), else None."""
         self._held += block
         while len(self._held) >= self._wanted_bytes:
             taken = bytes(self._held[: self._wanted_bytes])
@@ -99,13 +102,13 @@ class ChunkWalk(ABC, Generic[T]):
         return None
 
     def _advance_to_end(self) -> T | None:
-        """The file has ended: the walk is sent what it has not been sent yet. May be repeated."""
+        """At the end of the file: sends the walk the bytes that are left. May be called again."""
         left = bytes(self._held)
         self._held.clear()
         return self._send(left) if left else None
 
     def _chunk_head(self, *, after_odd: bool) -> Generator[int, bytes, tuple[bytes, int]]:
-        """Name and size of the next chunk."""
+        """Name and size in bytes of the next chunk."""
         head = yield _HEAD_BYTES
         if _begins_later(head, after_odd=after_odd):
             head = head[1:] + (yield 1)
@@ -114,14 +117,14 @@ class ChunkWalk(ABC, Generic[T]):
         return parse_head(head)
 
     def _pass(self, name: bytes, size_bytes: int) -> Generator[int, bytes, None]:
-        """Go to the chunk's end, and keep its beginning if it carries tags."""
+        """Skips the chunk; if it carries tags, stores its beginning."""
         budget_bytes = self._tags.budget_bytes(name)
         body = yield from self._body(size_bytes, budget_bytes)
         if budget_bytes:
             self._tags.add(name, body)
 
     def _body(self, size_bytes: int, kept_bytes: int) -> Generator[int, bytes, bytes]:
-        """The chunk's first `kept_bytes`, the rest of it passed by."""
+        """Returns the chunk's first `kept_bytes` and skips the rest."""
         kept = min(size_bytes, kept_bytes)
         body = (yield kept) if kept else b""
         left = size_bytes - kept
@@ -131,10 +134,10 @@ class ChunkWalk(ABC, Generic[T]):
 
 
 class TailWalk(ChunkWalk[None]):
-    """What lies behind the audio. Whatever it is, it raises nothing: junk has no tags."""
+    """Walks the bytes after the audio. Never raises: if they are not chunks, no tags are found."""
 
     def __init__(self, *, after_odd: bool) -> None:
-        """`after_odd`: whether the audio's size is odd, so that a byte of padding should follow."""
+        """`after_odd`: whether the audio's size is odd; if so, a byte of padding should follow."""
         self._after_odd = after_odd
         super().__init__()
 
@@ -142,9 +145,9 @@ class TailWalk(ChunkWalk[None]):
         self._advance(block)
 
     def end(self) -> tuple[TagChunk, ...]:
-        """The tags, once the file has ended. Not to be fed again."""
+        """The tag chunks; call it at the end of the file. `feed` must not be called afterwards."""
         self._advance_to_end()
-        self._steps.close()  # it would go on for ever, and hold all this
+        self._steps.close()  # the generator never ends by itself, and would keep its data alive
         return self._tags.all()
 
     def _walk(self) -> Generator[int, bytes, None]:
@@ -158,15 +161,16 @@ class TailWalk(ChunkWalk[None]):
 
 
 def parse_head(head: bytes) -> tuple[bytes, int]:
-    """Name and size."""
+    """Name and size in bytes."""
     return head[:4], int.from_bytes(head[4:], "little")
 
 
 def _begins_later(head: bytes, *, after_odd: bool) -> bool:
     """Whether the chunk begins one byte later.
 
-    A chunk of odd size is followed by one byte of padding, which some writers forget and some do not zero; some put
-    one where it should not be. A known name decides, else whether the byte can belong to a name at all.
+    One byte of padding follows a chunk of odd size. Some writers forget it, some do not set it to zero, and some also
+    write it after a chunk of even size. If a known name begins at either byte, it decides; if not, there is padding if
+    the size was odd and the byte cannot belong to a name.
     """
     if head[:4] in KNOWN_NAMES or head[1:5] in KNOWN_NAMES:
         return head[:4] not in KNOWN_NAMES
@@ -174,10 +178,10 @@ def _begins_later(head: bytes, *, after_odd: bool) -> bool:
 
 
 def _gap_bytes(head: bytes) -> int:
-    """How many zeros stand before the chunk: some writers fill up with them, and not always by eights.
+    """How many zero bytes precede the chunk: some writers fill up with zeros, not always a multiple of eight.
 
-    A known name behind them tells, and so does a letter where the highest byte of a size would be: no chunk is as
-    long as that.
+    Zeros are a gap if a known name follows them, or if the byte at the highest position of the size is printable: no
+    chunk is that long.
     """
     zeros = len(head) - len(head.lstrip(b"\0"))
     if len(head) < _HEAD_BYTES or zeros == _HEAD_BYTES:

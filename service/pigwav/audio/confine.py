@@ -1,14 +1,14 @@
-"""What runs first in every decoder: it gives up all that a decoder does not need, and becomes it.
+"""Runs first in every decoder process: drops all rights that a decoder does not need, then executes the decoder.
 
     main([PARENT_PID, CPU_LIMIT_S, MEANS, *READABLE, "--", PROGRAM, *ARGUMENTS])
     main([])
 
-MEANS is a comma-separated choice of `MEANS`. Each of them holds, or the program is not started: exit 126 and a
-sentence. READABLE are the files that the program may read and execute, itself included. Without arguments: prints
-the means that this machine has, one a line.
+MEANS is a comma-separated subset of `MEANS`. If one of them cannot be applied, the program is not started: exit
+status 126 and a message on standard error. READABLE are the files that the program may read and execute, itself
+included. Without arguments, `main` prints the means that this machine supports, one a line.
 
-Why a process and not subprocess's preexec_fn: see devstack/launch.py. Every decoder waits for it, so it imports
-nothing of ours and little else: `signal` and `platform` alone would cost it half its time again.
+Why a process and not subprocess's preexec_fn: see devstack/launch.py. Every decoder waits for this module, therefore
+it imports nothing of ours and little else: `signal` and `platform` alone would make it half as slow again.
 """
 
 import ctypes
@@ -18,19 +18,23 @@ import struct
 import sys
 
 MEANS = ("limits", "namespace", "privileges", "capabilities", "landlock", "lifetime", "seccomp")
-"""In the order in which they are taken: a namespace comes with capabilities; only who can gain no privileges may use
-Landlock and filter his calls; a change of credentials takes back `lifetime`; behind the filter hardly a call is left.
+"""In the order in which they are applied, because:
+
+- a new namespace grants capabilities;
+- Landlock and seccomp require that the process can gain no privileges;
+- a change of credentials clears `lifetime`;
+- after `seccomp`, hardly any system call is left.
 """
 NOT_STARTED = 126
 
-# signal.h; the same on Linux and macOS but for the last
+# signal.h; all but _SIG_BLOCK are the same on Linux and macOS
 _SIGHUP, _SIGINT, _SIGQUIT, _SIGKILL, _SIGPIPE, _SIGTERM, _SIGXFSZ = 1, 2, 3, 9, 13, 15, 25
 _SIG_DFL, _SIGSET_BYTES = 0, 128
 _SIG_BLOCK = 0 if sys.platform == "linux" else 1
 
 _MEMORY_BYTES = 1 << 30
 _FILE_DESCRIPTORS = 64
-_MOST_INHERITED = 1 << 16  # none, if all goes well; and "unlimited" is no number
+_MOST_INHERITED = 1 << 16  # normally none is inherited; the resource limit may be "unlimited", no number
 
 # linux/prctl.h, linux/capability.h, linux/sched.h
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 1, 15, 22, 38, 47
@@ -38,12 +42,12 @@ _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION_3 = 0x20080522
 _CLONE_THREAD, _CLONE_NEWUSER, _CLONE_NEWNET = 0x00010000, 0x10000000, 0x40000000
 
-# linux/landlock.h; the calls have these numbers everywhere
+# linux/landlock.h; the numbers of these calls are the same on every architecture
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _CREATE_RULESET_VERSION, _RULE_PATH_BENEATH = 1, 1
 _EXECUTE, _READ_FILE = 1 << 0, 1 << 2
 _FS_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
-"""How many rights to files each version of the ABI knows; later ones know no more that we do."""
+"""How many file access rights each version of the Landlock ABI has; we use none that came after version 5."""
 _BIND_AND_CONNECT_TCP = 0b11  # since version 4
 _ABSTRACT_SOCKETS_AND_SIGNALS = 0b11  # since version 6
 
@@ -55,7 +59,7 @@ _LOAD, _AND, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x54, 0x15, 0x06
 _NUMBER_AT, _ARCH_AT, _ARGUMENTS_AT = 0, 4, 16
 _POINTER_BYTES = 8
 _ARCHES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
-"""Its AUDIT_ARCH, and the column in `CALLS`."""
+"""Per machine: its AUDIT_ARCH and its column in `CALLS`."""
 
 CALLS = """
 read 0 63, readv 19 65, pread64 17 67, write 1 64, writev 20 66, close 3 57, lseek 8 62, dup 32 23,
@@ -72,18 +76,18 @@ sched_get_priority_max 146 125, sched_get_priority_min 147 126, clock_gettime 22
 clock_nanosleep 230 115, nanosleep 35 101, gettimeofday 96 169, time 201 -, getrandom 318 278,
 execve 59 221, exit 60 93, exit_group 231 94
 """
-"""What a program needs that reads, computes with threads, and writes: name, number on x86_64, on aarch64."""
+"""The calls that a program needs to read, compute with threads, and write: name, number on x86_64, on aarch64."""
 CALLS_IN_PART = """
 open 2 -, openat 257 56, fcntl 72 25, clone 56 220, prctl 157 167, prlimit64 302 261, tgkill 234 131
 """
-"""See `_conditions`."""
+"""Calls that are allowed with certain arguments only; see `_conditions`."""
 
 
 def main(arguments: list[str]) -> None:
     if not arguments:
         for means in MEANS if sys.platform == "linux" else MEANS[:1]:
             try:
-                _take(means, 60, [], os.getppid())  # this process has nothing else to do
+                _take(means, 60, [], os.getppid())  # may confine this process: it does nothing else
             except OSError:
                 continue
             sys.stdout.write(f"{means}\n")
@@ -94,34 +98,36 @@ def main(arguments: list[str]) -> None:
     try:
         _keep_to_pipes()
         take(chosen.split(","), int(cpu_limit_s), readable, parent=int(parent))
-        os.execve(argv[0], argv, {"LC_ALL": "C"})  # noqa: S606 - that is what it is for
+        os.execve(argv[0], argv, {"LC_ALL": "C"})  # noqa: S606 - this module exists to execute it
     except OSError as error:
         sys.stderr.write(f"cannot start {argv[0]} with {chosen}: {error}\n")
         sys.exit(NOT_STARTED)
 
 
 def take(chosen: list[str], cpu_limit_s: int, readable: list[str], *, parent: int) -> None:
-    """For this process, and for what it becomes. Raises OSError where one of them cannot be had."""
+    """Confines this process and the program that it executes. Raises OSError if one of `chosen` is not available."""
     for means in MEANS:
         if means in chosen:
             _take(means, cpu_limit_s, readable, parent)
 
 
 def _keep_to_pipes() -> None:
-    """No descriptor but the three, and no word from outside: who stops the whole service by a signal to each of its
-    processes, as systemd does, lets open uploads end. Only SIGKILL, from our server, is meant for the decoder.
+    """Closes all file descriptors but the three standard ones and blocks the signals that ask a process to stop.
+
+    systemd stops the service by a signal to each of its processes; the decoders must go on so that open uploads can
+    complete. Only our server stops a decoder, with SIGKILL.
     """
     os.closerange(3, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _MOST_INHERITED))
     blocked = ctypes.create_string_buffer(_SIGSET_BYTES)
     for number in (_SIGHUP, _SIGINT, _SIGQUIT, _SIGTERM):
         _call("sigaddset", blocked, number)
     _call("sigprocmask", _SIG_BLOCK, blocked, None)
-    for ignored in (_SIGPIPE, _SIGXFSZ):  # by Python, and an ignored signal stays so in the program
+    for ignored in (_SIGPIPE, _SIGXFSZ):  # Python ignores them, and execve keeps a signal ignored
         _call("signal", ignored, _SIG_DFL)
 
 
 def _take(means: str, cpu_limit_s: int, readable: list[str], parent: int) -> None:
-    """Raises OSError where it cannot be had."""
+    """Raises OSError if `means` is not available."""
     match means:
         case "limits":
             _limit(cpu_limit_s)
@@ -130,31 +136,34 @@ def _take(means: str, cpu_limit_s: int, readable: list[str], parent: int) -> Non
         case "privileges":
             _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         case "capabilities":
-            # Root's too: who may gain no privileges keeps these across execve (capabilities(7)).
+            # For root too: with no_new_privs, execve would keep these capabilities (capabilities(7)).
             _call("prctl", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
             _call("capset", struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), bytes(24))
         case "landlock":
             _see_only(readable)
         case "lifetime":
             _call("prctl", _PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
-            if os.getppid() != parent:  # it died before we asked
+            if os.getppid() != parent:  # the parent ended before the call above
                 os.kill(os.getpid(), _SIGKILL)
         case "seccomp":
             _call_only_what_is_needed()
 
 
 def _limit(cpu_limit_s: int) -> None:
-    """CPU time (as ffmpeg's -timelimit sets it, which must not fail), memory, no file written, no core dump."""
+    """Limits CPU time, open files and memory; forbids file writes and core dumps.
+
+    The limit on CPU time is the one that ffmpeg's -timelimit sets, so that -timelimit does not fail.
+    """
     _limit_resource(resource.RLIMIT_CPU, cpu_limit_s, cpu_limit_s + 1)
     _limit_resource(resource.RLIMIT_NOFILE, _FILE_DESCRIPTORS, _FILE_DESCRIPTORS)
     _limit_resource(resource.RLIMIT_FSIZE, 0, 0)
     _limit_resource(resource.RLIMIT_CORE, 0, 0)
-    if sys.platform == "linux":  # macOS has a limit of this name, and does not heed it
+    if sys.platform == "linux":  # macOS does not enforce its limit of this name
         _limit_resource(resource.RLIMIT_AS, _MEMORY_BYTES, _MEMORY_BYTES)
 
 
 def _limit_resource(kind: int, soft: int, hard: int) -> None:
-    """Set a resource limit; a lower limit that the operator has set stays."""
+    """Sets a resource limit; a lower limit that the operator has set stays."""
     allowed = resource.getrlimit(kind)[1]
     if allowed != resource.RLIM_INFINITY:
         soft, hard = min(soft, allowed), min(hard, allowed)
@@ -162,14 +171,17 @@ def _limit_resource(kind: int, soft: int, hard: int) -> None:
 
 
 def _see_only(readable: list[str]) -> None:
-    """No file but these; where the kernel knows of it, no TCP, no abstract socket and no signal beyond this process."""
+    """Allows to read and execute only the files `readable`.
+
+    If the kernel supports it: also no TCP, no abstract socket and no signal to another process.
+    """
     version = _syscall(_CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION)
     rights = (1 << _FS_RIGHTS.get(version, 16)) - 1
     net = _BIND_AND_CONNECT_TCP if version >= 4 else 0
     scoped = _ABSTRACT_SOCKETS_AND_SIGNALS if version >= 6 else 0
     try:
         rules = _syscall(_CREATE_RULESET, struct.pack("=QQQ", rights, net, scoped), 24, 0)
-    except OSError:  # RHEL 9 says 6 and knows no scopes
+    except OSError:  # RHEL 9 reports version 6 but has no scopes
         rules = _syscall(_CREATE_RULESET, struct.pack("=QQ", rights, net), 16, 0)
     for path in readable:
         try:
@@ -184,9 +196,9 @@ def _see_only(readable: list[str]) -> None:
 
 
 def _call_only_what_is_needed() -> None:
-    """Everything else is a call that the kernel does not have: sockets, processes, signals, writing, whatever comes."""
+    """Makes every other system call fail as one that the kernel does not have: sockets, processes, signals, ..."""
     machine = os.uname().machine
-    a_32_bit_python = struct.calcsize("P") != _POINTER_BYTES  # hears the kernel's name
+    a_32_bit_python = struct.calcsize("P") != _POINTER_BYTES  # uname gives it the machine of a 64-bit kernel
     if machine not in _ARCHES or a_32_bit_python:
         raise OSError(f"no list of calls for {machine}")
     arch, column = _ARCHES[machine]
@@ -209,7 +221,7 @@ def _call_only_what_is_needed() -> None:
 
 
 def _conditions() -> "tuple[tuple[str, int, int, int], ...]":
-    """Which argument, under which mask, must be what."""
+    """Per rule: the call, the index of its argument, a mask, and the value that the masked argument must have."""
     writing = os.O_ACCMODE | os.O_CREAT | os.O_TRUNC
     whole = 0xFFFFFFFF
     return (
@@ -230,7 +242,9 @@ def _numbers(table: str, column: int) -> dict[str, int]:
 
 
 def _allow_if(number: int, argument: int, mask: int, value: int) -> list[bytes]:
-    """Both machines are little-endian: an argument's lower half comes first."""
+    """Steps that allow the call if the condition holds. They compare the lower 32 bits of the argument, which come
+    first because both machines are little-endian.
+    """
     return [
         _step(_JUMP_IF_EQUAL, number, 0, 5),
         _step(_LOAD, _ARGUMENTS_AT + 8 * argument),
@@ -251,7 +265,10 @@ def _syscall(*arguments: "int | bytes | ctypes.Array[ctypes.c_char] | None") -> 
 
 
 def _call(name: str, *arguments: "int | bytes | ctypes.Array[ctypes.c_char] | None") -> int:
-    """libc's function; integers as long ones, for a variadic one reads whole registers."""
+    """Calls libc's function. Integers are passed as `long` because a variadic function reads whole registers.
+
+    Raises OSError if the function fails or does not exist.
+    """
     function = getattr(ctypes.CDLL(None, use_errno=True), name, None)
     if function is None:
         raise OSError(f"no {name} here")

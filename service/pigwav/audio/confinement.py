@@ -1,4 +1,4 @@
-"""How a decoder is started: through `confine`, by all means that this machine has and the program can live with."""
+"""Starts decoders through `confine`, with all means that the machine supports and the program runs with."""
 
 import os
 import re
@@ -14,7 +14,9 @@ from typing import Final
 from pigwav.audio import confine
 
 _CONFINE: Final = "import sys; sys.path.append(sys.argv.pop(1)); import confine; confine.main(sys.argv[1:])"
-"""As a module, which is compiled already: a script would be compiled for every decoder, a quarter of what it takes."""
+"""Imports `confine` as a module, which is cached as bytecode. A script would be compiled for every decoder, which is a
+quarter of the time that the start takes.
+"""
 _TRIAL_S: Final = 30
 _LOADER_FILES: Final = ("/etc/ld.so.cache",)
 _CLEAN: Final = {"LC_ALL": "C"}
@@ -33,14 +35,17 @@ _LIBRARY: Final = re.compile(r"(/\S.*) \(0x")
 
 @dataclass(frozen=True)
 class Confinement:
-    """`means`: of confine.MEANS. `readable`: the program's own files. `works`: whether a trial came to its end."""
+    """`means`: a subset of confine.MEANS. `readable`: the program's own files. `works`: whether the trial succeeded."""
 
     means: tuple[str, ...]
     readable: tuple[str, ...] = ()
     works: bool = True
 
     def argv(self, argv: Sequence[str], *, cpu_limit_s: int) -> list[str]:
-        """What to start in place of `argv`, whose first is an absolute path; by this process, which it dies with."""
+        """The command to start in place of `argv`. `argv[0]` is an absolute path.
+
+        This process must start it: the program is killed when this process ends.
+        """
         if not self.means:
             return list(argv)
         order = (str(os.getpid()), str(cpu_limit_s), ",".join(self.means), *self.readable)
@@ -48,15 +53,16 @@ class Confinement:
 
     @property
     def gaps(self) -> tuple[str, ...]:
-        """What a decoder that has been taken over could still reach, or do: a choice of _HELD_BY."""
+        """Protections that are missing, keys of _HELD_BY: what a compromised decoder could still reach or do."""
         return tuple(what for what, by in _HELD_BY.items() if by.isdisjoint(self.means))
 
 
 @cache
 def confinement_of(argv: tuple[str, ...], trial: bytes) -> Confinement:
-    """The strictest one in which `argv` makes something of `trial`. Runs it, once in this process's life.
+    """The strictest confinement in which `argv` produces output from the input `trial`.
 
-    Where it makes nothing of it in any: the strictest that the machine has, which does not work.
+    Runs `argv`; the result is cached for the life of this process. If `argv` produces no output in any confinement:
+    the strictest that the machine supports, with `works` False.
     """
     had = _means_here()
     readable = _files_of(argv[0]) if had else ()
@@ -72,10 +78,10 @@ def _launcher() -> list[str]:
 
 
 def _means_here() -> tuple[str, ...]:
-    """None where there is no Python of its own to start: in a program that embeds it.
+    """The means that this machine supports. Empty if there is no Python executable to start (an embedded Python).
 
-    A network namespace costs a millisecond and work of the kernel's afterwards; it is for where no filter keeps from
-    sockets.
+    A network namespace costs a millisecond and kernel work afterwards; it is used only if `seccomp`, which forbids
+    sockets, is not available.
     """
     said = _output(_launcher()) if sys.executable else b""
     means = tuple(said.decode("ascii", "replace").split())
@@ -85,18 +91,21 @@ def _means_here() -> tuple[str, ...]:
 
 
 def _stricter_first(had: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """A wrapper script reads a shell; another libc may call what we do not expect; root's capabilities may be what
-    opens the way to the program.
+    """All of `had` first, then without means that the program may not run with:
+
+    - `landlock`: a wrapper script needs a shell;
+    - `seccomp`: another libc may use calls that we do not expect;
+    - `capabilities`: root may need them to reach the program.
     """
     yield had
-    yield had  # a moment's trouble shall cost nothing for as long as the server lives
+    yield had  # again: a transient failure must not weaken the confinement for the life of the server
     for one in (delicate := [each for each in ("landlock", "seccomp", "capabilities") if each in had]):
         yield tuple(means for means in had if means != one)
     yield tuple(means for means in had if means not in delicate)
 
 
 def _files_of(program: str) -> tuple[str, ...]:
-    """The program, its loader and its libraries, as the loader finds them; the program alone where it is static."""
+    """The program, its loader and its libraries, as the loader finds them; the program alone if it is static."""
     try:
         loader = _loader_of(program)
     except (OSError, ValueError, struct.error):
@@ -108,7 +117,10 @@ def _files_of(program: str) -> tuple[str, ...]:
 
 
 def _loader_of(program: str) -> str | None:
-    """What the PT_INTERP segment names (elf(5)); None for what is no dynamic 64-bit ELF of this byte order."""
+    """The loader that the PT_INTERP segment names (elf(5)).
+
+    None if `program` is not a dynamically linked 64-bit ELF of this byte order.
+    """
     with Path(program).open("rb") as file:
         header = file.read(_ELF_HEADER_BYTES)
         if len(header) < _ELF_HEADER_BYTES or header[:5] != b"\x7fELF\x02":
@@ -126,7 +138,7 @@ def _loader_of(program: str) -> str | None:
 
 
 def _output(argv: Sequence[str], stdin: bytes = b"") -> bytes:
-    """Nothing where it fails."""
+    """Standard output; empty if the command fails."""
     try:
         done = subprocess.run(  # noqa: S603 - the operator's ffmpeg, the loader that it names, ourselves
             argv, input=stdin, capture_output=True, check=False, cwd="/", env=_CLEAN, timeout=_TRIAL_S

@@ -1,4 +1,4 @@
-"""WAV bytes in, MP3 bytes out, while they arrive."""
+"""Converts WAV bytes to MP3 bytes while they arrive."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
@@ -21,12 +21,13 @@ from pigwav.settings import EncoderSettings, UploadLimits
 
 _MOST_RIFF_BYTES: Final = 1 << 32
 BATCH_BYTES: Final = 128 * 1024
-"""What one hop to the cpu executor takes: 0.7 s of stereo, some 15 ms of work, so that many uploads take fair turns."""
+"""Per call to the cpu executor: 0.7 s of stereo, about 15 ms of work; short enough for many uploads to share it fairly.
+"""
 
 
 @dataclass(frozen=True)
 class ConversionResult:
-    """What is known once the last byte has been converted. `first_frame` belongs before all of `frames()`."""
+    """Available when the last byte has been converted. `first_frame` precedes all of `frames()` in the MP3."""
 
     first_frame: bytes
     facts: AudioFacts
@@ -44,10 +45,10 @@ class Converter:
     analysers: Sequence[AnalyserFactory] = ANALYSERS
 
     async def open(self, wav: AsyncIterator[bytes], *, bitrate_kbps: int | None = None) -> "Conversion":
-        """Read `wav` as far as its audio begins. `bitrate_kbps` None: as the settings say.
+        """Reads `wav` up to the beginning of its audio. `bitrate_kbps` None: the bit rate in the settings.
 
-        Raises BadAudio subclasses, UnsupportedBitRate, Overloaded when no decoder is free, and what `wav` raises. The
-        conversion must be closed.
+        Raises BadAudio subclasses, UnsupportedBitRate, Overloaded if no decoder is free, and what `wav` raises. The
+        caller must close the conversion.
         """
         intake = Intake()
         header, block = await self._header(wav, intake)
@@ -55,7 +56,7 @@ class Converter:
         declared = header.declared_data_bytes
         if declared is not None and declared > max(_MOST_RIFF_BYTES, self.limits.max_upload_bytes):
             declared = None  # no upload can have that size
-        # Tag chunks may be large, and have been read.
+        # Tag chunks may be large and are no longer needed.
         header = replace(header, declared_data_bytes=declared, tag_chunks=())
         plan = Plan.of(
             header, self.encoder, max_duration_s=self.limits.max_duration_s, bitrate_kbps=bitrate_kbps
@@ -75,7 +76,7 @@ class Converter:
         )
 
     async def _header(self, wav: AsyncIterator[bytes], intake: Intake) -> tuple[WavHeader, bytes]:
-        """The header, and the end of what has been read, which `intake` has not taken yet."""
+        """The header, and the last bytes that were read, which `intake` has not taken yet."""
         walk, held = HeaderWalk(), b""
         async for block in wav:
             held += block
@@ -94,19 +95,20 @@ def open_converter(
     *,
     on_decoder_end: Callable[[str], None] = uncounted,
 ) -> Converter:
-    """`on_decoder_end`: see decoder_process.decode. Raises NotConfigured when there is no ffmpeg."""
+    """`on_decoder_end`: see decoder_process.decode. Raises NotConfigured if there is no ffmpeg."""
     program = find_ffmpeg(encoder.ffmpeg)
     decoders = Decoders(program, total=limits.max_decoders, on_end=on_decoder_end)
     return Converter(cpu, encoder, limits, decoders)
 
 
 class Conversion:
-    """One WAV on its way. `frames()` is run once, then there is a `result()`; `aclose()` in any case.
+    """The conversion of one WAV. Call `frames()` once, then `result()`; call `aclose()` in any case.
 
-    `sample_rate_hz`, `channels` and `bitrate_kbps` are the MP3's. Of the MP3 without tags, `expected_bytes` is the
-    predicted size and `first_frame` the predicted beginning: exact, unless the WAV turns out to hold less than it
-    says. Where it says nothing of its length they are None, and a blank frame of the same size. `tags`: of what
-    stood before the audio.
+    - `sample_rate_hz`, `channels`, `bitrate_kbps`: of the MP3.
+    - `expected_bytes`, `first_frame`: the predicted size and first frame of the MP3 without tags. They are exact unless
+      the WAV holds less audio than its header declares. If the header declares no length, `expected_bytes` is None and
+      `first_frame` is a blank frame of the same size.
+    - `tags`: from the chunks before the audio.
     """
 
     def __init__(
@@ -121,7 +123,9 @@ class Conversion:
         analysers: Sequence[Analyser] = (),
         decoders: Decoders | None = None,
     ) -> None:
-        """`batches`: the bytes that `intake` has not taken yet. `decoders`: who gets back the one taken for this."""
+        """`batches`: the bytes that `intake` has not taken yet. `decoders`: its `give_back` is called at the end; None
+        if no decoder was taken.
+        """
         predicted = plan.predicted
         self.source: Final[WavSource] = plan.header.format.source
         self.tags: Final = tags
@@ -144,10 +148,10 @@ class Conversion:
         self._result: ConversionResult | None = None
 
     def frames(self) -> AsyncGenerator[bytes, None]:
-        """All frames after the first, in blocks of some 10 to 100 KiB, while the WAV is read to its very end.
+        """All frames after the first, in blocks of 10 to 100 KiB. Reads the WAV up to its last byte.
 
-        Raises what the WAV's iterator raises, NoAudio, AudioTooLong, UndecodableAudio, and Overloaded when no decoder
-        can be started. However it ends, the decoder is gone when it has ended.
+        Raises what the WAV's iterator raises, NoAudio, AudioTooLong, UndecodableAudio, and Overloaded if no decoder
+        can be started. When this iterator ends, for whatever reason, the decoder process has ended too.
         """
         if self._frames is not None:
             raise RuntimeError("a conversion runs once")
@@ -156,11 +160,11 @@ class Conversion:
 
     def result(self) -> ConversionResult:
         if self._result is None:
-            raise RuntimeError("the conversion has not come to its end")
+            raise RuntimeError("the conversion is not complete")
         return self._result
 
     async def aclose(self) -> None:
-        """Stop what runs and give back the decoder. May be repeated; not for while `frames()` is being awaited."""
+        """Stops the conversion and gives back the decoder. May be called again, but not while `frames()` is awaited."""
         if self._frames is not None:
             await self._frames.aclose()
         await self._batches.aclose()
@@ -184,7 +188,7 @@ class Conversion:
             self._give_back_decoder()
 
     async def _unpacked_and_encoded(self) -> AsyncGenerator[bytes, None]:
-        """Hash, cut, unpack and encode in one hop."""
+        """Hashes, cuts, unpacks and encodes each batch in one executor call."""
         async for batch in self._batches:
             yield await self._cpu(self._take_and_encode, batch)
 
@@ -195,7 +199,7 @@ class Conversion:
         return self._unpack(self._intake.take(batch))
 
     async def _decoded_and_encoded(self, decoders: Decoders) -> AsyncGenerator[bytes, None]:
-        """Hash, cut and clean, decode in a process, encode."""
+        """Hashes, cuts and cleans each batch, decodes it in a child process, and encodes the PCM."""
         plan = self._plan
         argv = decoders.argv(plan.header.format, plan.pcm, cpu_limit_s=plan.cpu_limit_s)
         header = clean_header(plan.header.format)
@@ -204,7 +208,7 @@ class Conversion:
                 yield await self._cpu(self._encode, pcm[: self._due_bytes()])
 
     def _encode(self, pcm: bytes) -> bytes:
-        """The one way of PCM to the encoder, however it was made."""
+        """Encodes PCM and feeds it to the analysers, both for unpacked and for decoded audio."""
         frames = self._encoder.encode(pcm)
         for analyser in self._analysers:
             analyser.feed(pcm)
@@ -218,7 +222,7 @@ class Conversion:
             raise NoAudio
 
     def _due_bytes(self) -> int | None:
-        """How much PCM may still come; None: any. The resampler's surplus is only made once the WAV has ended."""
+        """How much PCM is still accepted; None: no limit. The resampler's surplus comes only after the WAV's end."""
         if not self._wav_ended or not self._plan.resampled:
             return None
         due = (
@@ -244,7 +248,7 @@ class Conversion:
             samples=samples,
             duration_ms=duration_ms(samples, self.sample_rate_hz),
             declared_duration_ms=self.declared_duration_ms,
-            # The WAV promised more than it held, or than could be decoded.
+            # The WAV's header declares more audio than the WAV holds or than could be decoded.
             truncated=self._intake.samples < declared
             or (predicted is not None and samples < predicted.samples),
             sample_rate_hz=self.sample_rate_hz,

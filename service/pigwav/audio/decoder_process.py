@@ -1,4 +1,4 @@
-"""One decoder at work: audio goes into its standard input while PCM comes out of its standard output."""
+"""Runs one decoder process: writes audio to its standard input while reading PCM from its standard output."""
 
 import asyncio
 import os
@@ -18,13 +18,13 @@ _PIPE_BYTES: Final = 64 * 1024
 _READ_BYTES: Final = 128 * 1024
 _STDERR_BYTES: Final = 4096
 _CANNOT_START: Final = frozenset({NOT_STARTED, 127})
-"""127: the loader misses a library."""
+"""127: the loader does not find a library."""
 _SIGNAL_CAUGHT: Final = 255
-"""ffmpeg's status after a signal that it has a handler for. `confine` keeps all of these from it but SIGXCPU."""
+"""ffmpeg's exit status after a signal that it handles. `confine` blocks all of these signals but SIGXCPU."""
 
 
 def uncounted(how: str) -> None:
-    """For whoever does not count how decoders end."""
+    """An `on_end` that does nothing."""
 
 
 async def decode(
@@ -34,11 +34,12 @@ async def decode(
     *,
     on_end: Callable[[str], None] = uncounted,
 ) -> AsyncGenerator[bytes, None]:
-    """PCM in blocks of 128 KiB (the last is shorter) while `data` flows in. `data` is read to its end and closed.
+    """PCM in blocks of 128 KiB (the last is shorter), while `data` is read to its end; then `data` is closed.
 
-    Raises what `data` raises, UndecodableAudio when ffmpeg gives up or dies, and Overloaded when no process can be
-    had. However this ends, the process is gone when it has ended, and `on_end` was told once how it did: "ok",
-    "refused", "stopped" (its output was no longer wanted), "not-started", or a signal's name, such as SIGSEGV.
+    Raises what `data` raises, UndecodableAudio if ffmpeg fails or is killed, and Overloaded if no process can be
+    started. When this iterator ends, for whatever reason, the process has ended, and `on_end` has been called once,
+    with "ok", "refused" (ffmpeg failed), "stopped" (the caller wanted no more output), "not-started", or the name of a
+    signal, such as SIGSEGV.
     """
     process = await _start(argv, on_end)
     stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
@@ -52,7 +53,7 @@ async def decode(
             yield block
         status = await process.wait()
         if feeding.done():
-            feeding.result()  # its failure is why the process ended
+            feeding.result()  # if it failed, that is why the process ended
         how, said = _how_it_ended(status, await complaints)
         if how != "ok":
             raise _error(how, said)
@@ -82,10 +83,10 @@ async def _start(argv: list[str], on_end: Callable[[str], None]) -> Process:
 
 
 async def _feed(stdin: asyncio.StreamWriter, header: bytes, data: AsyncGenerator[bytes, None]) -> None:
-    """Write while ffmpeg reads; once it reads no more, read `data` to its end all the same."""
+    """Writes as long as ffmpeg reads; when ffmpeg stops reading, still reads `data` to its end."""
     listening = True
     async with aclosing(data):
-        # To write after the end: asyncio's transport drops it, uvloop's raises RuntimeError.
+        # A write to a closed transport: asyncio drops it, uvloop raises RuntimeError.
         if not stdin.is_closing():
             stdin.write(header)
         async for block in data:
@@ -100,7 +101,7 @@ async def _feed(stdin: asyncio.StreamWriter, header: bytes, data: AsyncGenerator
 
 
 async def _read(stdout: asyncio.StreamReader) -> bytes:
-    """As much as there is, up to _READ_BYTES; less only at the end."""
+    """Exactly _READ_BYTES; fewer only at the end of the output."""
     block = bytearray()
     while len(block) < _READ_BYTES:
         piece = await stdout.read(_READ_BYTES - len(block))
@@ -111,7 +112,7 @@ async def _read(stdout: asyncio.StreamReader) -> bytes:
 
 
 async def _first_bytes(stderr: asyncio.StreamReader) -> bytes:
-    """Read to the end, lest ffmpeg should wait, and keep the beginning."""
+    """The first _STDERR_BYTES. Reads up to the end, because ffmpeg would wait if the pipe were full."""
     kept = b""
     while block := await stderr.read(_STDERR_BYTES):
         kept = (kept + block)[:_STDERR_BYTES]
@@ -120,12 +121,12 @@ async def _first_bytes(stderr: asyncio.StreamReader) -> bytes:
 
 def _kill(process: Process) -> None:
     if process.returncode is None:
-        with suppress(ProcessLookupError, PermissionError):  # gone; macOS says EPERM of a group of zombies
+        with suppress(ProcessLookupError, PermissionError):  # it has ended; macOS: EPERM for zombies
             os.killpg(process.pid, signal.SIGKILL)
 
 
 async def _reap(process: Process, *tasks: asyncio.Task[None] | asyncio.Task[bytes]) -> None:
-    """Wait for a process that is dead or dying. Its pipes are read out, else asyncio would never close them."""
+    """Waits for a process that has ended or was killed. Reads its pipes to the end: asyncio closes them only then."""
     stdin, stdout = process.stdin, process.stdout
     if stdin:
         stdin.close()
@@ -136,7 +137,7 @@ async def _reap(process: Process, *tasks: asyncio.Task[None] | asyncio.Task[byte
 
 
 def _how_it_ended(status: int, complaints: bytes) -> tuple[str, str]:
-    """As `on_end` is told it; and what ffmpeg said."""
+    """The word for `on_end`, and what ffmpeg wrote on standard error."""
     said = complaints.decode("ascii", "replace").strip()
     if status < 0:
         try:
@@ -155,10 +156,10 @@ def _error(how: str, said: str) -> UndecodableAudio | Overloaded:
         log.error("decoder_not_started", said=said)
         return Overloaded(Limit.PROCESSES)
     if how == "refused":
-        # What ffmpeg said first, without its component names and addresses, and without any path.
+        # ffmpeg's first message, without its component names, addresses and paths.
         plain = re.sub(r"/\S+", "...", re.sub(r"\[[^\]\n]*\] *", "", said))
         first = next(filter(None, map(str.strip, plain.splitlines())), "no reason given")
         return UndecodableAudio(f"The audio could not be decoded: {first[:200].rstrip('.')}.")
     log.warning("decoder_killed", signal=how)
-    why = ": it took too much CPU time" if how == signal.SIGXCPU.name else ""
+    why = ": it used too much CPU time" if how == signal.SIGXCPU.name else ""
     return UndecodableAudio(f"The decoder was stopped by {how}{why}.")

@@ -1,9 +1,12 @@
-"""More than two channels to stereo, as one explicit ffmpeg `pan` filter. Pure.
+"""Mixes more than two channels down to stereo with one explicit ffmpeg `pan` filter. Pure.
 
-Where the channel mask names a speaker for every channel, the gains are those of ITU-R BS.775: sides, backs and the
-centre at -3 dB. Where it does not, up to 8 channels are taken for the usual surround order; more are taken for the
-tracks of a recorder: odd ones left, even ones right. The low-frequency channel is kept at -6 dB, because on a
-recorder it is a track like any other. All gains are scaled so that the sum cannot clip.
+- If the channel mask names a speaker for every channel, the gains are those of ITU-R BS.775: sides, backs and the
+  centre at -3 dB.
+- If it does not, up to 8 channels are taken for the usual surround order.
+- More than 8 are taken for the tracks of a recorder: the first, third, ... go left, the others right.
+
+The low-frequency channel stays, at -6 dB, because on a recorder it is a track like any other. All gains are scaled so
+that the sum cannot clip.
 """
 
 from typing import Final
@@ -31,7 +34,7 @@ _SPEAKERS: Final[tuple[_Gains, ...]] = (
     _BEHIND,  # back centre
     _SIDE_LEFT,
     _SIDE_RIGHT,
-    _BEHIND,  # the rest stand above: centre; front left, centre, right; back left, centre, right
+    _BEHIND,  # this and the rest are above: centre; front left, centre, right; back left, centre, right
     _SIDE_LEFT,
     _BEHIND,
     _SIDE_RIGHT,

@@ -1,8 +1,8 @@
-"""What ffmpeg gets as a decoder of what `unpack` cannot do: its arguments, and a WAV header.
+"""Arguments and WAV header for ffmpeg, the decoder of all audio that `unpack` cannot convert.
 
-It never sees the client's file: our header walk has read that, and ffmpeg gets a header that we wrote, followed by the
-bytes of the `data` chunk. So it can neither guess another format nor be led to open a file or an address. If those
-bytes take it over all the same, `confinement` limits what they can reach.
+ffmpeg never gets the client's file: our header walk reads the file's header, and ffmpeg gets a header that we write,
+followed by the bytes of the `data` chunk. Therefore it cannot guess another format, and the client cannot make it open
+a file or an address. If those bytes exploit a bug in ffmpeg, `confinement` limits what they can reach.
 """
 
 import shutil
@@ -20,25 +20,25 @@ from pigwav.errors import NotConfigured
 
 _LARGEST_ALLOCATION_BYTES: Final = 64 * 1024 * 1024
 _FILTER_SAMPLES: Final = 64
-"""Twice what the resampler's filter spans, in samples of the lower rate."""
+"""Twice the span of the resampler's filter, in samples of the lower rate."""
 _RESAMPLED_SAMPLES: Final = 64 * 1024
-"""What one frame may become: at 1 Hz, ffmpeg's usual 4096 samples would be an hour."""
+"""The most samples that one frame may become: at 1 Hz, ffmpeg's usual 4096 samples would be an hour."""
 
 
 def find_ffmpeg(configured: Path | None) -> str:
-    """Absolute path of the program to run: the configured one, else the bundled one. Raises NotConfigured."""
+    """Absolute path of the configured program, else of the bundled one. Raises NotConfigured if there is none."""
     try:
         name = str(configured or imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
         raise NotConfigured("There is no ffmpeg: install one or name it in PIGWAV_FFMPEG.") from error
     program = shutil.which(name)
     if program is None:
-        raise NotConfigured(f"PIGWAV_FFMPEG names no program: {name}.")
-    return str(Path(program).absolute())  # it is started in another folder
+        raise NotConfigured(f"PIGWAV_FFMPEG is not an executable program: {name}.")
+    return str(Path(program).absolute())  # decoders run in another working directory
 
 
 def decoder_argv(program: str, wav: WavFormat, pcm: PcmFormat, *, cpu_limit_s: int) -> list[str]:
-    """WAV on standard input (`clean_header`, then the data), PCM on standard output."""
+    """The command: reads WAV on standard input (`clean_header`, then the data), writes PCM on standard output."""
     source = ffmpeg.input(
         "pipe:0",
         format="wav",
@@ -62,7 +62,7 @@ def decoder_argv(program: str, wav: WavFormat, pcm: PcmFormat, *, cpu_limit_s: i
         ac=pcm.channels,
         **_filters(wav, pcm),
     )
-    # ffmpeg ignores global options behind the output, where ffmpeg-python puts them.
+    # ffmpeg ignores global options after the output, where ffmpeg-python puts them.
     limits = [
         "-timelimit",
         str(cpu_limit_s),
@@ -78,11 +78,11 @@ def decoder_argv(program: str, wav: WavFormat, pcm: PcmFormat, *, cpu_limit_s: i
 def _filters(wav: WavFormat, pcm: PcmFormat) -> dict[str, str]:
     chain = []
     if wav.channels > pcm.channels:
-        # In integers, a sum that rounding takes past full scale would wrap around.
+        # In floating point, because an integer sum that rounding takes past full scale would wrap around.
         chain += ["aformat=sample_fmts=fltp", pan_to_stereo(wav.channels, wav.speakers)]
     if wav.sample_rate_hz != pcm.sample_rate_hz:
-        # The resampler's memory grows with the frame, so frames are small. Silence behind the last one pushes the last
-        # real samples out of it; what comes out beyond is cut off by us.
+        # The resampler's memory grows with the frame size, therefore frames are small. Silence after the last frame
+        # pushes the last real samples out of the resampler; we cut off the output beyond them.
         silence = _FILTER_SAMPLES * max(1, wav.sample_rate_hz // pcm.sample_rate_hz)
         frame_samples = min(4096, max(1, _RESAMPLED_SAMPLES * wav.sample_rate_hz // pcm.sample_rate_hz))
         chain += [f"apad=pad_len={silence}", f"asetnsamples=n={frame_samples}:p=0"]
@@ -90,7 +90,7 @@ def _filters(wav: WavFormat, pcm: PcmFormat) -> dict[str, str]:
 
 
 def clean_header(wav: WavFormat) -> bytes:
-    """A header of the same format and of unknown length, with nothing of the client's in it."""
+    """A WAV header of the same format and of unknown length. It has no bytes from the client."""
     tag = FORMAT_TAGS[wav.codec]
     bytes_per_s = min(wav.sample_rate_hz * wav.block_bytes // wav.block_samples, 0xFFFFFFFF)
     fmt = struct.pack(

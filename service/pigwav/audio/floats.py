@@ -1,4 +1,4 @@
-"""Floating point samples, by numpy. Pure."""
+"""Converts floating point samples with numpy. Pure."""
 
 from typing import Final
 
@@ -9,14 +9,14 @@ _DTYPES: Final = {"pcm_f32le": "<f4", "pcm_f64le": "<f8"}
 
 
 def to_pcm(codec: str, audio: bytes) -> bytes:
-    """Whole samples to 16 bits as ffmpeg does it: scaled by 32768, rounded half to even, clipped. NaN is silence."""
+    """Whole samples in 16 bits, with ffmpeg's result: scaled by 32768, rounded half to even, clipped. NaN becomes 0."""
     scaled = _within_full_scale(audio, codec) * 32_768
     pcm: NDArray[np.int16] = np.minimum(np.rint(scaled), 32_767).astype("<i2")
     return pcm.tobytes()
 
 
 def within_full_scale(codec: str, audio: bytes) -> bytes:
-    """The same samples, NaN made silence and what is louder than full scale full scale."""
+    """The same samples, clipped to full scale. NaN becomes 0."""
     return _within_full_scale(audio, codec).tobytes()
 
 

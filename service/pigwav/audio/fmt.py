@@ -1,4 +1,4 @@
-"""The `fmt ` chunk: how the audio is coded, and how many samples a number of bytes holds. Pure.
+"""Parses the `fmt ` chunk: how the audio is encoded, and how many samples a number of bytes holds. Pure.
 
 Source: Microsoft's "Multimedia Programming Interface and Data Specifications 1.0" (1991), chapter 3, and WAVEFORMATEX
 and WAVEFORMATEXTENSIBLE in mmreg.h. A codec's name is ffmpeg's name of its decoder, such as `pcm_s24le`.
@@ -32,7 +32,7 @@ _AMBISONIC_SUFFIX: Final = bytes.fromhex("0000 2107 d311 8644 c8c1 ca00 0000")
 _INTEGER_CODECS: Final = {1: "pcm_u8", 2: "pcm_s16le", 3: "pcm_s24le", 4: "pcm_s32le", 8: "pcm_s64le"}
 _FLOAT_CODECS: Final = {4: "pcm_f32le", 8: "pcm_f64le"}
 _MOST_BLOCK_SAMPLES: Final = 0xFFFF
-"""As the chunk itself counts them, and the one that the decoder gets."""
+"""The `fmt ` chunk has 16 bits for this number, also the chunk that we write for the decoder."""
 
 _GSM_BLOCK_BYTES: Final = 65
 _GSM_BLOCK_SAMPLES: Final = 320
@@ -68,9 +68,9 @@ _UNSUPPORTED: Final = {
 class WavFormat:
     """How the bytes of the `data` chunk become samples.
 
-    A block is the least that decodes by itself: one sample of every channel in PCM, a packet in ADPCM and GSM. `bits`
-    is per sample as stored, 0 where the codec has none. `speakers` is WAVEFORMATEXTENSIBLE's channel mask, else 0.
-    `in_low_bytes`: each sample has one byte less than its container, and it is the highest that is not used.
+    A block is the smallest unit that can be decoded alone: one sample of every channel in PCM, a packet in ADPCM and
+    GSM. `bits` is per sample as stored, 0 if the codec has no such number. `speakers` is WAVEFORMATEXTENSIBLE's channel
+    mask, else 0. `in_low_bytes`: each sample is one byte shorter than its container, whose highest byte is unused.
     """
 
     codec: str
@@ -84,7 +84,7 @@ class WavFormat:
 
     @property
     def cut_bytes(self) -> int:
-        """Data may be cut, at its end, to a multiple of this. ADPCM decodes the part of a block that is there."""
+        """The end of the data may be cut to a multiple of this. 1 for ADPCM: it decodes even a part of a block."""
         return 1 if self.codec in _ADPCM_SAMPLES else self.block_bytes
 
     @property
@@ -100,7 +100,7 @@ class WavFormat:
 
 @dataclass(frozen=True)
 class _Fields:
-    """The chunk's fields as they stand there, a sub-format's tag and valid bits put in their places."""
+    """The chunk's fields as written. In an extensible chunk, `tag` is the sub-format's; valid bits replace 0 bits."""
 
     tag: int
     channels: int
@@ -115,7 +115,7 @@ class _Fields:
     def parse(cls, body: bytes) -> Self:
         """Raises FmtChunkTooShort and UnsupportedCodec."""
         if len(body) < 14:
-            raise FmtChunkTooShort(f"The fmt chunk has {len(body)} bytes; 14 are the least.")
+            raise FmtChunkTooShort(f"The fmt chunk has {len(body)} bytes; the minimum is 14.")
         tag, channels, sample_rate_hz, bytes_per_s, block_bytes, bits = struct.unpack(
             "<HHIIHH", body[:16].ljust(16, b"\0")
         )
@@ -123,12 +123,12 @@ class _Fields:
         extensible = tag == EXTENSIBLE
         if extensible:
             if len(body) < 40:
-                raise FmtChunkTooShort(f"The extensible fmt chunk has {len(body)} bytes; 40 are the least.")
+                raise FmtChunkTooShort(f"The extensible fmt chunk has {len(body)} bytes; the minimum is 40.")
             valid_bits, speakers, guid = struct.unpack_from("<HI16s", body, 18)
             bits = bits or valid_bits
             if guid[2:] == _AMBISONIC_SUFFIX:
                 raise UnsupportedCodec(
-                    "The audio is ambisonic (B-format), whose channels are no speakers' signals."
+                    "The audio is ambisonic (B-format): its channels are not signals for speakers."
                 )
             if guid[2:] != _SUBFORMAT_SUFFIX:
                 raise UnsupportedCodec(f"The audio has the unsupported sub-format {UUID(bytes_le=guid)}.")
@@ -139,8 +139,8 @@ class _Fields:
     def container_bytes(self) -> int:
         """Bytes per sample of one channel.
 
-        Writers err in each of the three fields that tell it: the block size counts where the byte rate agrees with
-        it, else the bits do.
+        Three fields state it, and some writers set one of them wrong: the block size counts if the byte rate agrees
+        with it, else the bits per sample.
         """
         by_block, rest = divmod(self.block_bytes, self.channels)
         agreed = rest == 0 and self.bytes_per_s == self.sample_rate_hz * self.block_bytes
@@ -150,7 +150,7 @@ class _Fields:
 
 
 def parse_fmt(body: bytes) -> WavFormat:
-    """`body`: the chunk's bytes, at least the first 40 where it has so many.
+    """`body`: at least the chunk's first 40 bytes, or all of it if it is shorter.
 
     Raises BrokenFmtChunk, UnsupportedCodec, UnsupportedChannels and UnsupportedSampleRate.
     """
@@ -163,12 +163,10 @@ def parse_fmt(body: bytes) -> WavFormat:
     if shape is None:
         raise _unsupported(fields.tag, _UNSUPPORTED.get(fields.tag))
     if fields.channels > MAX_CHANNELS:
-        raise UnsupportedChannels(
-            f"The WAV has {fields.channels} channels; at most {MAX_CHANNELS} are converted."
-        )
+        raise UnsupportedChannels(f"The WAV has {fields.channels} channels; the maximum is {MAX_CHANNELS}.")
     if fields.sample_rate_hz > MAX_SAMPLE_RATE_HZ:
         raise UnsupportedSampleRate(
-            f"The WAV has a sample rate of {fields.sample_rate_hz} Hz; at most {MAX_SAMPLE_RATE_HZ} Hz are converted."
+            f"The WAV has a sample rate of {fields.sample_rate_hz} Hz; the maximum is {MAX_SAMPLE_RATE_HZ} Hz."
         )
     return shape(fields)
 
@@ -180,9 +178,10 @@ def _samples(fields: _Fields, codec: str, container_bytes: int) -> WavFormat:
 
 
 def _integers(fields: _Fields) -> WavFormat:
-    """Fewer bits than their container sit in its high bits: the container decides.
+    """The codec follows from the container's size, because samples with fewer bits are in its high bits.
 
-    But for 24 bits in 4 bytes without WAVE_FORMAT_EXTENSIBLE: so ALSA's arecord writes S24_LE, in the low bytes.
+    Exception: 24 bits in 4 bytes without WAVE_FORMAT_EXTENSIBLE. ALSA's arecord writes S24_LE like this, in the low
+    bytes.
     """
     codec = _INTEGER_CODECS.get(fields.container_bytes)
     if codec is None:
@@ -200,7 +199,7 @@ def _floats(fields: _Fields) -> WavFormat:
 
 def _odd_bits(coding: str, fields: _Fields) -> BitsInvalid | UnsupportedCodec:
     if not 1 <= fields.bits <= 64:
-        return BitsInvalid(f"The fmt chunk says {fields.bits} bits per sample.")
+        return BitsInvalid(f"The fmt chunk states {fields.bits} bits per sample.")
     return _unsupported(fields.tag, f"{coding} of {fields.bits} bits")
 
 
@@ -211,32 +210,32 @@ def _unsupported(tag: int, name: str | None) -> UnsupportedCodec:
 
 def _adpcm(fields: _Fields, codec: str) -> WavFormat:
     if fields.channels > 2:
-        raise UnsupportedChannels(f"The WAV has {fields.channels} channels of ADPCM; 1 and 2 are converted.")
+        raise UnsupportedChannels(f"The WAV has {fields.channels} channels of ADPCM; the maximum is 2.")
     if fields.bits != 4:
         raise _unsupported(fields.tag, f"ADPCM of {fields.bits} bits")
     block_samples = _ADPCM_SAMPLES[codec](fields.block_bytes, fields.channels)
     if not 2 <= block_samples <= _MOST_BLOCK_SAMPLES:
-        raise BlockSizeInvalid(f"The fmt chunk says ADPCM blocks of {fields.block_bytes} bytes.")
+        raise BlockSizeInvalid(f"The fmt chunk states ADPCM blocks of {fields.block_bytes} bytes.")
     return WavFormat(codec, fields.sample_rate_hz, fields.channels, 4, fields.block_bytes, block_samples)
 
 
 def _gsm(fields: _Fields) -> WavFormat:
     if fields.channels != 1:
-        raise UnsupportedChannels(f"The WAV has {fields.channels} channels of GSM 6.10, which has 1.")
+        raise UnsupportedChannels(f"The WAV has {fields.channels} channels of GSM 6.10; it must have 1.")
     if fields.block_bytes not in (0, _GSM_BLOCK_BYTES):
         raise BlockSizeInvalid(
-            f"The fmt chunk says GSM 6.10 blocks of {fields.block_bytes} bytes, which have 65."
+            f"The fmt chunk states GSM 6.10 blocks of {fields.block_bytes} bytes; they have 65."
         )
     return WavFormat("gsm_ms", fields.sample_rate_hz, 1, 0, _GSM_BLOCK_BYTES, _GSM_BLOCK_SAMPLES)
 
 
 def _ms_adpcm_samples(size_bytes: int, channels: int) -> int:
-    """A block: 7 bytes of preamble per channel that hold two samples, then two samples a byte."""
+    """Samples per channel in a block: 7 bytes of preamble per channel hold two samples, then each byte holds two."""
     return max(0, size_bytes - 6 * channels) * 2 // channels if size_bytes >= 7 * channels else 0
 
 
 def _ima_adpcm_samples(size_bytes: int, channels: int) -> int:
-    """A block: 4 bytes of preamble per channel that hold one sample, then groups of 8 samples in 4 bytes a channel."""
+    """Samples per channel in a block: 4 bytes of preamble per channel hold one sample, then every 4 bytes hold 8."""
     preamble_bytes = 4 * channels
     return 1 + (size_bytes - preamble_bytes) // (4 * channels) * 8 if size_bytes > preamble_bytes else 0
 
@@ -264,4 +263,4 @@ FORMAT_TAGS: Final = {
     "adpcm_ima_wav": 0x0011,
     "gsm_ms": 0x0031,
 }
-"""The `fmt ` tag of every codec that is converted."""
+"""The `fmt ` tag of every supported codec."""

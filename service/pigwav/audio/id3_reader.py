@@ -1,4 +1,4 @@
-"""ID3v2 tags in a WAV, read in the versions 2.2 to 2.4. Pure.
+"""Reads ID3v2 tags, versions 2.2 to 2.4, in a WAV. Pure.
 
 Source: M. Nilsson's informal standards "ID3 tag version 2" (2.2.0), "2.3.0" and "2.4.0" (structure, frames).
 """
@@ -37,7 +37,7 @@ _DAY_MONTH: Final = re.compile("(0[1-9]|[12][0-9]|3[01])(0[1-9]|1[0-2])")
 
 
 class Frame(NamedTuple):
-    """`version`: 2, 3 or 4. `body`: as the frame means it, its flags undone."""
+    """`version`: 2, 3 or 4 (ID3v2.x). `body`: the content, without the additions that the frame's flags state."""
 
     version: int
     name: bytes
@@ -45,9 +45,9 @@ class Frame(NamedTuple):
 
 
 def id3_fields(tag: bytes) -> Iterator[tuple[TagField, str]]:
-    """What an ID3v2 tag says, as far as it goes, what counts first first; may be empty. Never raises.
+    """The fields in an ID3v2 tag, which may be cut, in order of precedence. Texts may be empty. Never raises.
 
-    Encrypted and compressed frames say nothing.
+    Encrypted and compressed frames are ignored.
     """
     frames = [frame for frame in islice(_frames(tag), _MOST_FRAMES) if frame.name in _READ]
     for frame in frames:
@@ -58,7 +58,7 @@ def id3_fields(tag: bytes) -> Iterator[tuple[TagField, str]]:
 
 
 def _split_dates(frames: list[Frame]) -> Iterator[tuple[TagField, str]]:
-    """Before 2.4 the year and the day in it stand in frames of their own."""
+    """Before 2.4, year and day are in separate frames."""
     year = day_month = ""
     for frame in frames:
         if frame.name in (b"TYER", b"TYE"):
@@ -70,7 +70,7 @@ def _split_dates(frames: list[Frame]) -> Iterator[tuple[TagField, str]]:
 
 
 def _described_fields(frames: list[Frame]) -> Iterator[tuple[TagField, str]]:
-    """The comment without a description is the one that players show."""
+    """A comment without a description comes first, because players show it."""
     described: list[tuple[TagField, str]] = []
     for frame in frames:
         if frame.name in (b"COMM", b"COM"):
@@ -93,13 +93,13 @@ def _description_and_text(frame: Frame, *, language_bytes: int) -> tuple[str, st
 
 
 def _joined(frame: Frame, texts: list[str]) -> str:
-    """Only 2.4 has several values; before it, what follows the first NUL does not count."""
+    """Only 2.4 has several values; in older versions, text after the first NUL is ignored."""
     values = texts if frame.version == 4 else texts[:1]
     return "; ".join(value for value in values if value)
 
 
 def _texts(frame: Frame) -> list[str]:
-    """The values, which NULs separate; none where the encoding is unknown."""
+    """The values, separated by NULs in the frame; none if the encoding is unknown."""
     encoding, raw = frame.body[:1], frame.body[1:]
     if encoding in (b"\1", b"\2"):
         return _utf_16_texts(raw, "utf-16-le" if encoding == b"\1" else "utf-16-be")
@@ -109,7 +109,9 @@ def _texts(frame: Frame) -> list[str]:
 
 
 def _utf_16_texts(raw: bytes, codec: str) -> list[str]:
-    """A byte order mark counts from there on; without any, "with BOM" means Windows' order, as others read it."""
+    """A byte order mark applies to its value and the following ones. If the encoding is "with BOM" and there is none,
+    the order is little-endian, as other readers assume.
+    """
     units = raw[: len(raw) // 2 * 2].decode("utf-16-le", "surrogatepass")
     texts = []
     for value in units.split("\0", _MOST_VALUES)[:_MOST_VALUES]:
@@ -121,7 +123,7 @@ def _utf_16_texts(raw: bytes, codec: str) -> list[str]:
 
 
 def _frames(tag: bytes) -> Iterator[Frame]:
-    """Up to the padding, or to where the tag was cut."""
+    """The frames up to the padding, or up to the end of a tag that was cut."""
     if len(tag) < _HEADER_BYTES or not tag.startswith(b"ID3") or tag[3] not in (2, 3, 4):
         return
     version, flags = tag[3], tag[5]
@@ -134,7 +136,7 @@ def _frames(tag: bytes) -> Iterator[Frame]:
     at = 0
     if (
         flags & 0x40 and version > 2 and not _FRAME_NAME.match(content)
-    ):  # some set the flag, and yet a frame follows
+    ):  # some writers set the flag without an extended header
         at = _syncsafe(content[:4]) if version == 4 else 4 + int.from_bytes(content[:4], "big")
     head_bytes, name_bytes = (6, 3) if version == 2 else (10, 4)
     while at + head_bytes <= len(content) and content[at]:
@@ -156,20 +158,20 @@ def _frame_bytes(version: int, content: bytes, at: int) -> int:
     if version == 3 or plain & 0x80808080:
         return plain
     syncsafe = _syncsafe(field)
-    # iTunes wrote plain sizes in 2.4: then the other frames are only found by them.
+    # iTunes wrote plain sizes in 2.4: then the next frame is only found with the plain size.
     first = at + 10
     is_plain = not _frame_may_begin(content, first + syncsafe) and _frame_may_begin(content, first + plain)
     return plain if is_plain else syncsafe
 
 
 def _frame_may_begin(content: bytes, at: int) -> bool:
-    """Or padding, or the end."""
+    """Whether a frame, padding or the end of the tag is at `at`."""
     name = content[at : at + 4]
     return at <= len(content) and (not name.strip(b"\0") or _FRAME_NAME.fullmatch(name) is not None)
 
 
 def _flags_undone(version: int, flags: int, body: bytes, *, unsynchronised: bool) -> bytes:
-    """Empty where the frame is compressed (a small tag could swell) or encrypted."""
+    """The frame's content. Empty if the frame is encrypted, or compressed: a small tag could expand to a large one."""
     compressed_or_encrypted, grouped = (0x0C, 0x40) if version == 4 else (0xC0, 0x20)
     if flags & compressed_or_encrypted:
         return b""
@@ -184,7 +186,7 @@ def _flags_undone(version: int, flags: int, body: bytes, *, unsynchronised: bool
 
 
 def _resynchronised(data: bytes) -> bytes:
-    """Some set the flag and write the bytes as they are: what holds a false sync was not unsynchronised."""
+    """Reverses unsynchronisation. Some writers only set the flag: data with a false sync is returned unchanged."""
     return data if _FALSE_SYNC.search(data) else data.replace(b"\xff\x00", b"\xff")
 
 

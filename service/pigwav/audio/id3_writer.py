@@ -1,4 +1,4 @@
-"""The ID3v2 tag of an MP3, written in 2.3, the version that every player reads. Pure.
+"""Writes the ID3v2 tag of an MP3, in version 2.3, which every player reads. Pure.
 
 Source: M. Nilsson's informal standard "ID3 tag version 2.3.0".
 """
@@ -17,11 +17,11 @@ _BOM: Final = b"\xff\xfe"
 
 
 def id3_tag(tags: Tags) -> bytes:
-    """An ID3v2.3.0 tag to stand before an MP3's first frame; empty where `tags` say nothing. Deterministic.
+    """An ID3v2.3.0 tag, to precede an MP3's first frame; empty if `tags` are. Deterministic.
 
-    Not unsynchronised although the byte order marks look like a frame's start (0xFF 0xFE): decoders pass over a tag
-    by its size, some cannot undo the scheme, and ffmpeg and mutagen write theirs so. No padding: nobody edits
-    the object in place.
+    The tag is not unsynchronised, although the byte order marks look like a frame's start (0xFF 0xFE): decoders skip
+    a tag by its size, some cannot reverse unsynchronisation, and ffmpeg and mutagen do not use it either. The tag has
+    no padding, because nobody edits the object in place.
     """
     frames = b"".join(_frames_of(tags))
     if not frames:
@@ -37,7 +37,7 @@ def _frames_of(tags: Tags) -> Iterator[bytes]:
     if tags.date is not None:
         yield from _date_frames(tags.date)
     if tags.comment is not None:
-        # iTunes is reported to show no comment in another language.
+        # iTunes reportedly shows no comment whose language is not "eng".
         yield _frame(b"COMM", _UTF_16, b"eng", _in_utf_16(""), b"\0\0", _in_utf_16(tags.comment))
     if tags.track is not None:
         plain = tags.track.isascii()
@@ -50,7 +50,9 @@ def _frames_of(tags: Tags) -> Iterator[bytes]:
 
 
 def _date_frames(date: str) -> Iterator[bytes]:
-    """ID3v2.3 stores a year and a day of it. A date that does not begin with a year goes where ffmpeg puts it."""
+    """ID3v2.3 stores the year and the day in two frames. A date that does not begin with a year goes into TXXX, as
+    ffmpeg writes it.
+    """
     match = _DATE.match(date)
     if match is None:
         yield _described("date", date)

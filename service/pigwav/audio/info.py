@@ -1,7 +1,7 @@
 """The MP3's first frame: silence that carries the Xing/Info and LAME tags. Pure.
 
-It tells players the length, where to seek, and what to cut off so that no sample is gained or lost. Source: LAME's
-VbrTag.c and the "Mp3 Info Tag revision 1" specification.
+It tells players the length, the seek points, and how many samples to cut off at both ends, so that they play exactly
+the samples of the WAV. Source: LAME's VbrTag.c and the "Mp3 Info Tag revision 1" specification.
 """
 
 import struct
@@ -21,12 +21,12 @@ _LAME: Final = b"LAME3.100"
 
 
 def info_frame_bytes(mp3: Mp3Format) -> int:
-    """The first frame's size: the same whatever it says."""
+    """The first frame's size. It does not depend on its content."""
     return mp3.frame_bytes(_info_kbps(mp3))
 
 
 def blank_frame(mp3: Mp3Format) -> bytes:
-    """A silent frame of the first frame's size, to hold its place."""
+    """A silent frame of the first frame's size, a placeholder for it."""
     return mp3.header(_info_kbps(mp3)).ljust(info_frame_bytes(mp3), b"\0")
 
 
@@ -41,9 +41,7 @@ def info_frame(mp3: Mp3Format, shape: Mp3Shape, *, lame_quality: int) -> bytes:
             bytes(mp3.side_info_bytes),
             struct.pack(">4sIII", b"Info", _ALL_FIELDS, shape.frames, total_bytes),
             _seek_points(mp3, shape, size_bytes),
-            struct.pack(
-                ">I", 60 - lame_quality
-            ),  # 100 - 10 * VBR quality (LAME's 4 where there is none) - quality
+            struct.pack(">I", 60 - lame_quality),  # 100 - 10 * VBR quality (LAME's default: 4) - quality
             _lame_tag(mp3, shape, total_bytes),
         )
     )
@@ -51,7 +49,7 @@ def info_frame(mp3: Mp3Format, shape: Mp3Shape, *, lame_quality: int) -> bytes:
 
 
 def _info_kbps(mp3: Mp3Format) -> int:
-    """Low bit rates have frames too small for the tags; the first frame then has a higher one."""
+    """The first frame's bit rate: a higher one than the stream's if the stream's frames are too small for the tags."""
     return mp3.smallest_frame_kbps(4 + mp3.side_info_bytes + _XING_BYTES + _LAME_BYTES)
 
 
@@ -63,7 +61,7 @@ def _seek_points(mp3: Mp3Format, shape: Mp3Shape, first_bytes: int) -> bytes:
 
 
 def _lame_tag(mp3: Mp3Format, shape: Mp3Shape, total_bytes: int) -> bytes:
-    """All but its CRC. Lowpass, gains, flags, preset and the CRC of the music stay 0: not told."""
+    """The LAME tag without its CRC. Lowpass, gains, flags, preset and the CRC of the music are 0: unknown."""
     return b"".join(
         (
             _LAME,
@@ -96,7 +94,7 @@ _CRC_OF_BYTE: Final = tuple(map(_crc_of_byte, range(256)))
 
 @dataclass(frozen=True)
 class InfoTag:
-    """What the first frame says. `delay` and `padding`: samples to cut off at the start and at the end."""
+    """The content of the first frame. `delay` and `padding`: samples to cut off at the start and at the end."""
 
     frames: int
     total_bytes: int
@@ -107,7 +105,7 @@ class InfoTag:
 
     @classmethod
     def parse(cls, frame: bytes) -> Self | None:
-        """None where the frame carries no complete tag or its CRC is wrong."""
+        """None if the frame carries no complete tag or its CRC is wrong."""
         header = FrameHeader.parse(frame[:4]) if len(frame) >= 4 else None
         if header is None or len(frame) < header.size_bytes:
             return None

@@ -1,4 +1,4 @@
-"""The WAV's bytes on their way to PCM: hashed, cut to the audio, searched for tags behind it."""
+"""Hashes the WAV's bytes, cuts out the audio, and finds tags after it."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from hashlib import sha256
@@ -9,10 +9,9 @@ from pigwav.audio.wav import WavHeader
 
 
 class Intake:
-    """Takes a WAV's bytes in order: hashes all of them, hands out those of the audio, in whole samples or packets, and
-    looks for tags in those behind it.
+    """Takes a WAV's bytes in order: hashes all, returns the audio in whole samples or packets, finds tags after it.
 
-    One call at a time; `take` is work for the cpu executor.
+    One call at a time. Call `skip` and `take` in the cpu executor.
     """
 
     def __init__(self) -> None:
@@ -26,12 +25,12 @@ class Intake:
         self.audio_bytes = 0
 
     def skip(self, block: bytes) -> None:
-        """Take bytes that lie wholly before the audio."""
+        """Takes bytes that are all before the audio."""
         self._hash.update(block)
         self.wav_bytes += len(block)
 
     def begin(self, header: WavHeader) -> None:
-        """From here on, `take` finds the audio."""
+        """Sets the position and the format of the audio; `take` needs them."""
         self._format = header.format
         self._before_audio_bytes = header.data_offset - self.wav_bytes
         self._audio_left_bytes = header.declared_data_bytes
@@ -39,7 +38,7 @@ class Intake:
             self._tail = TailWalk(after_odd=header.declared_data_bytes % 2 == 1)
 
     def take(self, batch: bytes) -> bytes:
-        """The audio in `batch`: with what the last batch left over, without what lies before and behind the audio."""
+        """The audio in `batch`, up to the last whole sample or packet, preceded by the rest of the previous batch."""
         if self._format is None:
             raise RuntimeError("Intake.take before Intake.begin")
         self.skip(batch)
@@ -60,11 +59,11 @@ class Intake:
 
     @property
     def samples(self) -> int:
-        """Per channel, in the audio that has come."""
+        """Per channel, in the audio received so far."""
         return self._format.samples_in(self.audio_bytes) if self._format else 0
 
     def tail_chunks(self) -> tuple[TagChunk, ...]:
-        """Those behind the audio, once the WAV has ended; none where the header does not say how long the audio is."""
+        """The tag chunks after the audio; call it at the end of the WAV. Empty if the header declares no length."""
         return self._tail.end() if self._tail else ()
 
     def wav_sha256(self) -> bytes:
@@ -72,7 +71,7 @@ class Intake:
 
 
 async def batches(first: bytes, rest: AsyncIterator[bytes], size_bytes: int) -> AsyncGenerator[bytes, None]:
-    """The same bytes in blocks of exactly `size_bytes`, but for the last. Holds at most that and one incoming block."""
+    """The same bytes in blocks of `size_bytes`; only the last may be shorter. Holds one such and one incoming block."""
     held = bytearray(first)
     del first
     while True:

@@ -1,4 +1,4 @@
-"""PCM to MP3 frames, in this process."""
+"""Encodes PCM to MP3 frames in this process."""
 
 from typing import Final, Protocol
 
@@ -8,17 +8,17 @@ from pigwav.audio.mp3 import Mp3Format, Mp3Shape
 from pigwav.errors import AudioTooLong
 
 _CALL_BYTES: Final = 16 * 1024
-"""LAME keeps a buffer for the longest call as long as the encoder lives: twice these bytes for stereo."""
+"""LAME holds a buffer for its longest call until the encoder is freed: twice these bytes for stereo."""
 
 
 class Encoder(Protocol):
     """Turns PCM (signed 16-bit little-endian, interleaved) into MP3 frames. One stream, one call at a time; blocks."""
 
     def encode(self, pcm: bytes) -> bytes:
-        """Takes whole samples, at least one. What is answered may lag behind what was taken, and come in bursts."""
+        """Takes whole samples, at least one. The frames may come later, several at a time."""
 
     def flush(self) -> bytes:
-        """The rest. Called once, after the last `encode`."""
+        """The remaining frames. Called once, after the last `encode`."""
 
 
 class EncoderFactory(Protocol):
@@ -28,14 +28,14 @@ class EncoderFactory(Protocol):
 
 
 class LameEncoder:
-    """LAME at a constant bit rate. Releases the interpreter lock while it works; holds 0.2 MB once it has begun."""
+    """LAME at a constant bit rate. Releases the interpreter lock during a call; holds 0.2 MB after the first call."""
 
     def __init__(self, mp3: Mp3Format, *, quality: int) -> None:
         lame = lameenc.Encoder()
         lame.silence()
         lame.set_channels(mp3.channels)
         lame.set_in_sample_rate(mp3.sample_rate_hz)
-        lame.set_out_sample_rate(mp3.sample_rate_hz)  # unset, LAME resamples as it sees fit
+        lame.set_out_sample_rate(mp3.sample_rate_hz)  # else LAME may choose another rate
         lame.set_bit_rate(mp3.bitrate_kbps)
         lame.set_quality(quality)
         self._lame: Final = lame
@@ -49,7 +49,7 @@ class LameEncoder:
 
 
 class MeteredEncoder:
-    """An encoder that keeps to a number of samples per channel, and knows at the end what it has made."""
+    """An encoder that limits the number of samples per channel and checks the size of its output at the end."""
 
     def __init__(self, encoder: Encoder, mp3: Mp3Format, *, max_samples: int) -> None:
         self._encoder = encoder
@@ -59,7 +59,7 @@ class MeteredEncoder:
         self.samples = 0
 
     def encode(self, pcm: bytes) -> bytes:
-        """Raises AudioTooLong."""
+        """Raises AudioTooLong if there are more than `max_samples`."""
         if not pcm:
             return b""
         self.samples += len(pcm) // (2 * self._mp3.channels)
@@ -76,11 +76,11 @@ class MeteredEncoder:
         return frames
 
     def shape(self) -> Mp3Shape:
-        """The shape of everything encoded; call it after `flush`."""
+        """The shape of everything encoded; call it after `flush`. Raises RuntimeError if the output's size differs."""
         shape = Mp3Shape.of(self.samples, self._mp3)
         if self._bytes != shape.audio_bytes:
-            # Seek points and length would lie: better no recording than one that players stumble over.
+            # Seek points and length would be wrong: an error is better than a recording that players cannot seek in.
             raise RuntimeError(
-                f"the encoder made {self._bytes} bytes of {self.samples} samples: {shape} was due"
+                f"the encoder made {self._bytes} bytes of {self.samples} samples; expected {shape}"
             )
         return shape

@@ -1,4 +1,4 @@
-"""MPEG audio layer III at a constant bit rate: frame headers, what LAME takes, and the exact shape of an MP3. Pure.
+"""MPEG audio layer III at a constant bit rate: frame headers, LAME's bit rates, and the exact size of an MP3. Pure.
 
 Source: ISO/IEC 11172-3 2.4.1.3 and 13818-3 (header and tables), LAME's lame.c and bitstream.c (delay, padding, slots).
 """
@@ -12,29 +12,29 @@ SAMPLE_RATES_HZ: Final = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000,
 ENCODER_DELAY: Final = 576
 """Samples that LAME puts before the first one."""
 LOW_RATE_HZ: Final = 12_000
-"""The highest rate of MPEG 2.5, and of LAME's lowest limit."""
+"""The highest sample rate of MPEG 2.5. Up to this rate, LAME limits the bit rate to 64 kb/s."""
 
 _MPEG1_KBPS: Final = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _MPEG2_KBPS: Final = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _RATES_HZ: Final = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _VERSIONS: Final = {rate: version for version, rates in _RATES_HZ.items() for rate in rates}
 _JOINT_STEREO_UP_TO_KBPS: Final = 128
-"""LAME codes plain stereo where bits are plenty."""
+"""At higher bit rates, LAME uses plain stereo."""
 
 
 def bit_rates_kbps(sample_rate_hz: int) -> tuple[int, ...]:
-    """What a header can say and LAME does not silently lower, at one of SAMPLE_RATES_HZ; ascending."""
+    """Bit rates that a header can state and LAME does not silently lower, at one of SAMPLE_RATES_HZ; ascending."""
     most_kbps = 64 if sample_rate_hz <= LOW_RATE_HZ else 320
     return tuple(kbps for kbps in _table_kbps(sample_rate_hz) if kbps <= most_kbps)
 
 
 def check_bit_rate(bitrate_kbps: int, sample_rate_hz: int) -> int:
-    """`bitrate_kbps` itself. Raises UnsupportedBitRate, which names the ones to choose from."""
+    """Returns `bitrate_kbps`. Raises UnsupportedBitRate, with the list of bit rates at this sample rate."""
     allowed = bit_rates_kbps(sample_rate_hz)
     if bitrate_kbps not in allowed:
         names = ", ".join(str(kbps) for kbps in allowed)
         raise UnsupportedBitRate(
-            f"At {sample_rate_hz} Hz the bit rate is one of {names} kb/s, not {bitrate_kbps}."
+            f"At {sample_rate_hz} Hz the bit rate must be one of {names} kb/s, not {bitrate_kbps}."
         )
     return bitrate_kbps
 
@@ -67,16 +67,17 @@ class Mp3Format:
         return self.frame_samples * 125 * bitrate_kbps // self.sample_rate_hz
 
     def frame_offset(self, index: int) -> int:
-        """Bytes from the first audio frame to audio frame `index`: the slot rule of LAME, summed up.
+        """Bytes from the first audio frame to audio frame `index`, by LAME's rule for slots.
 
-        Frames are rounded down; the remainder is owed, and a frame pays it with one more byte. The first owes nothing.
+        A frame's size is rounded down. The remainders of all frames but the first add up; their sum, rounded up to
+        bytes, is added to the frames, at most one byte each.
         """
         whole, owed = divmod(self.frame_samples * 125 * self.bitrate_kbps, self.sample_rate_hz)
         paid = -(-(index - 1) * owed // self.sample_rate_hz) if index else 0
         return index * whole + paid
 
     def header(self, bitrate_kbps: int) -> bytes:
-        """Four bytes: no CRC, not padded, original, no emphasis; the mode that LAME chooses."""
+        """A frame header, four bytes: no CRC, not padded, original, no emphasis, the mode that LAME chooses."""
         version = _VERSIONS[self.sample_rate_hz]
         bitrate_index = _table_kbps(self.sample_rate_hz).index(bitrate_kbps) + 1
         rate_index = _RATES_HZ[version].index(self.sample_rate_hz)
@@ -85,7 +86,7 @@ class Mp3Format:
         return bytes((0xFF, 0xE3 | version << 3, bitrate_index << 4 | rate_index << 2, mode << 6 | 0x04))
 
     def smallest_frame_kbps(self, size_bytes: int) -> int:
-        """The stream's bit rate, or the next one whose frames hold `size_bytes`, whatever LAME takes."""
+        """The stream's bit rate, or the next one whose frames hold `size_bytes`, even if LAME does not support it."""
         table = _table_kbps(self.sample_rate_hz)
         return next(k for k in table if k >= self.bitrate_kbps and self.frame_bytes(k) >= size_bytes)
 
@@ -101,7 +102,7 @@ class Mp3Shape:
 
     @classmethod
     def of(cls, samples: int, mp3: Mp3Format) -> Self:
-        """Exact: LAME adds its delay, then silence to the end of a frame, and at least 576 samples of it."""
+        """Exact: LAME adds its delay before the samples, and at least 576 samples of silence up to a frame's end."""
         coded = samples + ENCODER_DELAY
         padding = mp3.frame_samples - coded % mp3.frame_samples
         if padding < ENCODER_DELAY:
@@ -121,7 +122,7 @@ class FrameHeader:
 
     @classmethod
     def parse(cls, head: bytes) -> Self | None:
-        """From the frame's first four bytes; None where they are no layer III header (or of a free bit rate)."""
+        """Parses a frame's first four bytes. None if they are no layer III header, or one of a free bit rate."""
         version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
         bitrate_index, rate_index = head[2] >> 4, head[2] >> 2 & 3
         synced = head[0] == 0xFF and head[1] >> 5 == 7

@@ -1,6 +1,6 @@
-"""PCM, the one thing that flows through the middle of the service. Pure.
+"""PCM, the format of all audio between decoding and encoding. Pure.
 
-Signed 16-bit little-endian interleaved samples, 1 or 2 channels, at one of MP3's nine rates.
+Signed 16-bit little-endian interleaved samples, 1 or 2 channels, at one of MP3's nine sample rates.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,9 @@ class PcmFormat:
 
     @classmethod
     def of(cls, wav: WavFormat) -> Self:
-        """What a WAV becomes: at most stereo, at MP3's lowest rate that loses no band, else at its highest."""
+        """The format that a WAV is converted to: 1 or 2 channels, at the lowest of MP3's rates that is not below the
+        WAV's; for a WAV above 48 kHz, 44.1 kHz if its rate is a multiple of that, else 48 kHz.
+        """
         if wav.sample_rate_hz > SAMPLE_RATES_HZ[-1]:
             sample_rate_hz = 44_100 if wav.sample_rate_hz % 44_100 == 0 else 48_000
         else:
@@ -30,9 +32,9 @@ class PcmFormat:
         return cls(sample_rate_hz, min(wav.channels, 2))
 
     def is_as_recorded(self, wav: WavFormat) -> bool:
-        """Whether it has the WAV's own rate and channels, so that each sample becomes one."""
+        """Whether it has the WAV's sample rate and channels: if so, each WAV sample becomes one PCM sample."""
         return (wav.sample_rate_hz, wav.channels) == (self.sample_rate_hz, self.channels)
 
     def samples_of(self, wav: WavFormat, samples: int) -> int:
-        """How many samples `samples` of the WAV are at this rate; a begun one counts."""
+        """How many samples at this rate `samples` of the WAV become, rounded up."""
         return -(-samples * self.sample_rate_hz // wav.sample_rate_hz)

@@ -1,4 +1,4 @@
-"""Everything about a conversion that is decided before its first frame. Pure."""
+"""All decisions about a conversion that are made before its first frame. Pure."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +15,7 @@ from pigwav.settings import EncoderSettings
 
 @dataclass(frozen=True)
 class Plan:
-    """The WAV that comes, the PCM it becomes, the MP3 that is made of it. Sample counts are per channel."""
+    """The formats of the WAV, of its PCM and of the MP3. Sample counts are per channel."""
 
     header: WavHeader
     pcm: PcmFormat
@@ -32,13 +32,13 @@ class Plan:
         max_duration_s: int,
         bitrate_kbps: int | None = None,
     ) -> Self:
-        """`bitrate_kbps` None: as the settings say. Raises NoAudio, AudioTooLong and UnsupportedBitRate."""
+        """`bitrate_kbps` None: the bit rate in the settings. Raises NoAudio, AudioTooLong and UnsupportedBitRate."""
         if header.declared_samples == 0:
             raise NoAudio
         seconds = (header.declared_samples or 0) / header.format.sample_rate_hz
         if seconds > max_duration_s:
             raise AudioTooLong(
-                f"The WAV says it plays {seconds:.0f} s; this service takes at most {max_duration_s} s."
+                f"The WAV's header declares {seconds:.0f} s; the maximum is {max_duration_s} s."
             )
         pcm = PcmFormat.of(header.format)
         if bitrate_kbps is None:
@@ -48,13 +48,13 @@ class Plan:
 
     @cached_property
     def unpack(self) -> Unpack | None:
-        """What makes the audio PCM in this process; None where that takes a decoder."""
+        """Converts the audio to PCM in this process; None if a decoder is needed."""
         wav = self.header.format
         return unpacker(wav) if self.pcm.is_as_recorded(wav) else None
 
     @property
     def clean(self) -> Unpack:
-        """What makes the audio fit for the decoder."""
+        """Prepares the audio for the decoder."""
         return cleaner(self.header.format)
 
     @property
@@ -67,12 +67,12 @@ class Plan:
 
     @property
     def cpu_limit_s(self) -> int:
-        """Decoding takes a hundredth of the playing time; what takes all of it has gone astray."""
+        """Decoding takes a hundredth of the playing time; a decoder that takes all of it is stuck."""
         return max(60, self.max_duration_s)
 
     @cached_property
     def predicted(self) -> Mp3Shape | None:
-        """What the MP3 will be if the WAV holds what it promises; None where it does not say its length."""
+        """The MP3's shape if the WAV holds as much audio as its header declares; None if it declares no length."""
         declared = self.header.declared_samples
         if declared is None:
             return None
@@ -84,7 +84,7 @@ class Plan:
         return None if declared is None else duration_ms(declared, self.header.format.sample_rate_hz)
 
     def first_frame(self, shape: Mp3Shape | None) -> bytes:
-        """With the tags that tell this shape; blank, of the same size, for None."""
+        """The first frame, with tags for this shape. If `shape` is None: a blank frame of the same size."""
         if shape is None:
             return blank_frame(self.mp3)
         return info_frame(self.mp3, shape, lame_quality=self.lame_quality)
@@ -94,7 +94,7 @@ class Plan:
 
 
 def default_bit_rate_kbps(pcm: PcmFormat, settings: EncoderSettings) -> int:
-    """The setting, or the nearest bit rate below it that MP3 has at this sample rate."""
+    """The bit rate in the settings, or the nearest lower one that MP3 has at this sample rate."""
     if pcm.sample_rate_hz <= LOW_RATE_HZ:
         wanted = settings.bitrate_low_mono_kbps if pcm.channels == 1 else settings.bitrate_low_stereo_kbps
     else:

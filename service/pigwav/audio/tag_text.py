@@ -1,6 +1,6 @@
-"""The text of tags: bytes of an unsaid encoding in the WAV, printable and bounded text in `Tags`. Pure.
+"""Converts the text of tags from bytes of unknown encoding to the printable, bounded text in `Tags`. Pure.
 
-What others wrote is hostile: whatever comes in, the work is linear in it, and what goes out is small.
+The input is not trusted: the work is linear in its size, and the output is small.
 """
 
 import codecs
@@ -17,23 +17,24 @@ TagField = Literal[
 ]
 
 _MOST_SAMPLES: Final = (1 << 53) - 1
-"""What every reader of JSON holds exactly (RFC 8259, section 6), and a bigint in Postgres too."""
+"""The largest integer that every JSON reader represents exactly (RFC 8259, section 6); a Postgres bigint holds it too.
+"""
 
 
 def decoded(raw: bytes) -> str:
-    """The text up to the first NUL: UTF-8, else CP1251, whatever the format's book says of ASCII or ISO-8859-1."""
+    """The text up to the first NUL: UTF-8, else CP1251, although the specifications require ASCII or ISO-8859-1."""
     text = raw.partition(b"\0")[0].removeprefix(codecs.BOM_UTF8)
     try:
         return text.decode()
     except UnicodeDecodeError as wrong:
         whole = text[: wrong.start]
         if wrong.reason == "unexpected end of data" and not whole.isascii():
-            return whole.decode()  # cut inside a character, as happens in fields of fixed size
-        return text.decode("cp1251", "replace")  # 0x98 is no character in it
+            return whole.decode()  # the end of a field of fixed size may cut a character
+        return text.decode("cp1251", "replace")  # 0x98 is undefined in CP1251
 
 
 def tags_from(said: Iterable[tuple[TagField, str]]) -> Tags:
-    """The first text of each field in which something printable is left."""
+    """For each field, the first text that has printable characters, cut to the maximum length."""
     texts: dict[TagField, str] = {}
     for field, text in said:
         most_chars = MAX_TITLE_CHARS if field == "title" else MAX_TAG_CHARS
@@ -54,8 +55,8 @@ def tags_from(said: Iterable[tuple[TagField, str]]) -> Tags:
 
 
 def _printable(text: str, most_chars: int) -> str:
-    # NFC takes quadratic time over combining marks, so the text is cut before it, at a length that NFC cannot bring
-    # below the limit: no character decomposes into more than four.
+    # NFC takes quadratic time on combining marks, therefore the text is cut before it, to 4 * most_chars: NFC does not
+    # shorten that below most_chars, because no character decomposes into more than four.
     short = text.strip()[: 4 * most_chars]
     plain = plain_name(short.replace("\r\n", "\n"))
     return plain if len(plain) <= most_chars else plain_name(plain[:most_chars])

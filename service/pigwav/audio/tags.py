@@ -1,4 +1,4 @@
-"""What a WAV says of itself in its `LIST`/`INFO`, `id3 ` and `bext` chunks. Pure; never raises, whatever they hold.
+"""Reads tags from a WAV's `LIST`/`INFO`, `id3 ` and `bext` chunks. Pure; never raises, whatever the chunks contain.
 
 Source: Microsoft's "Multimedia Programming Interface and Data Specifications 1.0" (INFO), EBU Tech 3285 (bext). Why
 not a library: docs/decisions/0006.
@@ -25,7 +25,7 @@ _INFO_FIELDS: Final[dict[bytes, TagField]] = {
     b"YEAR": "date",
     b"ICMT": "comment",
     b"ITRK": "track",
-    b"IPRT": "track",  # "part" in the book; ffmpeg and others keep the track there
+    b"IPRT": "track",  # "part" in the specification; ffmpeg and others store the track there
     b"TRCK": "track",
 }
 _INFO_NAME: Final = re.compile(rb"[A-Z][A-Z0-9 ]{3}")
@@ -37,9 +37,10 @@ _BEXT_TIME: Final = re.compile(r"([01][0-9]|2[0-3])[-_:./ ]([0-5][0-9])[-_:./ ](
 
 
 def read_tags(chunks: Iterable[TagChunk]) -> Tags:
-    """What `chunks`, in file order, say. Of each field id3 counts before INFO before bext, the first before later.
+    """The tags in `chunks`, which are in file order. Linear in the size of the chunks.
 
-    A kind that we do not know says nothing. Linear in the size of the chunks.
+    For each field, id3 takes precedence over INFO, and INFO over bext; within a kind, the first value counts. Chunks
+    of other kinds are ignored.
     """
     by_kind: tuple[list[Iterator[tuple[TagField, str]]], ...] = ([], [], [])
     for chunk in chunks:
@@ -54,7 +55,7 @@ def read_tags(chunks: Iterable[TagChunk]) -> Tags:
 
 
 def merged(first: Tags, then: Tags) -> Tags:
-    """`first`, with what it does not say taken from `then`."""
+    """`first`, with its empty fields taken from `then`."""
     return replace(then, **{name: said for name, said in asdict(first).items() if said is not None})
 
 
@@ -72,7 +73,7 @@ def _info(body: bytes) -> Iterator[tuple[TagField, str]]:
 
 
 def _bext(body: bytes) -> Iterator[tuple[TagField, str]]:
-    """A time reference of 0 is midnight where the chunk says anything else, and unset where it does not."""
+    """A time reference of 0 means midnight if the chunk has any text, else that it is not set."""
     whole = body[: _BEXT.size].ljust(_BEXT.size, b"\0")
     description, originator, _, date, time, samples = _BEXT.unpack(whole)
     texts: tuple[tuple[TagField, str], ...] = (
@@ -87,7 +88,9 @@ def _bext(body: bytes) -> Iterator[tuple[TagField, str]]:
 
 
 def _bext_date(date: str, time: str) -> str:
-    """As ISO 8601. Writers may choose other separators (Tech 3285), and some cut the last digit, or set only zeros."""
+    """The date in ISO 8601. Writers may use other separators (Tech 3285), and some cut the last digit or write only
+    zeros. A date in another form is returned as it is; one of only zeros becomes empty.
+    """
     match = _BEXT_DATE.match(date)
     if match is None:
         return date if date.strip("0-_:./ ") else ""

@@ -1,7 +1,7 @@
-"""What is done to the audio in this process before LAME or the decoder gets it. Pure; all work for the cpu executor.
+"""Converts audio in this process, for LAME or for the decoder. Pure; call it in the cpu executor.
 
-Samples of any width become PCM without a decoder: by slices and tables, whose every input is legal. The results are
-bit by bit those of ffmpeg. Source of A-law and mu-law: ITU-T G.711.
+Samples of any width become PCM without a decoder, by slices and tables that accept every input. The results are
+identical to ffmpeg's. Source of A-law and mu-law: ITU-T G.711.
 """
 
 from collections.abc import Callable
@@ -12,18 +12,21 @@ from pigwav.audio import floats
 from pigwav.audio.fmt import WavFormat
 
 Unpack = Callable[[bytes], bytes]
-"""Takes whole samples, and answers as many."""
+"""Takes whole samples and returns as many."""
 
 _FLOATS: Final = ("pcm_f32le", "pcm_f64le")
 
 
 def unpacker(wav: WavFormat) -> Unpack | None:
-    """What makes 16-bit samples of these; None where that takes a decoder."""
+    """The function that converts this format to 16-bit samples; None if a decoder is needed."""
     return partial(_two_bytes, 1, 4) if wav.in_low_bytes else _UNPACKERS.get(wav.codec)
 
 
 def cleaner(wav: WavFormat) -> Unpack:
-    """What makes these samples fit for a decoder, which takes NaN for full scale and wraps far-out values."""
+    """The function that prepares this format for the decoder.
+
+    Floating point samples are clipped: the decoder takes NaN for full scale, and values far out of range wrap around.
+    """
     if wav.in_low_bytes:
         return _shifted_up
     return partial(floats.within_full_scale, wav.codec) if wav.codec in _FLOATS else _as_it_is
@@ -40,7 +43,7 @@ def _unsigned_bytes(audio: bytes) -> bytes:
 
 
 def _two_bytes(first: int, width: int, audio: bytes) -> bytes:
-    """Two bytes of each sample of `width` bytes: those from `first` on. Low bits are cut off, not rounded."""
+    """Two bytes, from index `first` on, of each sample of `width` bytes. Low bits are cut off, not rounded."""
     pcm = bytearray(len(audio) // width * 2)
     pcm[0::2] = audio[first::width]
     pcm[1::2] = audio[first + 1 :: width]
@@ -48,7 +51,7 @@ def _two_bytes(first: int, width: int, audio: bytes) -> bytes:
 
 
 def _shifted_up(audio: bytes) -> bytes:
-    """The three low bytes in every four, in the high ones."""
+    """Moves the three low bytes of every four into the three high ones."""
     shifted = bytearray(len(audio))
     for byte in range(3):
         shifted[byte + 1 :: 4] = audio[byte::4]

@@ -1,7 +1,7 @@
-"""The header walk: from a WAV's first byte to the first byte of its audio, in constant memory. Pure.
+"""Parses a WAV's header, from the first byte to the beginning of the audio, in constant memory. Pure.
 
 Source: Microsoft's "Multimedia Programming Interface and Data Specifications 1.0" (RIFF), EBU Tech 3306 (RF64) and
-ITU-R BS.2088 (BW64). Files in the wild break their rules; what is forgiven is said where it is forgiven.
+ITU-R BS.2088 (BW64). Real files break their rules; comments in the code say which violations are accepted.
 """
 
 import struct
@@ -22,7 +22,7 @@ from pigwav.errors import (
 )
 
 MAX_HEADER_BYTES: Final = 64 * 1024 * 1024
-"""Cover pictures and padding may stand before the audio; not more than this."""
+"""Limit for all bytes before the audio, such as cover pictures and padding."""
 
 _FMT_BYTES: Final = 40
 _DS64_BYTES: Final = 28
@@ -30,7 +30,7 @@ _BEHIND_AUDIO: Final = frozenset(
     name.ljust(4)
     for name in b"LIST id3 ID3 bext iXML _PMX cue smpl inst fact PEAK JUNK junk PAD FLLR".split()
 )
-"""What writers put there."""
+"""Chunks that writers put after the audio."""
 _IN_DS64: Final = 0xFFFFFFFF
 _WAVES: Final = (b"RIFF", b"RF64", b"BW64")
 _RELATIVES: Final = {
@@ -54,10 +54,10 @@ _OTHER_FORMATS: Final = {
 
 @dataclass(frozen=True)
 class WavHeader:
-    """What precedes the audio. `data_offset` counts from the file's first byte to the audio's first.
+    """The content of a WAV before its audio. `data_offset`: bytes from the file's first byte to the audio's first.
 
-    `declared_data_bytes` is None where the writer streamed and could not go back to fill in the size: then the audio
-    goes on to the end of the file. `tag_chunks` stood before the audio.
+    `declared_data_bytes` is None if the writer streamed and could not go back to fill in the size: then the audio
+    extends to the end of the file. `tag_chunks`: those before the audio.
     """
 
     format: WavFormat
@@ -75,7 +75,7 @@ class WavHeader:
 
 @dataclass(frozen=True)
 class _Sizes:
-    """What the file says of itself: of all behind its first 8 bytes, and (RF64) of its audio."""
+    """Sizes that the file declares: of everything after its first 8 bytes, and (RF64) of its audio."""
 
     riff_bytes: int
     data_bytes: int | None = None
@@ -87,19 +87,23 @@ class HeaderWalk(ChunkWalk[WavHeader]):
     def __init__(self) -> None:
         self._lacks: BadAudio = NotAWav("The body is too short for a WAV file.")
         self.at_audio = False
-        """Whether what was fed last may be audio already: a look at it decides how the header ends."""
+        """Whether the block that was fed last may contain audio: `data` declares 0 bytes, and the walk must read the
+        next 8 bytes to decide whether another chunk follows.
+        """
         super().__init__()
 
     def feed(self, block: bytes) -> WavHeader | None:
         """The header, as soon as it is complete. The audio begins right after this block, or in it, or, if the walk
-        was `at_audio`, in one before.
+        was `at_audio`, in an earlier block.
 
-        Raises BadAudio subclasses as soon as the header is known to be wrong. Not to be fed again after either.
+        Raises BadAudio subclasses as soon as the header is known to be wrong. Must not be called again afterwards.
         """
         return self._advance(block)
 
     def end(self) -> WavHeader:
-        """The file ends before the header was complete: what there is of it. Raises BadAudio: what it lacks."""
+        """For a file that ends before `feed` has returned a header. Returns the header if the file ends less than 8
+        bytes after the head of `data`; else raises the BadAudio subclass for what is missing.
+        """
         header = self._advance_to_end() if self.at_audio else None
         if header is None:
             raise self._lacks
@@ -135,12 +139,12 @@ class HeaderWalk(ChunkWalk[WavHeader]):
     def _data(
         self, wav_format: WavFormat, size_bytes: int, sizes: _Sizes
     ) -> Generator[int, bytes, WavHeader]:
-        """The header ends here; if the audio may be empty, a few bytes later. Raises NoAudio if it is."""
+        """The header ends here, or 8 bytes later if the audio may be empty. Raises NoAudio if it is empty."""
         data_offset = self._offset
         if size_bytes == _IN_DS64 and sizes.data_bytes is not None:
             size_bytes = sizes.data_bytes
         if size_bytes == 0:
-            # The writer streamed, unless another chunk follows at once and fits into the file.
+            # A size of 0 means that the writer streamed, unless a known chunk follows and fits into the file.
             self.at_audio, self._lacks = True, NoAudio()
             next_name, next_bytes = parse_head((yield 8))
             self.at_audio = False
@@ -159,18 +163,20 @@ def _check_container(head: bytes) -> None:
             )
         return
     if magic in _RELATIVES:
-        raise UnsupportedContainer(f"The body is {_RELATIVES[magic]}, which is not converted.")
+        raise UnsupportedContainer(f"The body is {_RELATIVES[magic]}, which is not supported.")
     for start, name in _OTHER_FORMATS.items():
         if head.startswith(start):
-            raise NotAWav(f"The body is a file of the kind {name}, not a RIFF/WAVE file.")
+            raise NotAWav(f"The body is a file of type {name}, not a RIFF/WAVE file.")
     raise NotAWav
 
 
 def _declared(size_bytes: int) -> int | None:
-    """None for what writers put there who cannot know the size yet.
+    """None for the sizes that writers use if they do not know the size yet:
 
-    0 and 0xFFFFFFFF, less the header's size in some (ffmpeg, GStreamer, telephony); 0x7FFFF000 (SoX) to 0x80000000
-    (arecord). A file of truly that size is converted just as well: to its end.
+    - 0 and 0xFFFFFFFF, in some minus the header's size (ffmpeg, GStreamer, telephony);
+    - 0x7FFFF000 (SoX) to 0x80000000 (arecord).
+
+    A file that really has such a size is converted to its end, with the same result.
     """
     streamed = (
         size_bytes == 0

@@ -1,4 +1,4 @@
-"""How much of everything one process takes on: uploads, downloads, memory, disk space, rates, and a user's quota.
+"""Limits of one process: uploads, downloads, memory, disk space, rates, and a user's quota.
 
-These objects count; they know neither HTTP nor SQL. `admission` puts those that an upload meets in their order.
+These objects count; they are independent of HTTP and SQL. `admission` runs the checks of an upload in order.
 """

@@ -1,12 +1,12 @@
-"""Whether an upload is taken: the checks between its first byte and its conversion, in their one order.
+"""Admission of uploads: the checks before a conversion begins, in this order.
 
-1. `at_head`, before its first byte: the service is not stopping; an upload, its memory and its encoding have capacity;
-   the disks have space; the body is not declared larger than an upload may be.
-2. `unauthenticated`, while a form's fields come: all forms without credentials together hold little memory.
-3. `for_user`, when the sender is known: the user's rates; the same capacity, since time has passed; the user's own
-   number of open uploads; one upload at a time on a disk that was full.
+1. `at_head`, before the body's first byte: the service is not stopping; there is capacity for an upload, its memory and
+   its encoding; the disks have space; Content-Length is not above the limit.
+2. `unauthenticated`, while a form's fields arrive: all forms without credentials together hold little memory.
+3. `for_user`, when the user is known: the user's rates; the same capacity again, because time has passed; the user's
+   number of open uploads; one upload at a time after a disk was full.
 
-The address's rate is checked before all of them, for every request, by `api/rate_limits.py`.
+Before all of these, for every request, `api/rate_limits.py` checks the rate of the client's address.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,16 +22,16 @@ from pigwav.errors import UploadTooLarge
 
 @dataclass(frozen=True)
 class Admission:
-    """Asked by the connection and by the route. Used on the event loop only."""
+    """Used by the connection and by the route, on the event loop only."""
 
     open_uploads: OpenUploads
     disk_space: DiskSpace
     max_upload_bytes: int
 
     def at_head(self, *, declared_bytes: int | None = None) -> None:
-        """Whether an upload may begin. It changes nothing, so that the connection may ask and the route ask again.
+        """Raises ShuttingDown, Overloaded, StorageFull or UploadTooLarge if no upload may begin.
 
-        `declared_bytes`: Content-Length. Raises ShuttingDown, Overloaded, StorageFull, UploadTooLarge.
+        `declared_bytes`: Content-Length. Changes nothing: the connection and then the route may call it.
         """
         self.open_uploads.check_capacity()
         self.disk_space.check()
@@ -44,7 +44,7 @@ class Admission:
 
     @contextmanager
     def for_user(self, user: User, rates: RequestRates) -> Iterator[None]:
-        """Count one upload of `user`, until its answer. Raises RateLimited, ShuttingDown, Overloaded, StorageFull."""
+        """Counts an upload of `user` until its response. Raises RateLimited, ShuttingDown, Overloaded, StorageFull."""
         rates.upload_of(user)
         with self.open_uploads.one_more(user.id), self.disk_space.one_more():
             yield

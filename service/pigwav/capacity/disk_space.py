@@ -1,4 +1,4 @@
-"""Whether the disks have space for another recording, as far as that can be known before it comes."""
+"""Checks whether the disks have space before an upload is accepted."""
 
 import shutil
 import time
@@ -14,13 +14,13 @@ from pigwav.telemetry.metrics import Metrics
 MEASURE_EVERY_S: Final = 1.0
 
 HOLD_S: Final = 10.0
-"""After the database or the store said that it is full. Then one upload is let through, to see."""
+"""How long uploads are refused after the database or the store reported a full disk. Then one upload may try."""
 
 
 class DiskSpace:
-    """What one process knows of the disks: it measures those of `folders`, and learns of others if an upload fails.
+    """Measures the disks of `folders`, and notices that another disk is full when an upload fails. Per process.
 
-    Used on the event loop only. The folders are on local disks, which tell their free space without waiting.
+    Used on the event loop only. The folders are on local disks, which report their free space without delay.
     """
 
     def __init__(
@@ -40,23 +40,23 @@ class DiskSpace:
         self._try_at_s: float | None = None
 
     def check(self) -> None:
-        """Whether another upload may begin. Raises StorageFull."""
+        """Raises StorageFull if no upload may begin."""
         self.measure()
         for folder, free_bytes in self._free_bytes.items():
             if free_bytes < self._min_free_bytes:
                 raise StorageFull(
-                    f"The disk of {folder} has {free_bytes} bytes free; PIGWAV_DISK_MIN_FREE_BYTES keeps"
+                    f"The disk of {folder} has {free_bytes} bytes free; PIGWAV_DISK_MIN_FREE_BYTES is"
                     f" {self._min_free_bytes}."
                 )
         if self._try_at_s is not None and self._now_s() < self._try_at_s:
-            raise StorageFull("The database or the store said so a moment ago.")
+            raise StorageFull("The database or the object store has just reported a full disk.")
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
-        """Watch one upload, whether it finds a full disk. Raises StorageFull, as `check` does."""
+        """Around one upload: records whether it fails with StorageFull. Raises StorageFull, as `check` does."""
         self.check()
         if self._try_at_s is not None:
-            self._hold()  # the others wait for what this one finds
+            self._hold()  # other uploads are refused until the result of this one is known
         try:
             yield
         except StorageFull:
@@ -65,7 +65,7 @@ class DiskSpace:
         self._try_at_s = None
 
     def measure(self) -> None:
-        """How much is free, for the metrics too. At most once in MEASURE_EVERY_S."""
+        """Measures free space, also for the metrics. At most once in MEASURE_EVERY_S."""
         now_s = self._now_s()
         if now_s < self._measure_at_s:
             return

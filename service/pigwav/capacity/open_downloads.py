@@ -1,4 +1,4 @@
-"""How many downloads are open: checked before another one is begun."""
+"""Limits the number of open downloads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from pigwav.telemetry.metrics import Metrics
 
 
 class OpenDownloads:
-    """The limit of one process: each download holds a connection to the object store. Used on the event loop only."""
+    """The limit per process: each download holds a connection to the object store. Used on the event loop only."""
 
     def __init__(self, *, limit: int, metrics: Metrics) -> None:
         self._limit = limit
@@ -17,7 +17,7 @@ class OpenDownloads:
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
-        """Count a download until its last byte. Raises Overloaded."""
+        """Counts a download until its last byte. Raises Overloaded."""
         if self._open >= self._limit:
             raise Overloaded(Limit.DOWNLOADS)
         self._count(+1)

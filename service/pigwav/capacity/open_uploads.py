@@ -1,4 +1,4 @@
-"""How many uploads are open, and how much memory they hold: checked before another one is taken."""
+"""Limits the number of open uploads and the memory that they hold."""
 
 import asyncio
 from collections import Counter
@@ -12,13 +12,14 @@ from pigwav.telemetry.metrics import Metrics
 
 _ONE_MORE_AFTER_S: Final = 5
 UNAUTHENTICATED_SHARE: Final = 1 / 16
-"""The part of `limit_bytes` that uploads whose sender is not known yet may hold."""
+"""The part of `limit_bytes` that uploads may hold before they are authenticated."""
 
 
 class OpenUploads:
-    """The limits of one process. Used on the event loop only, so plain numbers are enough.
+    """The limits per process. Used on the event loop only; therefore no lock is needed.
 
-    What counts is memory that is held now, not what an upload might come to hold: a thousand phones hold little.
+    The memory limit counts the bytes held now, not the most that each upload could hold: a thousand slow uploads hold
+    little.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class OpenUploads:
 
     @contextmanager
     def one_more(self, user: UserId) -> Iterator[None]:
-        """Count an upload of `user` until its answer. Raises Overloaded, RateLimited, ShuttingDown."""
+        """Counts an upload of `user` until its response. Raises Overloaded, RateLimited, ShuttingDown."""
         self.check_capacity()
         if self._limit_per_user is not None and self._open_of[user] >= self._limit_per_user:
             raise RateLimited(
@@ -61,7 +62,7 @@ class OpenUploads:
             self._count(user, -1)
 
     def check_capacity(self) -> None:
-        """Whether another upload could be taken now. Raises Overloaded, ShuttingDown."""
+        """Raises Overloaded or ShuttingDown if no further upload can be accepted now."""
         self.check_running()
         if self._open >= self._limit:
             raise Overloaded(Limit.UPLOADS)
@@ -72,8 +73,8 @@ class OpenUploads:
 
     @contextmanager
     def unauthenticated(self) -> Iterator[Callable[[int], None]]:
-        """For an upload whose sender is not known yet. It is not counted, so that nobody without a token can keep
-        others out. Call the function with the bytes that it holds now; it raises Overloaded if all such uploads
+        """For an upload that is not authenticated yet. It does not count as open: clients without a token cannot block
+        others. Call the function with the bytes that the upload holds now; it raises Overloaded if all such uploads
         together hold too many.
         """
         held_bytes = 0
@@ -107,7 +108,7 @@ class OpenUploads:
             hold(0)
 
     def stop(self) -> None:
-        """Take no more. Uploads that are open go on."""
+        """Refuses new uploads from now on. Open uploads go on."""
         self._stopping = True
 
     def check_running(self) -> None:
@@ -116,7 +117,7 @@ class OpenUploads:
             raise ShuttingDown
 
     async def drained(self) -> None:
-        """Return when no upload is open, its clean-up included."""
+        """Returns when no upload is open and all clean-ups are done."""
         await self._none_open.wait()
 
     def _count(self, user: UserId, change: int) -> None:

@@ -1,7 +1,7 @@
-"""How often an address or a user may do something, per process.
+"""Rate limits per address and per user, in each process.
 
-A rate is a token bucket: `60/minute` is sixty at once, and then one a second. The arithmetic is pyrate-limiter's; it is
-pure, so that no thread and no lock is needed. Its own buckets are not used, because nothing bounds their number.
+A rate is a token bucket: `60/minute` allows sixty requests at once, and then one a second. The arithmetic is
+pyrate-limiter's; it is pure and needs no thread and no lock. Its own buckets are not used: their number is unlimited.
 """
 
 import math
@@ -20,7 +20,7 @@ from pigwav.settings import RateSettings
 from pigwav.telemetry.metrics import Metrics
 
 MAX_KEYS: Final = 65_536
-"""Some 20 MB if all of them are addresses."""
+"""About 20 MB if all of them are addresses."""
 
 _BUCKET: Final = TokenBucket()
 _CLOCK: Final = MonotonicClock()
@@ -35,7 +35,7 @@ class Policy(StrEnum):
 
 @dataclass(frozen=True)
 class RateQuota:
-    """What one rate still allows a client: `remaining` now, one more in `more_in_s` seconds (0: none is used)."""
+    """The requests that one rate still allows: `remaining` now, one more in `more_in_s` seconds (0: all are left)."""
 
     limit: int
     window_s: int
@@ -45,21 +45,21 @@ class RateQuota:
 
 @dataclass(frozen=True)
 class RateStanding:
-    """What all rates of a policy still allow a client after its request."""
+    """The result of a check, and the requests that the policy's rates still allow. `granted`: the request may pass."""
 
     granted: bool
     quotas: tuple[RateQuota, ...]
 
     @property
     def used_up(self) -> RateQuota:
-        """The rate that a refused client has to wait for longest."""
+        """The exhausted rate with the longest wait."""
         return max((quota for quota in self.quotas if not quota.remaining), key=lambda quota: quota.more_in_s)
 
 
 class RateLimiter:
-    """The same rates for each of many keys. Used on one thread.
+    """Applies the same rates to each of many keys. Used on one thread.
 
-    It remembers the `max_keys` keys that asked last; a key that it has forgotten begins afresh.
+    Stores the state of the `max_keys` most recently used keys; any other key starts with its full allowance.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class RateLimiter:
         self._states: OrderedDict[Hashable, tuple[float, ...]] = OrderedDict()
 
     def take(self, key: Hashable) -> RateStanding:
-        """Take one from every rate of `key`; if one of them is used up, take from none."""
+        """Takes one request from every rate of `key`, or, if one of them is exhausted, from none."""
         now_ms = self._now_ms()
         before = self._states.get(key) or _BUCKET.initial(self._rates)
         state, decision = _BUCKET.step(self._rates, before, now_ms, 1)
@@ -89,12 +89,12 @@ class RateLimiter:
         )
 
     def __len__(self) -> int:
-        """The number of keys that it remembers."""
+        """The number of keys with a stored state."""
         return len(self._states)
 
 
 def _quota(rate: Rate, tat: float, now_ms: int) -> RateQuota:
-    """`tat`: the theoretical arrival time, which is all that the algorithm remembers."""
+    """`tat`: the theoretical arrival time, the only state of the algorithm."""
     remaining = rate.limit - _BUCKET.consumed([rate], (tat,), now_ms)
     one_more = _BUCKET.step([rate], (tat,), now_ms, remaining + 1)[1]
     return RateQuota(
@@ -103,7 +103,7 @@ def _quota(rate: Rate, tat: float, now_ms: int) -> RateQuota:
 
 
 class RateLimits:
-    """The policies of one process that are on."""
+    """The policies that the settings enable, in one process."""
 
     def __init__(self, settings: RateSettings, metrics: Metrics) -> None:
         self._limiters = dict(_limiters(settings))
@@ -115,9 +115,9 @@ class RateLimits:
 
 
 class RequestRates:
-    """One request, and where its sender stands with the policies that it was checked against.
+    """Checks one request, and stores the results by policy in `standings`.
 
-    Every check takes one from the policy's rates, and raises RateLimited if one of them is used up.
+    Every check takes one request from the policy's rates, and raises RateLimited if one of them is exhausted.
     """
 
     def __init__(self, limiters: Mapping[Policy, RateLimiter], metrics: Metrics, address: Hashable) -> None:
@@ -127,7 +127,7 @@ class RequestRates:
         self.standings: dict[Policy, RateStanding] = {}
 
     def request(self) -> None:
-        """Check the address, whoever sends: a wrong token counts for the address that tries it."""
+        """Checks the address, before authentication: a request with a wrong token counts for its address."""
         self._take(Policy.REQUESTS_PER_ADDRESS, self._address)
 
     def registration(self) -> None:

@@ -1,1 +1,1 @@
-"""The database package: rows in Postgres. Queries are functions that take a Session; they never commit."""
+"""Tables and queries in Postgres. Queries are functions that take a Session; they never commit."""

@@ -1,4 +1,4 @@
-"""Queries about what the rows of recordings say about the store's objects."""
+"""Queries for the objects that rows of recordings refer to."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pigwav.domain import ObjectKey, RecordingState
 
 @dataclass(frozen=True)
 class Claim:
-    """What a row says about the object under its key."""
+    """A row's reference to an object. `expired`: the row has a lease and it has run out."""
 
     object_key: ObjectKey
     state: RecordingState
@@ -22,8 +22,8 @@ class Claim:
 
 
 def claims(db: Session) -> Iterator[Claim]:
-    """What every row claims, in the order in which S3 lists keys; streamed, a thousand rows at a time."""
-    # The reader may be busy with the store for longer than a transaction may idle. This one locks no row.
+    """The claims of all rows, in the order in which S3 lists keys; streamed, a thousand rows at a time."""
+    # The caller may work with the store for longer than the idle timeout. This transaction locks no row.
     db.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
     query = _claims().order_by(RecordingRow.object_key).execution_options(yield_per=1000)
     return map(_claim, db.execute(query))
@@ -34,7 +34,7 @@ def claim_of(db: Session, key: ObjectKey) -> Claim | None:
     return None if row is None else _claim(row)
 
 
-def _claims() -> Any:  # Any: a Select over four column types, spelled out nowhere else
+def _claims() -> Any:  # Any: a Select of four column types is too long to spell out
     expired = func.coalesce(RecordingRow.lease_until < func.now(), False)
     return select(
         RecordingRow.object_key, RecordingRow.state, RecordingRow.size_bytes, expired.label("expired")

@@ -1,8 +1,8 @@
-"""psycopg2 waits for an answer as long as its connection lives; we do not.
+"""Limits the time that psycopg2 waits for the server. By default, it waits as long as the connection lives.
 
-A server that hangs (frozen, or before a disk that does) still acknowledges packets, so TCP finds nothing wrong, and
-`statement_timeout` is kept by the very server that is silent. All of psycopg2's waiting goes through its wait callback
-(its documentation: "Support for coroutine libraries"), one for the process; that costs a query about 2 us.
+A server that hangs (frozen, or waiting for a frozen disk) still acknowledges packets, so TCP sees no fault, and it does
+not enforce `statement_timeout` either. All of psycopg2's waiting goes through its wait callback (its documentation:
+"Support for coroutine libraries"), one for the process; it costs about 2 us per query.
 """
 
 import select
@@ -21,16 +21,16 @@ class _TimeLimited(connection):  # type: ignore[misc] # psycopg2 ships no types
 
 
 def time_limited_connection(timeout_s: float) -> type[_TimeLimited]:
-    """For psycopg2's `connection_factory`: connecting, and every statement, ends within that time.
+    """A class for psycopg2's `connection_factory` that limits the time to connect, and the time of each statement.
 
-    Past it psycopg2 closes the connection and raises OperationalError.
+    After `timeout_s`, psycopg2 closes the connection and raises OperationalError.
     """
     set_wait_callback(_wait)
     return type("TimeLimitedConnection", (_TimeLimited,), {"timeout_s": timeout_s})
 
 
 def _wait(waiting: connection) -> None:
-    """Until the connection has what it waits for. Connections of other makers are waited for without an end."""
+    """psycopg2's wait callback. Connections of other classes have no time limit."""
     timeout_s = getattr(waiting, "timeout_s", inf)
     deadline = time.monotonic() + timeout_s
     while (state := waiting.poll()) != POLL_OK:

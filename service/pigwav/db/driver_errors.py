@@ -1,4 +1,4 @@
-"""The driver's errors under our own names."""
+"""Translates the driver's errors into ours."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,15 +13,15 @@ _NOT_NOW: Final = ("57P", "08", "53", "55P03", "57014")
 """SQLSTATE classes: shutdown, connection, resources, lock and statement timeouts."""
 
 _NOT_FOR_US: Final = ("25006", "42501", "42P01", "3F000")
-"""SQLSTATEs of a database that lacks what the operator gives it: read-only, no right, no table, no schema."""
+"""SQLSTATEs of a database that the operator has to set up: read-only, no privilege, no table, no schema."""
 
 _DISK_FULL: Final = "53100"
 
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Raises DatabaseUnavailable if the database cannot serve in the block, StorageFull if its disk is full, each with
-    the reason for logs and operators.
+    """Raises DatabaseUnavailable if the block fails because the database is not usable, and StorageFull if its disk is
+    full, both with the reason for logs and operators. Other errors pass.
     """
     try:
         yield
@@ -37,8 +37,8 @@ def translate_errors() -> Iterator[None]:
 
 
 def _unavailable(error: DBAPIError) -> DatabaseUnavailable:
-    """The driver's first line names host, user or table, never a password; the lines behind it may quote values."""
+    """Uses only the driver's first line: it names host, user or table, never a password. Later lines may have data."""
     first = str(error.orig).strip().partition("\n")[0]
     reason = " ".join(first.split()).rstrip(".")
     kind = StorageFull if getattr(error.orig, "pgcode", None) == _DISK_FULL else DatabaseUnavailable
-    return kind(f"The database does not serve: {reason}.")
+    return kind(f"The database is not usable: {reason}.")

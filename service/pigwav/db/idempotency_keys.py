@@ -1,4 +1,4 @@
-"""Queries about what an upload's Idempotency-Key stands for."""
+"""Queries for Idempotency-Keys and the recordings that they refer to."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,7 @@ from pigwav.domain import IdempotencyKey, RecordingId, RecordingState, UserId
 
 @dataclass(frozen=True)
 class KeyUse:
-    """How a key has been used so far. `in_flight`: an upload with a live lease is making the recording."""
+    """The use of a key so far. `in_flight`: the recording is pending and its lease has not run out."""
 
     fingerprint: bytes
     recording: RecordingId
@@ -22,7 +22,7 @@ class KeyUse:
 
 
 def key_use(db: Session, user: UserId, key: IdempotencyKey, *, lock: bool = False) -> KeyUse | None:
-    """None: the key is unused, or its use has been forgotten. `lock`: lock the recording's row, too."""
+    """None: the key is not in use, or was removed. `lock`: also locks the recording's row."""
     query = select(
         IdempotencyKeyRow.fingerprint, IdempotencyKeyRow.recording_id, IdempotencyKeyRow.acknowledged
     ).where(*_of(user, key))
@@ -37,9 +37,9 @@ def key_use(db: Session, user: UserId, key: IdempotencyKey, *, lock: bool = Fals
 
 
 def claim(db: Session, user: UserId, key: IdempotencyKey, recording: RecordingId) -> KeyUse | None:
-    """The key stands for `recording` from the commit on, where nobody had used it: then None.
+    """If the key is not in use: assigns it to `recording` from the commit on, and returns None.
 
-    Else what it stands for; nobody changes that, or that recording's row, until the transaction ends.
+    If it is in use: returns its use, and locks the key and its recording's row until the transaction ends.
     """
     statement = insert(IdempotencyKeyRow).values(
         user_id=user, key=key.key, fingerprint=key.fingerprint, recording_id=recording
@@ -54,7 +54,9 @@ def claim(db: Session, user: UserId, key: IdempotencyKey, recording: RecordingId
 def take_over(
     db: Session, user: UserId, key: IdempotencyKey, recording: RecordingId, *, from_: RecordingId
 ) -> None:
-    """The key stands for `recording` instead of one that came to nothing, and that now cannot come to anything."""
+    """Assigns the key to `recording` instead of `from_`, whose upload failed. If `from_` is pending, marks it deleted:
+    it can no longer become ready.
+    """
     db.execute(
         update(RecordingRow)
         .where(RecordingRow.id == from_, RecordingRow.state == RecordingState.PENDING)
@@ -66,7 +68,7 @@ def take_over(
 
 
 def acknowledge(db: Session, user: UserId, key: IdempotencyKey, recording: RecordingId) -> None:
-    """To be called before the recording is marked ready: keys are locked before recordings."""
+    """Marks the key's use as acknowledged. Call it before `mark_ready`: keys are locked before recordings."""
     db.execute(
         update(IdempotencyKeyRow)
         .where(*_of(user, key), IdempotencyKeyRow.recording_id == recording)
@@ -75,7 +77,7 @@ def acknowledge(db: Session, user: UserId, key: IdempotencyKey, recording: Recor
 
 
 def forget_older(db: Session, age: timedelta) -> None:
-    """But for those of uploads that are still open."""
+    """Removes keys that are older than `age`, except those of pending recordings."""
     pending = select(RecordingRow.id).where(RecordingRow.state == RecordingState.PENDING)
     db.execute(
         delete(IdempotencyKeyRow).where(

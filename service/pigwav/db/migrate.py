@@ -1,4 +1,4 @@
-"""The schema's history, applied by `pigwav migrate` and never by a starting replica."""
+"""Migrates the schema. `pigwav migrate` does it; a replica never does it when it starts."""
 
 from pathlib import Path
 from typing import Final
@@ -19,9 +19,10 @@ _LOCK: Final = 0x5069675761764442  # "PigWavDB": one migration at a time
 
 
 def upgrade(url: str, *, to: str | None = None, lock_timeout_s: float = 5) -> str:
-    """Bring the schema to a revision, by default this release's, which is answered.
+    """Upgrades the schema to a revision, by default this release's, and returns it.
 
-    Raises NotConfigured and DatabaseUnavailable, also where somebody holds a table for `lock_timeout_s`.
+    Raises NotConfigured and DatabaseUnavailable, the latter also if another transaction locks a table for longer than
+    `lock_timeout_s`.
     """
     to = to or needed()
     config = Config()
@@ -30,7 +31,7 @@ def upgrade(url: str, *, to: str | None = None, lock_timeout_s: float = 5) -> st
     try:
         with translate_errors(), engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            # Whoever waits for a table's lock keeps all others from the table: better to try again later.
+            # A statement that waits for a table's lock blocks all other access to the table: better to fail and retry.
             connection.execute(text(f"SET LOCAL lock_timeout = {round(lock_timeout_s * 1000)}"))
             config.attributes["connection"] = connection
             command.upgrade(config, to)

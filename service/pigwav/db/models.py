@@ -1,4 +1,4 @@
-"""Tables. Postgres refuses the impossible; every constraint has a name."""
+"""The tables. Constraints reject invalid rows; every constraint has a name."""
 
 from datetime import datetime
 from typing import Any
@@ -58,11 +58,12 @@ class UserRow(Row):
 
 
 class RecordingRow(Row):
-    """One upload from its first intent to its last trace. Facts are null until it is ready.
+    """A recording, from the start of its upload until its bytes are deleted. Facts are null until it is ready.
 
-    `lease_id`/`lease_until`: whoever receives the upload renews the lease; an expired one may be given up by anyone.
-    `upload_id`: the multipart upload that is open at the object store, if any.
-    `user_id` is null only where the user is gone and the bytes still have to go.
+    - `lease_id`, `lease_until`: the process that receives the upload renews the lease; when it has expired, any process
+      may abort the upload.
+    - `upload_id`: the multipart upload that is open at the object store, if any.
+    - `user_id`: null only if the user was deleted and the bytes still have to be deleted.
     """
 
     __tablename__ = "recordings"
@@ -70,7 +71,7 @@ class RecordingRow(Row):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     state: Mapped[str]
-    object_key: Mapped[str] = mapped_column(Text(collation="C"))  # bytewise, the order in which S3 lists
+    object_key: Mapped[str] = mapped_column(Text(collation="C"))  # sorts by bytes, as S3 lists keys
     title: Mapped[str | None]
     created_at: Mapped[datetime]
     ready_at: Mapped[datetime | None]
@@ -95,7 +96,7 @@ class RecordingRow(Row):
     source_bits: Mapped[int | None]
     peak_dbfs: Mapped[float | None]
     tags: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))  # null: the WAV has none
-    scrubbed_at: Mapped[datetime | None]  # the object was read back then, and found as it should be
+    scrubbed_at: Mapped[datetime | None]  # when the object was last read back and matched
 
     __table_args__ = (
         UniqueConstraint("object_key"),
@@ -105,7 +106,7 @@ class RecordingRow(Row):
             "state <> 'pending' OR (lease_id IS NOT NULL AND lease_until IS NOT NULL)",
             name="pending_is_leased",
         ),
-        CheckConstraint(  # as migration 0001 made it; a fact that came later is null in the rows of before
+        CheckConstraint(  # as in migration 0001; columns that were added later are null in older rows
             "state <> 'ready' OR (ready_at IS NOT NULL AND lease_id IS NULL AND num_nulls("
             "size_bytes, sha256, wav_size_bytes, wav_sha256, samples, duration_ms, truncated, sample_rate_hz, channels,"
             " bitrate_kbps, source_codec, source_sample_rate_hz, source_channels, source_bits) = 0)",
@@ -127,8 +128,8 @@ class RecordingRow(Row):
 
 
 class IdempotencyKeyRow(Row):
-    """What an upload's Idempotency-Key stands for. The recording need not be there any more: it may have failed, and
-    then the key is free again, or have been deleted after it was acknowledged.
+    """An Idempotency-Key and the recording that it refers to. The recording's row may no longer exist: its upload
+    failed, and the key may be used again; or it was deleted after it was acknowledged.
     """
 
     __tablename__ = "idempotency_keys"

@@ -1,4 +1,4 @@
-"""Queries about recordings."""
+"""Queries for recordings."""
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
@@ -23,9 +23,9 @@ from pigwav.domain import (
 )
 
 _AUDIO = tuple(field.name for field in fields(AudioFacts) if field.name not in ("source", "tags"))
-"""The facts that are columns as they are."""
+"""Facts with a column of the same name."""
 _SOURCE = tuple(field.name for field in fields(WavSource))
-"""Those of `source`, each a column behind this prefix."""
+"""Facts in `AudioFacts.source`: each has a column with the prefix `source_`."""
 _COLUMNS = (
     RecordingRow.id,
     RecordingRow.user_id,
@@ -42,7 +42,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class StoredAmount:
-    """Counts a user's recordings that are ready or being received, and adds up the bytes of the ready ones."""
+    """The number of a user's recordings that are ready or pending, and the bytes of the ready ones."""
 
     recordings: int
     size_bytes: int
@@ -59,7 +59,7 @@ def add_pending(
     lease: LeaseId,
     lease_s: float,
 ) -> None:
-    """Write the intent. The caller holds the user's lock."""
+    """Adds a pending row. The caller holds the user's lock."""
     db.add(
         RecordingRow(
             id=recording,
@@ -75,12 +75,12 @@ def add_pending(
 
 
 def note_upload(db: Session, lease: LeaseId, upload_id: str) -> bool:
-    """Remember the multipart upload that is about to hold parts. False when the lease is lost."""
+    """Stores the id of the multipart upload before its first part is sent. False if the lease is lost."""
     return _changed(db, _held_by(lease), values={"upload_id": upload_id})
 
 
 def renew_leases(db: Session, leases: Collection[LeaseId], lease_s: float) -> set[LeaseId]:
-    """Those of `leases` that are still held, from now on for another `lease_s` seconds."""
+    """Renews those of `leases` that are still held for `lease_s` seconds from now, and returns them."""
     statement = (
         update(RecordingRow)
         .where(RecordingRow.state == RecordingState.PENDING, RecordingRow.lease_id.in_(leases))
@@ -91,7 +91,7 @@ def renew_leases(db: Session, leases: Collection[LeaseId], lease_s: float) -> se
 
 
 def mark_ready(db: Session, lease: LeaseId, facts: RecordingFacts, *, title: str | None) -> Recording | None:
-    """Acknowledge: the object is complete. None when the lease is lost, and then nothing is changed."""
+    """Marks the recording ready: its object is complete. None if the lease is lost; then nothing is changed."""
     statement = (
         update(RecordingRow)
         .where(_held_by(lease))
@@ -111,14 +111,14 @@ def mark_ready(db: Session, lease: LeaseId, facts: RecordingFacts, *, title: str
 
 
 def forget(db: Session, recording: RecordingId) -> None:
-    """Drop a row that never became ready, or whose bytes are gone. A ready row stays."""
+    """Deletes a row that never became ready, or whose bytes were deleted. Leaves a ready row alone."""
     db.execute(
         delete(RecordingRow).where(RecordingRow.id == recording, RecordingRow.state != RecordingState.READY)
     )
 
 
 def leave_tombstone(db: Session, recording: RecordingId, lease_s: float) -> None:
-    """Give up a pending upload whose last call to the store may still take effect: sweep looks again in `lease_s`."""
+    """Marks an upload deleted whose last call to the store may still take effect; sweep cleans up after `lease_s`."""
     db.execute(
         update(RecordingRow)
         .where(RecordingRow.id == recording, RecordingRow.state != RecordingState.READY)
@@ -152,14 +152,14 @@ def rename(db: Session, recording: RecordingId, user: UserId, title: str | None)
 
 
 def mark_deleted(db: Session, recording: RecordingId, user: UserId) -> bool:
-    """The link is dead from the commit on; `sweep` removes the bytes. False when there was no such recording."""
+    """Marks a ready recording deleted; after the commit, `sweep` removes its bytes. False if there is none."""
     return _changed(db, *_ready(recording, user), values={"state": RecordingState.DELETED})
 
 
 def stored_amount(db: Session, user: UserId) -> StoredAmount:
     query = select(func.count(), func.sum(RecordingRow.size_bytes)).where(
         RecordingRow.user_id
-        == user,  # in the words of the partial indexes, which `<> 'deleted'` would not use
+        == user,  # the conditions of the partial indexes; `<> 'deleted'` would not use them
         or_(RecordingRow.state == RecordingState.READY, RecordingRow.state == RecordingState.PENDING),
     )
     count, size_bytes = db.execute(query).one()

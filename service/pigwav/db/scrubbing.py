@@ -1,4 +1,4 @@
-"""Queries about reading recordings back: the least recently read one first."""
+"""Queries for the scrubber, which reads recordings back, the least recently read one first."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,14 +22,14 @@ class ExpectedObject:
 
 
 def now(db: Session) -> datetime:
-    """The database's clock, which `scrubbed_at` is set by."""
+    """The time on the database's clock, which also sets `scrubbed_at`."""
     return db.execute(select(func.now())).scalar_one()
 
 
 def next_expected(
     db: Session, *, before: datetime, after: ExpectedObject | None = None
 ) -> ExpectedObject | None:
-    """The least recently scrubbed ready recording behind `after`, of those not scrubbed since `before`."""
+    """The next ready recording after `after`, least recently scrubbed first, of those not scrubbed since `before`."""
     never, at, row_id = RecordingRow.scrubbed_at.is_(None), RecordingRow.scrubbed_at, RecordingRow.id
     query = select(row_id, RecordingRow.object_key, RecordingRow.size_bytes, RecordingRow.sha256, at).where(
         _ready(), or_(never, at < before)
@@ -48,7 +48,7 @@ def is_ready(db: Session, recording: RecordingId) -> bool:
 
 
 def mark_scrubbed(db: Session, recording: RecordingId) -> None:
-    """Its bytes were just read back and are what they should be."""
+    """Sets `scrubbed_at`: the bytes were just read back and matched."""
     db.execute(
         update(RecordingRow).where(RecordingRow.id == recording, _ready()).values(scrubbed_at=func.now())
     )

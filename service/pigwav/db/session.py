@@ -19,14 +19,19 @@ from pigwav.settings import DatabaseSettings
 
 _RESTED_S: Final = 1.0
 _LONGER_THAN_THE_SERVER: Final = 1.5
-"""A server that can will say itself that it took too long, and that is the better answer."""
+"""The client's timeout, in the server's: a server that works reports its own timeout first, which is a better error."""
 
 _FROZEN_AFTER: Final = 6
-"""In waits: a client that leaves a transaction open so long is frozen, and others wait for the rows that it holds."""
+"""The idle timeout of a transaction, in statement timeouts: a client that is idle for so long is frozen, and other
+clients wait for the rows that it locks.
+"""
 
 
 def driver_url(url: str) -> URL:
-    """Any usual spelling of a Postgres URL, for psycopg2: SQLAlchemy 2.1 reads `postgresql://` as psycopg 3."""
+    """Converts any usual spelling of a Postgres URL to psycopg2's: SQLAlchemy 2.1 takes `postgresql://` for psycopg 3.
+
+    Raises NotConfigured.
+    """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
@@ -41,7 +46,7 @@ def driver_url(url: str) -> URL:
 
 
 class Database:
-    """A pool of connections. No connection is held longer than one `with` block, and none while bytes flow."""
+    """A pool of connections. A connection is held for one `with` block, and none while an upload or download runs."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -78,15 +83,15 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session whose every statement stands alone. Raises DatabaseUnavailable.
+        """A session in autocommit mode: each statement is a transaction. Raises DatabaseUnavailable.
 
-        One statement alone needs no transaction: that saves two round trips on the hot read path.
+        This saves two round trips on the hot read path.
         """
         with translate_errors(), Session(self._engine) as session:
-            # Not by SQLAlchemy's isolation level: it is set and reset by statements of their own, and a connection
-            # that dies before the second one is lost to the pool for ever.
+            # Not with SQLAlchemy's isolation level: it sends statements to set and to reset it, and a connection that
+            # dies before the second one is lost to the pool for ever.
             connection = session.connection().connection.driver_connection
-            assert connection is not None  # noqa: S101 - it has just been taken out of the pool
+            assert connection is not None  # noqa: S101 - it was just taken out of the pool
             connection.autocommit = True
             try:
                 yield session
@@ -96,7 +101,7 @@ class Database:
 
     @contextmanager
     def only_runner(self, job: int) -> Iterator[bool]:
-        """True in at most one place at a time among all processes on this database (a Postgres advisory lock)."""
+        """True for at most one caller at a time, among all processes on this database (a Postgres advisory lock)."""
         with self.read() as session:
             mine = bool(session.execute(text("SELECT pg_try_advisory_lock(:job)"), {"job": job}).scalar_one())
             try:
@@ -110,8 +115,10 @@ class Database:
 
 
 def _ping_rested_connections(engine: Engine) -> None:
-    """Else the first requests after a database restart are errors. `pool_pre_ping` asks every time, which costs the
-    hot read path a third of its database time; a connection that just worked is not asked again.
+    """Pings a connection that has been idle for _RESTED_S when it is taken out of the pool.
+
+    Without it, the first requests after a restart of the database would fail. `pool_pre_ping` pings every time, which
+    adds a third to the database time of the hot read path.
     """
 
     def rest(connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:  # noqa: ARG001

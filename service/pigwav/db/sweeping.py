@@ -1,4 +1,4 @@
-"""Queries about recordings whose time is over: what has expired, and whose bytes may go."""
+"""Queries for `sweep`: recordings and uploads that have expired, and rows whose bytes may be deleted."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,20 +12,20 @@ from pigwav.domain import ObjectKey, RecordingId, RecordingState
 
 @dataclass(frozen=True)
 class PurgeableRow:
-    """A row whose bytes have to go."""
+    """A row whose bytes have to be deleted."""
 
     id: RecordingId
     object_key: ObjectKey
 
 
 def expire(db: Session, age: timedelta, *, limit: int) -> int:
-    """Mark at most `limit` of the recordings that became ready longer than `age` ago, the oldest first."""
+    """Marks recordings deleted that became ready over `age` ago: at most `limit`, oldest first. Returns how many."""
     old = (
         select(RecordingRow.id)
         .where(RecordingRow.state == RecordingState.READY, RecordingRow.ready_at < func.now() - age)
         .order_by(RecordingRow.ready_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)  # who is at one of them now need not wait for us, nor we for them
+        .with_for_update(skip_locked=True)  # no waiting for other transactions, in either direction
     )
     statement = (
         update(RecordingRow)
@@ -37,9 +37,9 @@ def expire(db: Session, age: timedelta, *, limit: int) -> int:
 
 
 def abort_expired_uploads(db: Session) -> int:
-    """Mark the uploads whose process vanished. Live leases are never touched.
+    """Marks pending uploads deleted if their lease has expired: their process vanished. Returns how many.
 
-    Nor is a row that a transaction holds, of a process that froze in it for example: next time.
+    Skips rows that another transaction locks, for example of a frozen process; the next sweep finds them.
     """
     expired = (
         select(RecordingRow.id)
@@ -56,7 +56,7 @@ def abort_expired_uploads(db: Session) -> int:
 
 
 def purgeable(db: Session, *, limit: int, after: RecordingId | None = None) -> list[PurgeableRow]:
-    """Rows whose bytes may go, by id: nobody can still be writing them, the lease of their upload has run out."""
+    """Deleted rows without a live lease, ordered by id: nobody writes their bytes any more, they may be deleted."""
     query = select(RecordingRow.id, RecordingRow.object_key).where(
         RecordingRow.state == RecordingState.DELETED,
         or_(RecordingRow.lease_until.is_(None), RecordingRow.lease_until < func.now()),

@@ -1,4 +1,4 @@
-"""Queries about users."""
+"""Queries for users."""
 
 from sqlalchemy import delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -9,7 +9,7 @@ from pigwav.domain import RecordingState, User, UserId, UserSummary
 
 
 def add(db: Session, name: str, token_sha256: bytes) -> UserId | None:
-    """The new user's id; None when the name is taken."""
+    """Adds a user and returns the id; None if the name is taken."""
     statement = (
         insert(UserRow)
         .values(name=name, token_sha256=token_sha256)
@@ -21,7 +21,7 @@ def add(db: Session, name: str, token_sha256: bytes) -> UserId | None:
 
 
 def by_token(db: Session, token_sha256: bytes) -> User | None:
-    """The token's user. One row comes back either way, so that the time does not tell whether there is one."""
+    """The token's user, or None. The query returns one row in both cases, so that its time does not reveal which."""
     asked = select(literal(token_sha256).label("sha256")).subquery()
     query = select(UserRow.id, UserRow.name).select_from(asked)
     row = db.execute(query.outerjoin(UserRow, UserRow.token_sha256 == asked.c.sha256)).one()
@@ -29,7 +29,7 @@ def by_token(db: Session, token_sha256: bytes) -> User | None:
 
 
 def summaries(db: Session, *, after: UserId, limit: int) -> list[UserSummary]:
-    """At most `limit` users by id, beginning behind `after`."""
+    """At most `limit` users, ordered by id, with ids above `after`."""
     playing = (
         select(func.count())
         .where(RecordingRow.user_id == UserRow.id, RecordingRow.state == RecordingState.READY)
@@ -42,7 +42,7 @@ def summaries(db: Session, *, after: UserId, limit: int) -> list[UserSummary]:
 
 
 def replace_token(db: Session, user: UserId, token_sha256: bytes) -> bool:
-    """False when there is no such user any more."""
+    """False if there is no such user."""
     statement = (
         update(UserRow).where(UserRow.id == user).values(token_sha256=token_sha256).returning(UserRow.id)
     )
@@ -50,9 +50,9 @@ def replace_token(db: Session, user: UserId, token_sha256: bytes) -> bool:
 
 
 def lock(db: Session, user: UserId, *, alone: bool = False, to_delete: bool = False) -> bool:
-    """Keep the user from vanishing (or, `to_delete`, from gaining recordings) until the transaction ends.
+    """Locks the user's row until the transaction ends, so that nobody deletes the user. False if there is no such user.
 
-    `alone`: nobody else who asks so is at work for this user meanwhile. False when there is no such user.
+    `alone`: excludes other transactions that lock this user with `alone`. `to_delete`: nobody can add recordings.
     """
     query = select(UserRow.id).where(UserRow.id == user)
     query = query.with_for_update(read=not (alone or to_delete), key_share=not to_delete)
@@ -60,11 +60,11 @@ def lock(db: Session, user: UserId, *, alone: bool = False, to_delete: bool = Fa
 
 
 def remove(db: Session, user: UserId) -> None:
-    """The user goes now; their recordings are disowned and marked, so that `sweep` removes the bytes.
+    """Deletes the user. The recordings lose their owner and are marked deleted; `sweep` removes their bytes.
 
-    An upload that is open loses its lease, and sweep waits until that would have run out.
+    An open upload loses its lease; sweep waits until the lease would have run out.
     """
-    # The keys first: an upload that is being acknowledged locks in this order.
+    # Keys first: `acknowledge` locks in the same order.
     db.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.user_id == user))
     db.execute(
         update(RecordingRow)

@@ -1,4 +1,4 @@
-"""Every setting, read once from the environment (prefix PIGWAV_), frozen, and handed down in the piece needed."""
+"""All settings: read once from the environment (prefix PIGWAV_), frozen, and passed on section by section."""
 
 from pigwav.settings.effective import Effective, effective
 from pigwav.settings.port_range import DEFAULT_EMBEDDED_PORTS, read_port_range

@@ -1,4 +1,4 @@
-"""The settings as they hold now, without their secrets."""
+"""The settings in effect, without their secrets."""
 
 import re
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from pydantic import SecretStr
 from pigwav.settings.section import Section, variables_of
 
 HIDDEN: Final = "***"
-_CREDENTIALS: Final = re.compile(r"(?<=//).*@")  # greedy: better too much than half a password
+_CREDENTIALS: Final = re.compile(
+    r"(?<=//).*@"
+)  # greedy: better to hide too much than to show part of a password
 
 
 @dataclass(frozen=True)
 class Effective:
-    """A setting as it holds now. `value` and `default` are as one writes them into the environment, "" is "not set";
-    a secret is `***`.
-    """
+    """A setting in effect. `value` and `default`: as in the environment; "" means not set, and a secret is `***`."""
 
     variables: tuple[str, ...]
     value: str
@@ -38,7 +38,7 @@ def effective(section: Section) -> Iterator[Effective]:
 
 
 def shown(value: object) -> str:
-    """The value as one writes it into the environment, without secrets and without the credentials of a URL."""
+    """The value in the form of the environment, with `***` for a secret and for the credentials in a URL."""
     if value is None:
         return ""
     if isinstance(value, SecretStr):

@@ -1,18 +1,19 @@
-"""The notation of a range of TCP ports: `20000-31999`, both included."""
+"""The notation of a range of TCP ports: `20000-31999`, both inclusive."""
 
 from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator
 
 DEFAULT_EMBEDDED_PORTS: Final = "20000-31999"
-"""Below the ports that Linux and macOS use for outgoing connections: a restart finds its ports free again."""
+"""Below the ports that Linux and macOS use for outgoing connections, so that after a restart the ports are still free.
+"""
 
 
 def read_port_range(text: str) -> range:
-    """Raises ValueError, which says what is wrong."""
+    """Raises ValueError with the reason."""
     first, _, last = (part.strip() for part in text.partition("-"))
     if not (first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65_536):
-        raise ValueError(f"{text!r} is no range of ports such as {DEFAULT_EMBEDDED_PORTS}")
+        raise ValueError(f"{text!r} is not a range of ports; write it as {DEFAULT_EMBEDDED_PORTS}")
     return range(int(first), int(last) + 1)
 
 

@@ -1,4 +1,4 @@
-"""Reads the settings from the environment, and says in a sentence which one is wrong."""
+"""Reads the settings from the environment, and describes in a sentence which one is wrong."""
 
 import os
 import reprlib
@@ -25,11 +25,11 @@ _REQUIREMENTS: Final[Mapping[str, str]] = {
     "less_than_equal": "at most {le:.15g}",
     "enum": "{expected}",
 }
-"""What a setting must be, by the type of pydantic's error."""
+"""The requirement for a setting, by the type of pydantic's error."""
 
 
 def read_settings() -> Settings:
-    """The environment's settings. Raises NotConfigured, which names the variable that is wrong."""
+    """The settings in the environment. Raises NotConfigured with the name of the variable that is wrong."""
     kinds = {name: section_of(field) for name, field in Settings.model_fields.items()}
     return _read(Settings, **{name: _read(kind) for name, kind in kinds.items() if kind})
 

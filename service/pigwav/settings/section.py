@@ -1,4 +1,4 @@
-"""What every section of the settings has in common, and which environment variable sets which setting."""
+"""The base class of all sections of the settings, and the mapping from settings to environment variables."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ class Section(BaseSettings):
 
 
 class _Variables(EnvSettingsSource):
-    """The environment. A section in a section has no variable of its own: pydantic would read PIGWAV_STORE as JSON."""
+    """The environment. A nested section has no variable of its own: pydantic would read PIGWAV_STORE as JSON."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         if section_of(field) is not None:
@@ -51,7 +51,7 @@ def section_of(field: FieldInfo) -> type[Section] | None:
 
 
 def variables_of(section: type[Section], name: str) -> tuple[str, ...]:
-    """The environment variables that set the field `name` of `section`, the one that wins first."""
+    """The environment variables that set the field `name` of `section`, in order of precedence."""
     alias = section.model_fields[name].validation_alias
     if isinstance(alias, AliasChoices):
         return tuple(map(str, alias.choices))

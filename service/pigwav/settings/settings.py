@@ -1,4 +1,4 @@
-"""The whole configuration, frozen; each part of the service is handed the section that it needs."""
+"""The whole configuration, frozen. Each part of the service gets only the section that it needs."""
 
 import os
 from enum import StrEnum
@@ -43,38 +43,38 @@ class Settings(Section):
     """The whole configuration. Sections are read from the same environment."""
 
     registration: Registration = Field(
-        Registration.OPEN, description="open: POST /users registers anybody; closed: it answers 403."
+        Registration.OPEN, description="open: anybody may register with POST /users; closed: it returns 403."
     )
     sweep_every_s: float = Field(
-        60, gt=0, description="Seconds between two sweeps of what failed uploads and deletions left."
+        60, gt=0, description="Seconds between two sweeps, which clean up after failed uploads and deletions."
     )
     retention_days: float | None = Field(
-        None, gt=0, le=36_500, description="Days after which `sweep` removes a recording; empty: never."
+        None, gt=0, le=36_500, description="Days after which `sweep` deletes a recording; empty: never."
     )
     idempotency_key_hours: float = Field(
-        24, gt=0, le=876_000, description="Hours for which an upload's Idempotency-Key is remembered."
+        24, gt=0, le=876_000, description="Hours for which an upload's Idempotency-Key is stored."
     )
     log_format: LogFormat = Field(LogFormat.JSON, description="json or console.")
     log_level: LogLevel = Field(LogLevel.INFO, description="DEBUG, INFO, WARNING or ERROR.")
     cpu_threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         gt=0,
-        description="Blocks in the encoder at a time, per process; as many as cores.",
+        description="Threads that encode, per process; the default is the number of cores.",
     )
     queue_timeout_s: float = Field(
         10,
         gt=0,
-        description="Seconds that a request waits in the queue for the database or the object store before it gets "
+        description="Seconds that a request may wait in the queue for the database or the object store; then it gets "
         "503. If audio waits longer than this for the encoder, no further upload is accepted.",
     )
     postgres_bin: Path | None = Field(
         None,
-        description="Folder with the programs (postgres, initdb) of the Postgres that `pigwav up` runs: 17 or later, "
-        "and of the major version that made the data folder; empty means the embedded one.",
+        description="Folder with the programs (postgres, initdb) that `pigwav up` runs: Postgres 17 or later, of the "
+        "same major version that created the data folder; empty means the embedded Postgres.",
     )
     embedded_ports: PortRange = Field(
         DEFAULT_EMBEDDED_PORTS,
-        description="TCP ports of 127.0.0.1 of which the embedded S3 server takes ten that are free.",
+        description="Range of TCP ports on 127.0.0.1; the embedded S3 server uses ten free ones.",
     )
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
@@ -87,7 +87,7 @@ class Settings(Section):
     http: HttpSettings = Field(default_factory=HttpSettings)
 
     def configured(self) -> bool:
-        """Whether database and store come from outside; False where neither does. Raises NotConfigured for a half."""
+        """Whether an external database and store are configured. Raises NotConfigured if only one of them is."""
         store = self.store
         given = (self.database.url, store.bucket, store.endpoint, store.access_key, store.secret_key)
         needed = {"PIGWAV_DATABASE_URL": self.database.url, "PIGWAV_S3_BUCKET": store.bucket}
@@ -95,7 +95,7 @@ class Settings(Section):
         if missing and any(given):
             raise NotConfigured(
                 f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set: configure both a database"
-                " and an object store, or nothing of either to have both embedded."
+                " and an object store, or neither to use the embedded ones."
             )
         store.key_pair()
         return not missing

@@ -1,1 +1,1 @@
-"""The object store: MP3 objects in, out, listed, deleted. Knows nothing of WAVs, users or HTTP."""
+"""The object store: writes, reads, lists and deletes MP3 objects. Independent of WAVs, users and HTTP."""

@@ -1,4 +1,4 @@
-"""What the service needs of an object store. All but `read`, which is async, blocks: call it on an executor."""
+"""The interface of an object store. Every method but `read`, which is async, blocks: call it on an executor."""
 
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,18 +12,16 @@ from pigwav.domain import ObjectKey
 UploadId = NewType("UploadId", str)
 
 PART_BYTES: Final = 5 * 1024 * 1024
-"""S3's smallest part (all but the last). 10,000 of them hold 50 GB: far more than the longest recording."""
+"""S3's minimum for a part, except the last. 10,000 parts hold 50 GB, far more than the longest recording."""
 
 MAX_METADATA_BYTES: Final = 2048
 MAX_METADATA_TEXT_BYTES: Final = 1024
-"""Half of it: the rest is for what else is known of an object."""
+"""Half of MAX_METADATA_BYTES; the rest is for the other metadata of an object."""
 
 
 @dataclass(frozen=True)
 class ObjectHeaders:
-    """What S3 tools and browsers see on an object. Metadata is ASCII (see `metadata_text`) and at most
-    MAX_METADATA_BYTES in all, names included.
-    """
+    """An object's headers. Metadata is ASCII (see `metadata_text`), at most MAX_METADATA_BYTES, names included."""
 
     content_type: str = "audio/mpeg"
     content_disposition: str | None = None
@@ -32,7 +30,7 @@ class ObjectHeaders:
 
 
 def metadata_text(text: str) -> str:
-    """`text` percent-encoded (but for spaces), cut behind the last character that MAX_METADATA_TEXT_BYTES hold."""
+    """Percent-encodes `text`, except spaces. Cuts it between characters to at most MAX_METADATA_TEXT_BYTES."""
     encoded = [quote(char, safe=" ") for char in text]
     ends = accumulate(map(len, encoded))
     return "".join(char for char, end in zip(encoded, ends, strict=True) if end <= MAX_METADATA_TEXT_BYTES)
@@ -47,7 +45,7 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class OpenUpload:
-    """A multipart upload that was begun and neither completed nor aborted. `begun_at`: where the store tells it."""
+    """A multipart upload that is neither completed nor aborted. `begun_at`: None if the store does not report it."""
 
     key: ObjectKey
     upload_id: UploadId
@@ -63,58 +61,58 @@ class Part:
 class Lookup(Protocol):
     """One bucket. In every protocol here, every method raises StoreUnavailable if the store does not answer or refuses.
 
-    Everything may be repeated: an object or a part put twice is there once (the last one wins), an upload may
-    be completed twice; aborting an upload or deleting a key that is gone is no error.
+    Every call may be repeated: if an object or a part is put twice, the last one wins; an upload may be completed
+    twice; it is no error to abort an upload or to delete a key that does not exist.
     """
 
     def stat(self, key: ObjectKey) -> StoredObject | None: ...
 
 
 class Reader(Lookup, Protocol):
-    """Both reads give the bytes [start, stop) of an object, 0 <= start < stop <= its size.
+    """Both methods read the bytes [start, stop) of an object, 0 <= start < stop <= its size.
 
-    They come in blocks of 64 KiB to 1 MiB; closing the generator frees its connection. Raises ObjectMissing before
-    the first block if there is no such key, and StoreUnavailable if fewer bytes come than were asked for.
+    They yield blocks of 64 KiB to 1 MiB. Close the generator to free its connection. Raises ObjectMissing before the
+    first block if there is no such key, and StoreUnavailable if the store sends fewer bytes than requested.
     """
 
     def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
-        """For the event loop: holds no thread."""
+        """For the event loop: does not block a thread."""
 
     def read_blocking(self, key: ObjectKey, start: int, stop: int) -> Generator[bytes]: ...
 
 
 class Writer(Protocol):
     def put(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
-        """Store a whole object. The store checks the body against its MD5."""
+        """Stores a whole object. The store checks the body against its MD5."""
 
     def begin_multipart(self, key: ObjectKey, headers: ObjectHeaders) -> UploadId: ...
 
     def put_part(self, key: ObjectKey, upload_id: UploadId, number: int, body: bytes) -> Part:
-        """Store part `number` (1 to 10,000), in any order; all but the highest have at least PART_BYTES."""
+        """Stores part `number` (1 to 10,000), in any order; all but the highest have at least PART_BYTES."""
 
     def complete_multipart(self, key: ObjectKey, upload_id: UploadId, parts: list[Part]) -> None: ...
 
     def abort_multipart(self, key: ObjectKey, upload_id: UploadId) -> None: ...
 
     def copy(self, source: ObjectKey, target: ObjectKey) -> None:
-        """The whole object once more, of any size, with its headers, by the store itself. The source stays.
+        """Makes the store copy an object of any size with its headers. Raises ObjectMissing if there is no source.
 
-        A caller that removes the source afterwards reads the copy back first. Raises ObjectMissing.
+        A caller that wants to delete the source must read the copy back first.
         """
 
     def delete(self, key: ObjectKey) -> None: ...
 
 
 class Catalog(Lookup, Protocol):
-    """What the bucket holds."""
+    """Lists the content of the bucket."""
 
     def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
         """The open uploads of exactly this key, or of the whole bucket."""
 
     def parts(self, key: ObjectKey, upload_id: UploadId) -> list[Part]:
-        """What an open upload holds, by number; nothing if there is no such upload.
+        """The parts of an open upload, by number; empty if there is no such upload.
 
-        Of a part that was put twice it is the later one; within the same second it may be either.
+        If a part was put twice, it is the later one; within the same second it may be either.
         """
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
@@ -127,6 +125,6 @@ class Reachable(Protocol):
 
 
 class ObjectStore(Reader, Writer, Catalog, Reachable, Protocol):
-    """All that a store does. A use-case asks for the protocols that it needs."""
+    """The whole interface. A use-case takes only the protocols that it needs."""
 
     def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""boto3's client for a configured store. Its exceptions stop at `translate_errors`."""
+"""boto3's client for a configured store. `translate_errors` converts its exceptions to ours."""
 
 import re
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ from pigwav.settings import StoreSettings
 CONNECT_TIMEOUT_S: Final = 5.0
 
 _FULL: Final = frozenset({"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded"})
-"""MinIO's disk, MinIO's bucket quota, and the quotas of Ceph, versitygw and others."""
+"""Error codes of a full store: MinIO's disk, MinIO's bucket quota, and the quotas of Ceph, versitygw and others."""
 
 
 def open_session(settings: StoreSettings) -> boto3.Session:
-    """Without an access key in the settings: the first credentials that boto3 finds. Raises NotConfigured."""
+    """If the settings have no access key, uses the first credentials that boto3 finds. Raises NotConfigured."""
     if settings.endpoint and not settings.endpoint.startswith(("http://", "https://")):
-        raise NotConfigured(f"PIGWAV_S3_ENDPOINT is no http:// or https:// URL: {settings.endpoint}")
+        raise NotConfigured(f"PIGWAV_S3_ENDPOINT is not an http:// or https:// URL: {settings.endpoint}")
     access_key, secret_key = settings.key_pair() or (None, None)
     session = boto3.Session(
         aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name=settings.region
@@ -38,7 +38,10 @@ def open_session(settings: StoreSettings) -> boto3.Session:
 def open_client(
     session: boto3.Session, settings: StoreSettings, *, attempts: int, signed: bool = True
 ) -> Any:
-    """Any: boto3 makes a client's methods at run time. Nothing is sent yet. Unsigned is without any key."""
+    """A boto3 S3 client; sends nothing yet. `signed` False: requests without credentials.
+
+    Returns Any because boto3 makes a client's methods at run time.
+    """
     config = Config(
         s3={"addressing_style": "path"},
         connect_timeout=min(CONNECT_TIMEOUT_S, settings.timeout_s),
@@ -46,7 +49,7 @@ def open_client(
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=settings.concurrency,
         tcp_keepalive=True,
-        # We send Content-MD5, which every S3 server checks; boto3's CRCs are a second pass that some refuse.
+        # We send Content-MD5, which every S3 server checks. boto3's CRCs cost a second pass; some servers refuse them.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
@@ -58,9 +61,9 @@ def open_client(
 
 
 def _fail_without_body(operation_model: Any, response_dict: dict[str, Any], **_: object) -> None:
-    """An answer that was cut off behind its head counts as a server's error, which is tried again.
+    """Turns a response that was cut off after its headers into a server error, which boto3 retries.
 
-    boto3 would read it as an empty one: a list without entries, a completion that has succeeded.
+    boto3 would take it for an empty response: a list without entries, or a completed multipart upload.
     """
     body = response_dict["body"]
     if response_dict["status_code"] >= HTTPStatus.MULTIPLE_CHOICES or not isinstance(body, bytes):
@@ -73,7 +76,7 @@ def _fail_without_body(operation_model: Any, response_dict: dict[str, Any], **_:
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """boto3's exceptions become StoreUnavailable, or StorageFull if the store says so."""
+    """Converts boto3's exceptions to StoreUnavailable, or to StorageFull if the store reports that it is full."""
     try:
         yield
     except ParamValidationError:
@@ -87,10 +90,10 @@ def translate_errors() -> Iterator[None]:
 
 
 def error_code(error: ClientError) -> str:
-    """S3's name for it; the bare status where the answer had no body, as to HEAD."""
+    """S3's error code; the HTTP status if the response has no body (HEAD)."""
     return error.response.get("Error", {}).get("Code", "")
 
 
 def first_line(error: Exception) -> str:
-    """What a driver says first, without the address: with its key it is as good as a link."""
+    """The first line of a driver's message, without URLs: a URL with an object's key would be a link to it."""
     return re.sub(r"https?://\S+", "...", str(error).partition("\n")[0])

@@ -1,4 +1,4 @@
-"""An object store in memory, for tests: as strict as S3 where S3 is strict."""
+"""An object store in memory, for tests. It rejects what S3 rejects."""
 
 import hashlib
 import itertools
@@ -122,13 +122,13 @@ class MemoryStore:
         yield from found
 
     def headers(self, key: ObjectKey) -> ObjectHeaders | None:
-        """What the object was stored with; tests ask."""
+        """The headers that the object was stored with, for tests."""
         with self._lock:
             found = self._objects.get(key)
         return None if found is None else found.headers
 
     def check(self) -> None:
-        """Memory is always there."""
+        """Does nothing: memory is always reachable."""
 
     async def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
         for block in self.read_blocking(key, start, stop):
@@ -142,10 +142,10 @@ class MemoryStore:
         for at in range(start, min(stop, len(found.body)), READ_BLOCK_BYTES):
             yield found.body[at : min(at + READ_BLOCK_BYTES, stop)]
         if stop > len(found.body):
-            raise StoreUnavailable(f"The object {key} is shorter than asked for.")
+            raise StoreUnavailable(f"The object {key} is shorter than the range that was requested.")
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing: there is no connection."""
 
     def _store(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
         self._objects[key] = _Object(body, headers, StoredObject(key, len(body), datetime.now(UTC)))

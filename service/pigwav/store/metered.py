@@ -1,4 +1,4 @@
-"""An object store that counts what it is asked."""
+"""Wraps an object store to count and time its calls."""
 
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
@@ -11,10 +11,10 @@ from pigwav.telemetry.metrics import Metrics
 
 
 class MeteredStore:
-    """`inner`, with every call counted by its outcome when it ends, and timed.
+    """Forwards calls to `inner`; counts each by its outcome when it ends, and observes its duration.
 
-    Of a call that gives blocks or entries one by one, the seconds to the first of them are observed: what comes after
-    it waits for the caller, too. A caller that stops before the end is the outcome "ok".
+    For a call that yields blocks or entries, the duration is the time to the first one: later ones also wait for the
+    caller. If the caller stops early, the outcome is "ok".
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class MeteredStore:
 
     @contextmanager
     def _metered(self, operation: str) -> Iterator[Callable[[], None]]:
-        """Observes the seconds until the block calls what it is given, else until the block ends."""
+        """Observes the seconds until the `with` block calls the function that it gets, or else until the block ends."""
         began = self._clock()
         outcome, observed = "ok", False
 

@@ -1,4 +1,4 @@
-"""What the store really holds: an object's bytes, read through in blocks. Blocking, in constant memory."""
+"""Reads an object back in blocks, to check what the store holds. Blocking, in constant memory."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -11,7 +11,7 @@ from pigwav.store.base import Reader
 def read_back(
     store: Reader, key: ObjectKey, start: int, stop: int, *on_block: Callable[[bytes], object]
 ) -> None:
-    """Hand every block of the bytes [start, stop) to each of `on_block`. Raises ObjectMissing, StoreUnavailable."""
+    """Passes every block of the bytes [start, stop) to each of `on_block`. Raises ObjectMissing, StoreUnavailable."""
     if start < stop:
         with closing(store.read_blocking(key, start, stop)) as blocks:
             for block in blocks:

@@ -1,4 +1,4 @@
-"""One bucket of an S3 server: boto3 for what blocks, obstore for reads. Their exceptions stop here."""
+"""One bucket of an S3 server: obstore for reads, boto3 for all other calls. Converts their exceptions to ours."""
 
 import hashlib
 from base64 import b64encode
@@ -27,14 +27,14 @@ from pigwav.store.boto import (
 )
 
 if TYPE_CHECKING:
-    from obstore.store import S3Config  # is not there at run time
+    from obstore.store import S3Config  # does not exist at run time
 
 READ_BLOCK_BYTES: Final = 256 * 1024
 COPY_PART_BYTES: Final = 64 * 1024 * 1024
-"""More is copied in parts, so that no single request outlasts the store's timeout; 10,000 of them are 640 GB."""
+"""A larger object is copied in parts of this size, to keep each request within the timeout. 10,000 parts are 640 GB."""
 
 LONGEST_READ: Final = timedelta(days=1)
-"""A slow listener may take hours; only a store that falls silent (read_timeout) is given up."""
+"""A slow download may take hours; a read fails earlier only if the store sends nothing for `read_timeout`."""
 
 _COPIED_HEADERS: Final = (
     "ContentType",
@@ -44,11 +44,11 @@ _COPIED_HEADERS: Final = (
     "ContentLanguage",
     "Metadata",
 )
-"""What a copy in parts has to be given; a copy in one request keeps it by itself."""
+"""Headers that we send with a copy in parts; for a copy in one request, the store copies them."""
 
 
 class S3Store:
-    """An ObjectStore. Every request is tried up to `attempts` times: all of them may be repeated."""
+    """An ObjectStore. `open_s3` sets how often each request is tried; every request may be repeated."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class S3Store:
                     Bucket=self._bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": entries}
                 )
             except ClientError as error:
-                # MinIO forgets an upload once it is complete: repeating one whose answer got lost ends here.
+                # MinIO forgets a completed upload: a retry after a lost response gets NoSuchUpload.
                 head = self._head(key) if error_code(error) == "NoSuchUpload" else None
                 if head is None or head["ETag"].strip('"') != _multipart_etag(in_order):
                     raise
@@ -114,7 +114,7 @@ class S3Store:
                     raise
 
     def open_uploads(self, key: ObjectKey | None = None) -> Iterator[OpenUpload]:
-        # MinIO lists open uploads for an exact key, or for no prefix at all; others take the key as a prefix.
+        # MinIO takes the prefix as an exact key (or lists all without one); other servers take it as a prefix.
         with translate_errors():
             for entry in self._entries("list_multipart_uploads", "Uploads", Prefix=key or ""):
                 if key is None or entry["Key"] == key:
@@ -129,7 +129,7 @@ class S3Store:
                 if error_code(error) != "NoSuchUpload":
                     raise
                 return []
-        # SeaweedFS lists a part that was put twice twice, in any order.
+        # If a part was put twice, SeaweedFS lists it twice, in any order.
         entries.sort(key=lambda entry: (entry["PartNumber"], entry["LastModified"]))
         latest = {entry["PartNumber"]: entry["ETag"] for entry in entries}
         return [Part(number, etag) for number, etag in latest.items()]
@@ -178,7 +178,7 @@ class S3Store:
                     missing_bytes -= len(block)
                     yield block
             finally:
-                del blocks  # a traceback may keep this frame, but must not keep the connection
+                del blocks  # a traceback may hold this frame, but must not hold the connection
         _check_whole(missing_bytes)
 
     def read_blocking(self, key: ObjectKey, start: int, stop: int) -> Generator[bytes]:
@@ -202,7 +202,7 @@ class S3Store:
         try:
             head: dict[str, Any] = self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
-            if error_code(error) != "404":  # an answer to HEAD has no body to name NoSuchKey in
+            if error_code(error) != "404":  # a response to HEAD has no body that could say NoSuchKey
                 raise
             return None
         return head
@@ -211,7 +211,9 @@ class S3Store:
         answer = self._s3.create_multipart_upload(Bucket=self._bucket, Key=key, **headers)
         upload_id = UploadId(answer["UploadId"])
         if answer["ResponseMetadata"]["RetryAttempts"]:
-            for upload in [*self.open_uploads(key)]:  # an attempt whose answer was lost began one, too
+            for upload in [
+                *self.open_uploads(key)
+            ]:  # an attempt whose response was lost may have begun one, too
                 if upload.upload_id != upload_id:
                     self.abort_multipart(key, upload.upload_id)
         return upload_id
@@ -237,7 +239,7 @@ class S3Store:
             raise
 
     def _as_source(self, key: ObjectKey, head: dict[str, Any]) -> dict[str, Any]:
-        """Exactly the object that was looked at."""
+        """The source of a copy: exactly the object that `head` describes."""
         return {"CopySource": {"Bucket": self._bucket, "Key": key}, "CopySourceIfMatch": head["ETag"]}
 
     def _entries(self, operation: str, member: str, **of: str) -> Iterator[dict[str, Any]]:
@@ -255,10 +257,10 @@ def open_s3(
     page_size: int = 1000,
     copy_part_bytes: int = COPY_PART_BYTES,
 ) -> S3Store:
-    """The bucket of `settings`; nothing is sent yet. Raises NotConfigured.
+    """The bucket in `settings`; sends nothing yet. Each request is tried up to `attempts` times. Raises NotConfigured.
 
-    Without an access key in the settings, both drivers use the first credentials that boto3 finds: its
-    environment variables, its files, the machine's role.
+    If the settings have no access key, both drivers use the first credentials that boto3 finds: its environment
+    variables, its files, the machine's role.
     """
     if settings.bucket is None:
         raise NotConfigured("The object store needs a bucket: set PIGWAV_S3_BUCKET.")
@@ -293,7 +295,7 @@ def _open_bucket(
 
 @contextmanager
 def _translate_read_errors() -> Iterator[None]:
-    """obstore's exceptions become ObjectMissing or StoreUnavailable."""
+    """Converts obstore's exceptions to ObjectMissing or StoreUnavailable."""
     try:
         yield
     except FileNotFoundError as error:
@@ -304,7 +306,7 @@ def _translate_read_errors() -> Iterator[None]:
 
 def _check_whole(missing_bytes: int) -> None:
     if missing_bytes:
-        raise StoreUnavailable(f"The object store sent {missing_bytes} bytes less than it was asked for.")
+        raise StoreUnavailable(f"The object store sent {missing_bytes} bytes less than requested.")
 
 
 def _as_s3(headers: ObjectHeaders) -> dict[str, Any]:
@@ -321,11 +323,11 @@ def _check_stored(answer: dict[str, Any], md5_hex: str) -> None:
     """An ETag is the body's MD5, except under KMS encryption."""
     by_kms = answer.get("ServerSideEncryption", "AES256") != "AES256"
     if not by_kms and answer.get("ETag", "").strip('"') != md5_hex:
-        raise StoreUnavailable("The object store stored other bytes than it was sent.")
+        raise StoreUnavailable("The object store stored other bytes than were sent to it.")
 
 
 def _multipart_etag(in_order: list[Part]) -> str:
-    """How S3 computes it: the MD5 of the parts' MD5s, and their number."""
+    """The ETag that S3 computes: the MD5 of the parts' MD5s, and their number."""
     digests = b"".join(bytes.fromhex(part.etag.strip('"')) for part in in_order)
     return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(in_order)}"
 

@@ -1,13 +1,13 @@
-"""An MP3 on its way into the store while it is made: its length and its head are final only at the end.
+"""Uploads an MP3 to the store while it is made: its length and its head are final only at the end.
 
 write -> filling -> in flight -> parts 1, 2, 3, ...
             |
-            +-----> held: part 1, sent (again) at the end where its head turned out otherwise
+            +-----> held: part 1, sent (again) at the end if its head has changed
 
-The head: what stands before the audio frames, the tags and the first frame.
+The head is everything before the audio frames: the tags and the first frame.
 
-Up to PART_BYTES it is one PUT at the end, and nothing is sent before. What has to be cleaned up after a failure
-follows from the upload's phase alone (upload_phase.py).
+An MP3 of up to PART_BYTES is one PUT at the end; nothing is sent before. The upload's phase alone determines what has
+to be cleaned up after a failure (upload_phase.py).
 """
 
 import asyncio
@@ -36,14 +36,14 @@ class StoredBytes:
 
 
 class UploadTarget(Writer, Reader, Catalog, Protocol):
-    """The store of an upload: written to, read back, and asked for uploads whose id was lost."""
+    """The store of an upload: the upload writes to it, reads back, and lists uploads whose id was lost."""
 
 
 class StreamingUpload:
-    """One object, written by one caller, who calls `abort` after any failure or cancellation.
+    """One object, written by one caller. The caller must call `abort` after any failure or cancellation.
 
-    At most three parts are in memory: held, filling and in flight. A multipart upload is told to `on_begun`
-    before its first part is sent, so that whoever comes after a crash can clean it up.
+    At most three parts are in memory: held, filling and in flight. `on_begun` gets the id of the multipart upload
+    before its first part is sent, so that it can be cleaned up after a crash.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class StreamingUpload:
         predicted: bool,
         on_begun: Callable[[UploadId], Awaitable[None]],
     ) -> None:
-        """`predicted`: the head to be written is most likely the final one, so part 1 need not wait for it."""
+        """`predicted`: the first head is probably the final one; then part 1 is sent at once."""
         self._store = store
         self._executor = executor
         self._key = key
@@ -74,19 +74,19 @@ class StreamingUpload:
         self._in_flight_bytes = 0
 
         self._phase = Phase.NOTHING_SENT
-        self._phase_lock = Lock()  # two parts may land at the same time
-        self._upload_id = UploadId("")  # empty until the store has told it
+        self._phase_lock = Lock()  # two calls may end at the same time
+        self._upload_id = UploadId("")  # empty until the store has sent it
         self._first_part: Part | None = None
         self._parts: list[Part] = []
 
     @property
     def phase(self) -> Phase:
-        """What the store's answers so far say."""
+        """The phase, by the store's responses so far."""
         return self._phase
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing has been sent: it will be one PUT, and its head may still become longer or shorter."""
+        """Whether nothing has been sent, so that it can be one PUT; its head may still become longer or shorter."""
         return not self._held
 
     @property
@@ -95,9 +95,9 @@ class StreamingUpload:
         return len(self._held) + len(self._filling) + self._in_flight_bytes
 
     async def write(self, block: bytes) -> None:
-        """Append `block`; the very first one is the predicted head.
+        """Appends `block`. The first block is the predicted head.
 
-        Waits while a part is filled and another still in flight. Raises what befell an earlier part.
+        Waits if a part is full and another one is in flight. Raises the error of an earlier part.
         """
         if self._predicted is None:
             self._predicted = bytes(block)
@@ -116,9 +116,9 @@ class StreamingUpload:
                 self._launch(self._begin(), carrying_bytes=0)
 
     async def finish(self, head: bytes) -> StoredBytes:
-        """Make the object complete. `head` takes the place of the predicted one and, unless `is_whole`, has its length.
+        """Completes the object. `head` replaces the predicted one; unless `is_whole`, it must have the same length.
 
-        Raises ObjectChanged or ObjectMissing when the store gives back other bytes than were written, or none.
+        Raises ObjectChanged or ObjectMissing if the store returns other bytes than were written, or none.
         """
         predicted = self._predicted or b""
         if self.is_whole:
@@ -130,10 +130,10 @@ class StreamingUpload:
         return StoredBytes(self._size_bytes, sha256)
 
     async def abort(self) -> CleanUp:
-        """Leave no object and no open upload under this key, even if it is unknown what the store did.
+        """Deletes the object and aborts open uploads of this key, even if it is unknown what the store did.
 
-        Answers what it did; if that says `repeat_later`, a call may still take effect. May be repeated, also after
-        its own failure or cancellation. A store that was sent nothing is asked nothing. Raises StoreUnavailable.
+        Returns what it did; if `repeat_later` is set, a call may still take effect. May be called again, also after its
+        own failure or cancellation. Sends nothing if the upload has sent nothing. Raises StoreUnavailable.
         """
         await self._settle()
         self._held = b""
@@ -143,7 +143,7 @@ class StreamingUpload:
             ours = [self._upload_id]
             if (
                 not self._upload_id
-            ):  # the answer to `begin_multipart` was lost; nobody else writes to this key
+            ):  # the response to `begin_multipart` was lost; nobody else writes to this key
                 found = await self._executor(lambda: [*self._store.open_uploads(self._key)])
                 ours = [upload.upload_id for upload in found]
             for upload_id in ours:
@@ -159,7 +159,7 @@ class StreamingUpload:
         return part
 
     def _launch_part(self, body: bytes) -> None:
-        number = len(self._parts) + 2  # every earlier one has landed; part 1 is held
+        number = len(self._parts) + 2  # all earlier parts are stored; part 1 is held
         self._launch(self._send(number, body), carrying_bytes=len(body))
 
     def _launch(self, sending: Coroutine[None, None, None], *, carrying_bytes: int) -> None:
@@ -167,14 +167,14 @@ class StreamingUpload:
         self._in_flight = asyncio.create_task(sending)
 
     async def _landed(self) -> None:
-        """Wait for what is in flight. Its failure is raised here, and again by whoever asks next."""
+        """Waits for the call in flight. Raises its error, and raises it again on the next call."""
         if self._in_flight is not None:
             await self._in_flight
             self._in_flight = None
             self._in_flight_bytes = 0
 
     async def _settle(self) -> None:
-        """Withdraw what is in flight; what has begun is waited for, how it ended no longer matters."""
+        """Cancels the call in flight; if it has begun on a thread, waits for its end and ignores its result."""
         if self._in_flight is not None:
             self._in_flight.cancel()
             await asyncio.wait({self._in_flight})
@@ -196,7 +196,7 @@ class StreamingUpload:
         return await self._call(Call.PUT_PART, self._store.put_part, self._key, self._upload_id, number, body)
 
     async def _call(self, call: Call, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """On the executor. The thread itself records how the call ended: a caller who is cancelled does not hear it."""
+        """Runs `method` on the executor. The thread records how the call ended, because a cancelled caller cannot."""
 
         def recorded() -> T:
             answered = False
@@ -223,7 +223,7 @@ class StreamingUpload:
         self._launch_part(self._take(len(self._filling)))
         first = self._first_part
         if first is None or head != predicted:
-            # S3 takes a part twice; the last one counts.
+            # S3 accepts a part again; the last one counts.
             first = await self._put_part(1, _with_head(self._held, predicted, head))
         await self._landed()
         self._held = b""
@@ -233,19 +233,24 @@ class StreamingUpload:
         return self._sha256.digest() if head == predicted else await self._read_back(predicted)
 
     async def _read_back(self, predicted: bytes) -> bytes:
-        """The SHA-256 of the object as it is in the store; its size, and all but the head, are checked."""
+        """The SHA-256 of the object as the store returns it. Checks its size, and all bytes except the head.
+
+        Raises ObjectChanged.
+        """
         stored = await self._executor(self._store.stat, self._key)
         if stored is None or stored.size_bytes != self._size_bytes:
-            raise ObjectChanged("The object is not there in the size in which it was written.")
+            raise ObjectChanged(
+                "The object in the store is missing or its size differs from what was written."
+            )
         as_stored, as_written = hashlib.sha256(), hashlib.sha256(predicted)
         read = partial(read_back, self._store, self._key)
         await self._executor(read, 0, len(predicted), as_stored.update)
-        # In pieces: a call on the executor is waited for by whoever is cancelled, and keeps others waiting.
+        # In pieces: a cancelled caller has to wait for a running call, and other calls queue behind it.
         for start in range(len(predicted), self._size_bytes, PART_BYTES):
             stop = min(start + PART_BYTES, self._size_bytes)
             await self._executor(read, start, stop, as_stored.update, as_written.update)
         if as_written.digest() != self._sha256.digest():
-            raise ObjectChanged("The object is not what was written.")
+            raise ObjectChanged("The object in the store differs from what was written.")
         return as_stored.digest()
 
 

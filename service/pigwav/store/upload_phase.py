@@ -1,4 +1,4 @@
-"""How far an upload has come in the store, and what must be cleaned up if it ends there.
+"""The phases of an upload to the store, and what must be cleaned up if it ends in each.
 
     NOTHING_SENT --put-----------------------------------------> STORED
          |                                                         ^
@@ -6,10 +6,10 @@
                                 |  ^
                                 +--+ put_part
 
-    every phase --a call fails, or its answer is lost--> UNKNOWN, for good
+    every phase --a call fails, or its response is lost--> UNKNOWN, for good
 
-A phase changes when a call ends, not when it begins: whoever cleans up first waits for the calls that have begun. A
-call that was withdrawn before it began has sent nothing.
+A phase changes when a call ends, not when it begins: the clean-up first waits for all calls that have begun. A call
+that was cancelled before it began has sent nothing.
 """
 
 from collections.abc import Mapping
@@ -28,18 +28,18 @@ class Call(StrEnum):
 
 
 class Phase(StrEnum):
-    """What the store may hold of an upload."""
+    """What the store may contain of an upload."""
 
     NOTHING_SENT = "nothing sent"
     BEGUN = "begun"
-    """One multipart upload is open, and no object is there."""
+    """One multipart upload is open, and there is no object."""
     STORED = "stored"
     """The object is complete, and no multipart upload is open."""
     UNKNOWN = "unknown"
-    """Anything. A call that failed may have taken effect, or may do so later."""
+    """The store may contain anything: a failed call may have taken effect, or may take effect later."""
 
     def after(self, call: Call, *, answered: bool) -> "Phase":
-        """The phase when `call` has ended. `answered`: the store said that it did what it was asked."""
+        """The phase when `call` has ended. `answered`: the store reported success."""
         return _NEXT.get((self, call), Phase.UNKNOWN) if answered else Phase.UNKNOWN
 
 
@@ -53,10 +53,9 @@ _NEXT: Final[Mapping[tuple[Phase, Call], Phase]] = {
 
 @dataclass(frozen=True)
 class CleanUp:
-    """What has to be done so that nothing is left of an upload.
+    """The steps that leave nothing of an upload in the store.
 
-    `repeat_later`: a call that failed may take effect after the clean-up, so the key must stay known to somebody who
-    cleans up again.
+    `repeat_later`: a failed call may take effect after the clean-up; the key must be remembered for another clean-up.
     """
 
     abort_uploads: bool = False

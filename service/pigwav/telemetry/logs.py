@@ -1,4 +1,4 @@
-"""Structured logs on standard error: constant event names, ids, units. No token and no link in any line."""
+"""Structured logs on standard error: constant event names, ids, units. No line contains a token or a link."""
 
 import logging
 import sys
@@ -9,8 +9,8 @@ log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("pigwav")
 
 
 def configure_logging(*, as_json: bool, level: str) -> None:
-    """Send our events and those of every library through one formatter. `level`: DEBUG, INFO, WARNING or ERROR; of
-    libraries it is never less than WARNING.
+    """Sends our events and those of every library through one formatter. `level`: DEBUG, INFO, WARNING or ERROR;
+    libraries (except uvicorn) have at least WARNING.
     """
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -35,18 +35,18 @@ def configure_logging(*, as_json: bool, level: str) -> None:
             ],
         )
     )
-    # Below a warning, drivers write of what passes through them: rows, headers, signatures.
+    # Below WARNING, drivers log the data that they handle: rows, headers, signatures.
     of_libraries = max(logging.WARNING, logging.getLevelNamesMapping()[level])
     logging.basicConfig(handlers=[handler], level=of_libraries, force=True)
     for talks_of_itself in ("pigwav", "uvicorn"):
         logging.getLogger(talks_of_itself).setLevel(level)
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every malformed body
-    logging.getLogger("uvicorn.access").disabled = True  # it would write links; api.request_log logs requests
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns about every malformed body
+    logging.getLogger("uvicorn.access").disabled = True  # it would log links; api.request_log logs requests
 
 
 def _renderer(*, as_json: bool) -> structlog.types.Processor:
     if as_json:
         return structlog.processors.JSONRenderer(ensure_ascii=False)
-    # The default shows the values of local variables, tokens among them.
+    # The default shows the values of local variables, which include tokens.
     plain = structlog.dev.plain_traceback
     return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)

@@ -1,4 +1,4 @@
-"""Every metric, declared in one place, named by Prometheus' conventions."""
+"""All metrics, named by Prometheus' conventions."""
 
 import os
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """One process's metrics. With PROMETHEUS_MULTIPROC_DIR set, `exposition` answers for all workers together."""
+    """One process's metrics. If PROMETHEUS_MULTIPROC_DIR is set, `exposition` covers all workers."""
 
     def __init__(self) -> None:
         own = self._registry = CollectorRegistry()
@@ -20,16 +20,16 @@ class Metrics:
         gauge = partial(Gauge, registry=own, multiprocess_mode="livesum")
         histogram = partial(Histogram, registry=own, buckets=_SECONDS)
         self.http_requests = counter(
-            "pigwav_http_requests_total", "Answered requests.", ["method", "route", "status"]
+            "pigwav_http_requests_total", "Requests that got a response.", ["method", "route", "status"]
         )
         self.http_seconds = histogram(
             "pigwav_http_request_duration_seconds",
-            "From the request's head to the answer's end.",
+            "Seconds from the request's headers to the end of its response.",
             ["method", "route"],
         )
         self.connections_ended = counter(
             "pigwav_connections_ended_total",
-            "Connections that we ended, or refused an upload on, by the reason.",
+            "Connections that the service ended, or on which it refused an upload, by reason.",
             ["reason"],
         )
         self.downloads_open = gauge("pigwav_downloads_open", "MP3s being sent.")
@@ -38,21 +38,22 @@ class Metrics:
         )
         self.decoder_ends = counter(
             "pigwav_decoder_ends_total",
-            "ffmpeg processes by how they ended: ok, refused, stopped, not-started, or a signal's name.",
+            "ffmpeg processes by how they ended: ok, refused (ffmpeg failed), stopped (by the service), not-started, "
+            "or a signal's name.",
             ["how"],
         )
         self.uploads_open = gauge("pigwav_uploads_open", "Uploads being received.")
-        self.uploads_most = gauge("pigwav_uploads_most", "Uploads that may be open.")
+        self.uploads_most = gauge("pigwav_uploads_most", "Maximum of open uploads.")
         self.held_bytes = gauge(
             "pigwav_upload_held_bytes", "Memory that open uploads hold for MP3 on its way to the store."
         )
         self.overloaded = counter(
             "pigwav_overloaded_total",
-            "Requests and connections refused with `overloaded` (503), by the limit.",
+            "Requests and connections refused with `overloaded` (503), by limit.",
             ["limit"],
         )
         self.rate_limited = counter(
-            "pigwav_rate_limited_total", "Requests refused for their rate (429).", ["policy"]
+            "pigwav_rate_limited_total", "Requests refused because of their rate (429).", ["policy"]
         )
         self.disk_free_bytes = gauge(
             "pigwav_disk_free_bytes",
@@ -61,11 +62,11 @@ class Metrics:
             multiprocess_mode="livemostrecent",
         )
         self.answer_seconds = histogram(
-            "pigwav_upload_answer_seconds", "From an upload's last byte to its recording being ready."
+            "pigwav_upload_answer_seconds", "Seconds from an upload's last byte until its recording is ready."
         )
         self.wav_bytes = counter("pigwav_wav_bytes_total", "WAV bytes of stored recordings.")
         self.mp3_bytes = counter("pigwav_mp3_bytes_total", "MP3 bytes of stored recordings.")
-        self.audio_seconds = counter("pigwav_audio_seconds_total", "Audio in stored recordings.")
+        self.audio_seconds = counter("pigwav_audio_seconds_total", "Seconds of audio in stored recordings.")
         self.store_requests = counter(
             "pigwav_store_requests_total",
             "Calls to the object store by outcome: ok, or the error's code.",
@@ -73,7 +74,7 @@ class Metrics:
         )
         self.store_seconds = histogram(
             "pigwav_store_request_duration_seconds",
-            "From a call to the object store to its answer, or to the first block or entry of it.",
+            "Seconds from a call to the object store to its response, or to the response's first block or entry.",
             ["operation"],
         )
         self.uploads_aborted = counter(
@@ -82,7 +83,7 @@ class Metrics:
         self.swept = counter("pigwav_objects_swept_total", "Recordings whose bytes `sweep` removed.")
 
     def families(self) -> Iterable[Metric]:
-        """This process's metrics, with their types and what they say."""
+        """This process's metrics, with types and descriptions."""
         return self._registry.collect()
 
     def exposition(self) -> bytes:

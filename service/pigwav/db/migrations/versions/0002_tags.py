@@ -1,4 +1,4 @@
-"""Tags: what a WAV says of itself."""
+"""Tags of the WAV."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Idempotency keys; when an object was last read back; the oldest recordings first."""
+"""Idempotency keys; `scrubbed_at`, when an object was last read back; an index for the oldest recordings."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The sample peak; null in the rows of before."""
+"""The sample peak; null in older rows."""
 
 import sqlalchemy as sa
 from alembic import op
