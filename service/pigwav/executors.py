@@ -93,7 +93,7 @@ def _give_way() -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), ENCODER_NICE)
 
 
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+async def run_to_completion(work: Coroutine[Any, Any, T]) -> T:
     """Runs `work` to completion even if the caller is cancelled, any number of times; then raises CancelledError."""
     task = asyncio.ensure_future(work)
     try:

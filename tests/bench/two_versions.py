@@ -59,11 +59,11 @@ def main(other_python: str, rounds: int = 7) -> None:
             pigwav.upload(music(1))  # both have loaded what they need
         for name, measure in measures(music(60), music(1)):
             pairs = [(measure(this), measure(other)) for _ in range(rounds)]
-            tell(name, [a for a, _ in pairs], [b for _, b in pairs])
+            print_error(name, [a for a, _ in pairs], [b for _, b in pairs])
         print(f"memory (PSS) now: {mib(this.pss_bytes())}, the other {mib(other.pss_bytes())}")
 
 
-def tell(name: str, this: Sequence[float], other: Sequence[float]) -> None:
+def print_error(name: str, this: Sequence[float], other: Sequence[float]) -> None:
     ratios = [a / b for a, b in zip(this, other, strict=True)]
     print(
         f"{name}: {statistics.median(this):.3f}, the other {statistics.median(other):.3f}, "

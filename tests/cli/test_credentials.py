@@ -6,12 +6,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from cli.person import Person
-from pigwav.cli.credentials import Credentials, Given, address, credentials, same_service
+from pigwav.cli.credentials import Credentials, GivenCredentials, address, credentials, same_service
 from pigwav.client import DEFAULT_URL, CredentialsMissing
 
 HERE, THERE = "https://here.example", "https://there.example:8443/voice"
 ONE, TWO = UUID(int=1), UUID(int=2)
-NOTHING = Given()
+NOTHING = GivenCredentials()
 REMEMBERED = Credentials(HERE, 7, ONE)
 
 
@@ -19,23 +19,33 @@ REMEMBERED = Credentials(HERE, 7, ONE)
     ("given", "environment", "remembered", "holds"),
     [
         (NOTHING, NOTHING, REMEMBERED, REMEMBERED),
-        (Given(HERE + "/"), NOTHING, REMEMBERED, REMEMBERED),
-        (Given("HTTPS://here.example:443", 7), NOTHING, REMEMBERED, REMEMBERED),
-        (Given(THERE, 8, TWO), NOTHING, REMEMBERED, Credentials(THERE, 8, TWO)),
-        (Given(THERE, 8, TWO), Given(THERE, 8, TWO), REMEMBERED, Credentials(THERE, 8, TWO)),
-        (Given(THERE, 8, TWO), Given(HERE, 7, ONE), None, Credentials(THERE, 8, TWO)),
-        (Given(None, 8, TWO), NOTHING, None, Credentials(DEFAULT_URL, 8, TWO)),
+        (GivenCredentials(HERE + "/"), NOTHING, REMEMBERED, REMEMBERED),
+        (GivenCredentials("HTTPS://here.example:443", 7), NOTHING, REMEMBERED, REMEMBERED),
+        (GivenCredentials(THERE, 8, TWO), NOTHING, REMEMBERED, Credentials(THERE, 8, TWO)),
         (
-            Given(None, 8, TWO),
+            GivenCredentials(THERE, 8, TWO),
+            GivenCredentials(THERE, 8, TWO),
+            REMEMBERED,
+            Credentials(THERE, 8, TWO),
+        ),
+        (GivenCredentials(THERE, 8, TWO), GivenCredentials(HERE, 7, ONE), None, Credentials(THERE, 8, TWO)),
+        (GivenCredentials(None, 8, TWO), NOTHING, None, Credentials(DEFAULT_URL, 8, TWO)),
+        (
+            GivenCredentials(None, 8, TWO),
             NOTHING,
             Credentials(DEFAULT_URL, 7, ONE),
             Credentials(DEFAULT_URL, 8, TWO),
         ),
-        (Given(THERE, 8, TWO), Given(None, 8, TWO), REMEMBERED, Credentials(THERE, 8, TWO)),
+        (
+            GivenCredentials(THERE, 8, TWO),
+            GivenCredentials(None, 8, TWO),
+            REMEMBERED,
+            Credentials(THERE, 8, TWO),
+        ),
     ],
 )
 def test_what_is_given_wins_over_what_is_remembered(
-    given: Given, environment: Given, remembered: Credentials | None, holds: Credentials
+    given: GivenCredentials, environment: GivenCredentials, remembered: Credentials | None, holds: Credentials
 ) -> None:
     assert credentials(given, environment, remembered) == holds
 
@@ -44,18 +54,33 @@ def test_what_is_given_wins_over_what_is_remembered(
     ("given", "environment", "remembered", "why"),
     [
         (NOTHING, NOTHING, None, "pigwav login"),
-        (Given(THERE), NOTHING, REMEMBERED, f"user 7 at {HERE}, not to {THERE}"),
-        (Given("http://here.example"), NOTHING, REMEMBERED, "not to http://here.example"),
-        (Given(None, 8), NOTHING, REMEMBERED, "not to user 8"),
-        (Given(THERE, 8, TWO), Given(HERE, 8, TWO), None, f"PIGWAV_URL={HERE}, not to {THERE}"),
-        (Given(HERE, 9, TWO), Given(HERE, 8, TWO), None, "PIGWAV_USER=8, not to user 9"),
-        (Given(None, 8, TWO), Given(None, 8, TWO), REMEMBERED, f"the saved one is {HERE}"),
-        (Given(None, 8, TWO), NOTHING, REMEMBERED, f"the saved one is {HERE}"),
-        (Given(HERE, None, TWO), NOTHING, REMEMBERED, "without a user id"),
+        (GivenCredentials(THERE), NOTHING, REMEMBERED, f"user 7 at {HERE}, not to {THERE}"),
+        (GivenCredentials("http://here.example"), NOTHING, REMEMBERED, "not to http://here.example"),
+        (GivenCredentials(None, 8), NOTHING, REMEMBERED, "not to user 8"),
+        (
+            GivenCredentials(THERE, 8, TWO),
+            GivenCredentials(HERE, 8, TWO),
+            None,
+            f"PIGWAV_URL={HERE}, not to {THERE}",
+        ),
+        (
+            GivenCredentials(HERE, 9, TWO),
+            GivenCredentials(HERE, 8, TWO),
+            None,
+            "PIGWAV_USER=8, not to user 9",
+        ),
+        (
+            GivenCredentials(None, 8, TWO),
+            GivenCredentials(None, 8, TWO),
+            REMEMBERED,
+            f"the saved one is {HERE}",
+        ),
+        (GivenCredentials(None, 8, TWO), NOTHING, REMEMBERED, f"the saved one is {HERE}"),
+        (GivenCredentials(HERE, None, TWO), NOTHING, REMEMBERED, "without a user id"),
     ],
 )
 def test_a_token_goes_only_where_it_was_made_for_or_where_the_person_says(
-    given: Given, environment: Given, remembered: Credentials | None, why: str
+    given: GivenCredentials, environment: GivenCredentials, remembered: Credentials | None, why: str
 ) -> None:
     with pytest.raises(CredentialsMissing) as refused:
         credentials(given, environment, remembered)
@@ -68,13 +93,13 @@ def test_a_token_goes_only_where_it_was_made_for_or_where_the_person_says(
 @pytest.mark.parametrize(
     ("given", "remembered", "expected"),
     [
-        (Given(THERE), REMEMBERED, THERE),
+        (GivenCredentials(THERE), REMEMBERED, THERE),
         (NOTHING, REMEMBERED, HERE),
         (NOTHING, None, DEFAULT_URL),
     ],
 )
 def test_address_is_the_given_one_then_the_remembered_then_the_default(
-    given: Given, remembered: Credentials | None, expected: str
+    given: GivenCredentials, remembered: Credentials | None, expected: str
 ) -> None:
     assert address(given, remembered) == expected
 
@@ -101,13 +126,15 @@ def test_environment_that_holds_no_such_values_counts_as_not_set() -> None:
     variables = {"PIGWAV_URL": "", "PIGWAV_USER": "anna", "PIGWAV_TOKEN": "secret"}
     token = uuid4()
 
-    assert Given.in_environment({}) == NOTHING
-    assert Given.in_environment(variables) == NOTHING
-    assert Given.in_environment({"PIGWAV_USER": "8", "PIGWAV_TOKEN": str(token)}) == Given(None, 8, token)
+    assert GivenCredentials.in_environment({}) == NOTHING
+    assert GivenCredentials.in_environment(variables) == NOTHING
+    assert GivenCredentials.in_environment(
+        {"PIGWAV_USER": "8", "PIGWAV_TOKEN": str(token)}
+    ) == GivenCredentials(None, 8, token)
 
 
 def test_token_is_in_no_representation() -> None:
-    assert str(ONE) not in f"{REMEMBERED!r} {REMEMBERED} {Given(None, 1, ONE)!r}"
+    assert str(ONE) not in f"{REMEMBERED!r} {REMEMBERED} {GivenCredentials(None, 1, ONE)!r}"
 
 
 def test_remembered_token_is_not_sent_to_another_service(anna: Person) -> None:

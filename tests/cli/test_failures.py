@@ -9,7 +9,7 @@ import typer
 
 from cli.person import Person
 from fakes.stub_service import Reply, problem, stub_service
-from pigwav.cli.failures import Attempts, CommandWrong, ExitStatus, code, exit_status, sentence
+from pigwav.cli.failures import Attempts, ExitStatus, UsageError, code, exit_status, sentence
 from pigwav.cli.sources import NoWavFound
 from pigwav.client import (
     BadInput,
@@ -49,7 +49,7 @@ def refused(kind: type[Refused], status: int, title: str = "No.") -> Refused:
         (OSError(errno.ENOENT, "?"), ExitStatus.FAILED),
         (refused(Refused, 500), ExitStatus.FAILED),
         (InvalidAddress("?"), ExitStatus.USAGE),
-        (CommandWrong("?"), ExitStatus.USAGE),
+        (UsageError("?"), ExitStatus.USAGE),
         (CredentialsMissing("?"), ExitStatus.NOT_AUTHENTICATED),
         (refused(NotAuthenticated, 401), ExitStatus.NOT_AUTHENTICATED),
         (refused(BadInput, 415), ExitStatus.REFUSED),

@@ -26,11 +26,11 @@ from pigwav.client import (
 )
 from pigwav.client.retries import (
     FIRST_WAIT_S,
-    MOST_RETRY_AFTER_S,
-    MOST_WAIT_S,
-    Tries,
-    harmless,
-    without_effect,
+    MAX_RETRY_AFTER_S,
+    MAX_WAIT_S,
+    RetryBudget,
+    had_no_effect,
+    is_retryable,
 )
 from pigwav.settings import UploadLimits
 
@@ -59,26 +59,26 @@ def busy(retry_after_s: int | None = 0) -> TryLater:
     ],
 )
 def test_only_what_may_pass_is_tried_again(error: ClientError, safe: bool, post: bool) -> None:  # noqa: FBT001
-    assert (harmless(error), without_effect(error)) == (safe, post)
+    assert (is_retryable(error), had_no_effect(error)) == (safe, post)
 
 
 def test_waits_double_up_to_a_bound_and_vary() -> None:
-    tries = Tries(12, harmless)
+    tries = RetryBudget(12, is_retryable)
     waits_s = [tries.wait_s(Unreachable()) for _ in range(11)]
-    bounds_s = [min(FIRST_WAIT_S * 2**number, MOST_WAIT_S) for number in range(11)]
+    bounds_s = [min(FIRST_WAIT_S * 2**number, MAX_WAIT_S) for number in range(11)]
     assert all(bound / 2 <= wait <= bound for wait, bound in zip(waits_s, bounds_s, strict=True))
     assert len({*waits_s}) == len(waits_s)
 
 
 def test_service_is_left_alone_for_as_long_as_it_asks() -> None:
-    assert 5 <= Tries(2, harmless).wait_s(busy(5)) <= 6
-    assert Tries(2, harmless).wait_s(busy(MOST_RETRY_AFTER_S)) >= MOST_RETRY_AFTER_S
+    assert 5 <= RetryBudget(2, is_retryable).wait_s(busy(5)) <= 6
+    assert RetryBudget(2, is_retryable).wait_s(busy(MAX_RETRY_AFTER_S)) >= MAX_RETRY_AFTER_S
     with pytest.raises(TryLater):
-        Tries(2, harmless).wait_s(busy(MOST_RETRY_AFTER_S + 1))
+        RetryBudget(2, is_retryable).wait_s(busy(MAX_RETRY_AFTER_S + 1))
 
 
 def test_an_upload_is_tried_until_the_lease_of_a_process_that_died_has_run_out() -> None:
-    tries = Tries(5, harmless)
+    tries = RetryBudget(5, is_retryable)
     going_on = TryLater(
         409, "upload-in-progress", "Wait.", detail=None, retry_after_s=RETRY_OF_AN_OPEN_UPLOAD_AFTER_S
     )
@@ -268,8 +268,8 @@ def test_deleting_that_took_effect_unheard_is_no_error(
     lost = Reply(502, b"<html>")
     with talking(open_client, one_after_the_other(lost, gone), *CREDENTIALS) as (_, client):
         call(client)
-    without_effect = one_after_the_other(BUSY, gone)
-    with talking(open_client, without_effect, *CREDENTIALS) as (_, client), pytest.raises(ClientError):
+    had_no_effect = one_after_the_other(BUSY, gone)
+    with talking(open_client, had_no_effect, *CREDENTIALS) as (_, client), pytest.raises(ClientError):
         call(client)
 
 

@@ -23,8 +23,8 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from fuzz.target import STEER_BYTES, Target
 
-_MOST_S_PER_INPUT: Final = 20
-_MOST_MIB: Final = 1_024
+_MAX_S_PER_INPUT: Final = 20
+_MAX_MIB: Final = 1_024
 _FOUND_FILES: Final = ("crash", "timeout", "oom")  # as libFuzzer names its files
 _CAUSE: Final = re.compile(r"Uncaught Python exception: ===\n(.*)|ERROR: libFuzzer: (.*)")
 _STEERS: Final = (0, 1, 2, 3, 8, 77, 0x1FF)
@@ -98,7 +98,7 @@ def _child(name: str, *more: str) -> None:
     with atheris.instrument_imports(include=["pigwav", "python_multipart"]):
         from fuzz.targets import TARGETS
     target = TARGETS[name]
-    limits = [f"-max_len={target.limit_bytes}", f"-timeout={_MOST_S_PER_INPUT}", f"-rss_limit_mb={_MOST_MIB}"]
+    limits = [f"-max_len={target.limit_bytes}", f"-timeout={_MAX_S_PER_INPUT}", f"-rss_limit_mb={_MAX_MIB}"]
     options = {"custom_mutator": _mutator(target)} if target.mutate else {}
     atheris.Setup([sys.argv[0], *limits, *more], target, **options)
     atheris.Fuzz()

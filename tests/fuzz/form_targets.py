@@ -18,7 +18,7 @@ from pigwav.errors import BadRequest, CredentialsFirst, MalformedMultipart
 
 FORM_TYPE: Final = "multipart/form-data; boundary=b"
 _FIELDS: Final = ("user_id", "token", "title", "bitrate")
-_MOST_FIELD_BYTES: Final = 4 * 1024
+_MAX_FIELD_BYTES: Final = 4 * 1024
 _HELD_BYTES: Final = (1 << 20, 64)
 
 
@@ -76,7 +76,7 @@ def _check_form(form: Form, body: bytes) -> None:
     assert not form.fields.keys() & form.late.keys()
     assert {*form.fields, *form.late} <= {*_FIELDS}
     for text in (*form.fields.values(), *form.late.values()):
-        assert len(text.encode()) <= _MOST_FIELD_BYTES
+        assert len(text.encode()) <= _MAX_FIELD_BYTES
         assert text.encode() in body
     if form.filename is not None:
         assert form.filename == plain_name(form.filename) != ""

@@ -14,7 +14,7 @@ FORMATS: Final = tuple(
     for channels in (1, 2)
     for kbps in bit_rates_kbps(rate)
 )
-_MOST_FRAME_BYTES: Final = 1_441
+_MAX_FRAME_BYTES: Final = 1_441
 """320 kb/s at 32 kHz, padded."""
 
 
@@ -27,7 +27,7 @@ def check_read(_: int, body: bytes) -> None:
         return
     assert header.sample_rate_hz in SAMPLE_RATES_HZ
     assert header.channels in (1, 2)
-    assert 0 < header.size_bytes <= _MOST_FRAME_BYTES
+    assert 0 < header.size_bytes <= _MAX_FRAME_BYTES
     mp3 = Mp3Format(header.sample_rate_hz, header.channels, header.bitrate_kbps)
     unpadded = replace(header, size_bytes=mp3.frame_bytes(header.bitrate_kbps))
     assert FrameHeader.parse(mp3.header(header.bitrate_kbps)) == unpadded

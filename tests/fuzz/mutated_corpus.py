@@ -28,7 +28,7 @@ from accounts import register
 from bench.harness import mib
 from e2e.behind import behind
 from fuzz.campaign import Campaign, Report, left_over
-from fuzz.memory import MOST_GROWTH_BYTES, Memory
+from fuzz.memory import MAX_GROWTH_BYTES, Memory
 from fuzz.wire import sent
 from upping import RunningUp, pigwav_up
 
@@ -91,7 +91,7 @@ def _run(campaign: Campaign, up: RunningUp, arguments: argparse.Namespace) -> tu
         range(arguments.inputs), range(hostile), clients=arguments.clients, progress=progress
     )
     memory.sample(report.inputs)
-    if memory.private.growth_bytes() > MOST_GROWTH_BYTES:
+    if memory.private.growth_bytes() > MAX_GROWTH_BYTES:
         report.findings.append("memory grows")
     return report, memory
 
@@ -126,7 +126,7 @@ def _print(report: Report, memory: Memory) -> None:
             f"{', '.join(map(mib, held.quarters_bytes()))}; from the second to the last {mib(held.growth_bytes())}, "
             f"{held.slope_bytes() / 1024:.1f} KiB per 1,000 inputs"
         )
-    print(f"the bound on the growth of private memory is {mib(MOST_GROWTH_BYTES)}")
+    print(f"the bound on the growth of private memory is {mib(MAX_GROWTH_BYTES)}")
     print("\n".join([f"{len(report.findings)} findings", *report.findings]), flush=True)
 
 

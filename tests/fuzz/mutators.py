@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from factories import bext_chunk, chunk, ds64_chunk, info_chunk
 
-MOST_BYTES: Final = 24 * 1024
+MAX_BYTES: Final = 24 * 1024
 """Of a mutated WAV: it is how often that finds bugs, not how long."""
 
 Mutator: TypeAlias = Callable[[bytes, Random, Sequence[bytes]], bytes]
@@ -43,14 +43,14 @@ _NAMES: Final = (
 
 def mutated(wavs: Sequence[bytes], random: Random) -> bytes:
     """One of `wavs`, damaged one to four times. The same for the same seed of `random`."""
-    wav = random.choice(wavs)[:MOST_BYTES]
+    wav = random.choice(wavs)[:MAX_BYTES]
     for _ in range(random.choice((1, 1, 2, 2, 3, 4))):
         wav = mutated_once(wav, random, wavs)
     return wav
 
 
 def mutated_once(wav: bytes, random: Random, wavs: Sequence[bytes]) -> bytes:
-    return random.choice(MUTATORS)(wav, random, wavs)[:MOST_BYTES]
+    return random.choice(MUTATORS)(wav, random, wavs)[:MAX_BYTES]
 
 
 def chunk_offsets(wav: bytes) -> list[int]:
@@ -178,7 +178,7 @@ def swap_fmt_fields(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
 
 def splice(wav: bytes, random: Random, wavs: Sequence[bytes]) -> bytes:
     """The beginning of one and the end of another."""
-    other = random.choice(wavs)[:MOST_BYTES]
+    other = random.choice(wavs)[:MAX_BYTES]
     return wav[: _place(wav, random)] + other[_place(other, random) :]
 
 

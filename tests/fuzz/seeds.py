@@ -9,13 +9,13 @@ from codings import CODINGS, sample
 from corpus import CORPUS, rows
 from odd_wavs import odd_wavs
 
-MOST_BYTES: Final = 16 * 1024
+MAX_BYTES: Final = 16 * 1024
 
 
 @cache
 def wavs() -> tuple[bytes, ...]:
     """The same ones in the same order at every call on the same machine. The long ones are cut."""
-    return tuple(dict.fromkeys(wav[:MOST_BYTES] for wav in chain(_odd(), _codings(), _others())))
+    return tuple(dict.fromkeys(wav[:MAX_BYTES] for wav in chain(_odd(), _codings(), _others())))
 
 
 def small_wavs(limit_bytes: int = 4_096) -> Iterator[bytes]:
@@ -39,4 +39,4 @@ def _others() -> Iterator[bytes]:
     for row in rows():
         path = CORPUS / row.file
         with path.open("rb") as file:
-            yield file.read(MOST_BYTES)
+            yield file.read(MAX_BYTES)

@@ -9,7 +9,7 @@ import pytest
 
 from accounts import Account
 from factories import wav
-from pigwav.api.security_headers import SAFE
+from pigwav.api.security_headers import SECURITY_HEADERS
 from pigwav.settings import Settings
 from serving import ServedApi, served
 
@@ -128,7 +128,7 @@ def test_what_is_no_http_is_answered_in_the_same_way(api: ServedApi) -> None:
         answer.begin()
 
     assert answer.status == 400
-    assert {name: answer.headers[name] for name in SAFE} == SAFE
+    assert {name: answer.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
     assert answer.headers["Content-Type"] == PROBLEM
 
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from pigwav.api.schemas import TokenOut, UserOut
-from pigwav.cli.credentials import Credentials, Given
+from pigwav.cli.credentials import Credentials, GivenCredentials
 from pigwav.client import Registered
 from pigwav.client.service import Service
 from pigwav.devstack.address import StackAddress
@@ -36,7 +36,7 @@ CONFIGURED = Settings(
         UserOut(id=1, name="ada", token=TOKEN),
         TokenOut(token=TOKEN),
         Credentials("http://localhost", 1, TOKEN),
-        Given("http://localhost", 1, TOKEN),
+        GivenCredentials("http://localhost", 1, TOKEN),
         Registered(1, "ada", TOKEN),
         Service.at("http://localhost", 1, TOKEN),
         Service.at("http://localhost", 1, TOKEN).rotate_token(),

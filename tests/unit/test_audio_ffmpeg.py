@@ -310,7 +310,7 @@ def test_decoders_run_out_and_come_back() -> None:
     decoders.take()
     with pytest.raises(Overloaded):
         decoders.take()
-    decoders.give_back()
+    decoders.release()
     decoders.take()
 
 

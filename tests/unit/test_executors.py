@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from pigwav.errors import Limit, Overloaded
-from pigwav.executors import ENCODER_NICE, BoundedExecutor, Executors, to_the_end
+from pigwav.executors import ENCODER_NICE, BoundedExecutor, Executors, run_to_completion
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def test_work_runs_to_its_end_however_often_the_caller_is_cancelled() -> None:
             steps.append(step)
 
     async def run() -> None:
-        caller = asyncio.create_task(to_the_end(work()))
+        caller = asyncio.create_task(run_to_completion(work()))
         await asyncio.sleep(0)
         caller.cancel()
         await asyncio.sleep(0)

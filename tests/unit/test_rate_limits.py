@@ -96,7 +96,7 @@ def test_a_refusal_costs_nothing_under_any_rate_and_names_the_one_to_wait_for_lo
     assert both.take("x").granted
     refused = both.take("x")
     assert [(quota.remaining, quota.more_in_s) for quota in refused.quotas] == [(0, 1), (0, 20)]
-    assert refused.used_up == RateQuota(limit=3, window_s=60, remaining=0, more_in_s=20)
+    assert refused.most_used == RateQuota(limit=3, window_s=60, remaining=0, more_in_s=20)
 
 
 RATES = st.sampled_from(
@@ -126,7 +126,7 @@ def test_who_waits_as_long_as_told_is_let_through(text: str, waits_ms: list[int]
         bounded.take("x")
     while (standing := bounded.take("x")).granted:
         pass
-    clock.now_ms += 1000 * standing.used_up.more_in_s
+    clock.now_ms += 1000 * standing.most_used.more_in_s
 
     assert bounded.take("x").granted
 

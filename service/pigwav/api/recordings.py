@@ -23,7 +23,7 @@ from pigwav.errors import (
 
 router = APIRouter(tags=["recordings"])
 
-_OF_ONE: Final = problems(
+_ONE_RECORDING_ERRORS: Final = problems(
     NotAuthenticated, RecordingNotFound, InvalidRequest, InvalidField, DatabaseUnavailable, Overloaded
 )
 _TITLE_BODY: Final[dict[str, Any]] = {
@@ -55,7 +55,7 @@ async def list_recordings(
     return RecordingsOut(items=items, next=cursor_to(page.next) if page.next else None)
 
 
-@router.get(RECORD, responses=_OF_ONE)
+@router.get(RECORD, responses=_ONE_RECORDING_ERRORS)
 async def show_recording(
     request: Request, recording_id: UUID, caller: CallerDep, services: ServicesDep
 ) -> RecordingOut:
@@ -64,7 +64,9 @@ async def show_recording(
     return RecordingOut.of(recording, link(request, recording))
 
 
-@router.patch(RECORD, openapi_extra=_TITLE_BODY, responses={**_OF_ONE, **problems(*BODY_ERRORS)})
+@router.patch(
+    RECORD, openapi_extra=_TITLE_BODY, responses={**_ONE_RECORDING_ERRORS, **problems(*BODY_ERRORS)}
+)
 async def rename_recording(
     request: Request, recording_id: UUID, caller: CallerDep, services: ServicesDep
 ) -> RecordingOut:
@@ -74,7 +76,7 @@ async def rename_recording(
     return RecordingOut.of(recording, link(request, recording))
 
 
-@router.delete(RECORD, status_code=204, responses=_OF_ONE)
+@router.delete(RECORD, status_code=204, responses=_ONE_RECORDING_ERRORS)
 async def delete_recording(recording_id: UUID, caller: CallerDep, services: ServicesDep) -> None:
     """Delete a recording. Its link answers 404 at once; the object is removed within minutes."""
     await services.delete_recording(RecordingId(recording_id), caller.id)

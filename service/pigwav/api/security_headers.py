@@ -14,7 +14,7 @@ from pigwav.api.routes import LINK, path_of
 _CONTENT_SECURITY_POLICY: Final = "Content-Security-Policy"
 _NOTHING: Final = "default-src 'none'; base-uri 'none'; form-action 'none'"
 
-SAFE: Final[Mapping[str, str]] = {
+SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
     _CONTENT_SECURITY_POLICY: f"{_NOTHING}; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -23,8 +23,8 @@ SAFE: Final[Mapping[str, str]] = {
 }
 """Headers of every answer; a route may set other values."""
 
-_OF_A_LINK: Final[Mapping[str, str]] = {
-    **SAFE,
+_LINK_HEADERS: Final[Mapping[str, str]] = {
+    **SECURITY_HEADERS,
     # If a link is opened directly, the browser shows its own player, with inline styles, which loads the same link.
     _CONTENT_SECURITY_POLICY: f"{_NOTHING}; media-src 'self'; style-src 'unsafe-inline'",
     "Cross-Origin-Resource-Policy": "cross-origin",
@@ -33,7 +33,7 @@ _OF_A_LINK: Final[Mapping[str, str]] = {
 replace those in the browser's cache.
 """
 
-_OF_AN_ASSET: Final[Mapping[str, str]] = {**SAFE, "Cache-Control": "no-cache"}
+_ASSET_HEADERS: Final[Mapping[str, str]] = {**SECURITY_HEADERS, "Cache-Control": "no-cache"}
 """The same for every user; revalidated by its ETag."""
 
 
@@ -41,7 +41,7 @@ def policy_for(script_hashes: list[str]) -> str:
     """The Content-Security-Policy of a page of ours: our files, and the inline scripts of these hashes (CSP 3)."""
     scripts = " ".join(["'self'", *(f"'{one}'" for one in script_hashes)])
     return (
-        f"{SAFE[_CONTENT_SECURITY_POLICY]}; script-src {scripts}; style-src 'self' 'unsafe-inline'; "
+        f"{SECURITY_HEADERS[_CONTENT_SECURITY_POLICY]}; script-src {scripts}; style-src 'self' 'unsafe-inline'; "
         "img-src 'self' data:; connect-src 'self'; media-src 'self' blob:"
     )
 
@@ -58,9 +58,9 @@ class SecurityHeaders:
             return
         path = path_of(scope)
         if path == LINK or path.startswith(f"{LINK}/"):
-            safe = _OF_A_LINK
+            safe = _LINK_HEADERS
         else:
-            safe = _OF_AN_ASSET if path.startswith("/docs/assets/") else SAFE
+            safe = _ASSET_HEADERS if path.startswith("/docs/assets/") else SECURITY_HEADERS
 
         async def send_safe(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -77,7 +77,7 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-AT_ONCE: Final = 64
+BATCH_SIZE: Final = 64
 """Connections taken before the first of them is counted, and sent away if it is one too many."""
 
 
@@ -98,7 +98,7 @@ class BatchAccept:
         self._loop.add_reader(listening, self._accept)
 
     def _accept(self) -> None:
-        for _ in range(AT_ONCE):
+        for _ in range(BATCH_SIZE):
             try:
                 accepted, _address = self._listening.accept()
             except OSError:  # no connection is waiting; or too many files are open, which uvloop reports

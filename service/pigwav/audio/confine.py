@@ -34,7 +34,7 @@ _SIG_BLOCK = 0 if sys.platform == "linux" else 1
 
 _MEMORY_BYTES = 1 << 30
 _FILE_DESCRIPTORS = 64
-_MOST_INHERITED = 1 << 16  # normally none is inherited; the resource limit may be "unlimited", no number
+_MAX_INHERITED = 1 << 16  # normally none is inherited; the resource limit may be "unlimited", no number
 
 # linux/prctl.h, linux/capability.h, linux/sched.h
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 1, 15, 22, 38, 47
@@ -117,7 +117,7 @@ def _keep_to_pipes() -> None:
     systemd stops the service by a signal to each of its processes; the decoders must go on so that open uploads can
     complete. Only our server stops a decoder, with SIGKILL.
     """
-    os.closerange(3, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _MOST_INHERITED))
+    os.closerange(3, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _MAX_INHERITED))
     blocked = ctypes.create_string_buffer(_SIGSET_BYTES)
     for number in (_SIGHUP, _SIGINT, _SIGQUIT, _SIGTERM):
         _call("sigaddset", blocked, number)
@@ -146,7 +146,7 @@ def _take(means: str, cpu_limit_s: int, readable: list[str], parent: int) -> Non
             if os.getppid() != parent:  # the parent ended before the call above
                 os.kill(os.getpid(), _SIGKILL)
         case "seccomp":
-            _call_only_what_is_needed()
+            _restrict_system_calls()
 
 
 def _limit(cpu_limit_s: int) -> None:
@@ -195,7 +195,7 @@ def _see_only(readable: list[str]) -> None:
     os.close(rules)
 
 
-def _call_only_what_is_needed() -> None:
+def _restrict_system_calls() -> None:
     """Makes every other system call fail as one that the kernel does not have: sockets, processes, signals, ..."""
     machine = os.uname().machine
     a_32_bit_python = struct.calcsize("P") != _POINTER_BYTES  # uname gives it the machine of a 64-bit kernel

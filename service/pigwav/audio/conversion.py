@@ -19,7 +19,7 @@ from pigwav.errors import NoAudio, UndecodableAudio
 from pigwav.executors import BoundedExecutor
 from pigwav.settings import EncoderSettings, UploadLimits
 
-_MOST_RIFF_BYTES: Final = 1 << 32
+_MAX_RIFF_BYTES: Final = 1 << 32
 BATCH_BYTES: Final = 128 * 1024
 """Per call to the cpu executor: 0.7 s of stereo, about 15 ms of work; short enough for many uploads to share it fairly.
 """
@@ -54,7 +54,7 @@ class Converter:
         header, block = await self._header(wav, intake)
         tags = await self.cpu(read_tags, header.tag_chunks) if header.tag_chunks else Tags()
         declared = header.declared_data_bytes
-        if declared is not None and declared > max(_MOST_RIFF_BYTES, self.limits.max_upload_bytes):
+        if declared is not None and declared > max(_MAX_RIFF_BYTES, self.limits.max_upload_bytes):
             declared = None  # no upload can have that size
         # Tag chunks may be large and are no longer needed.
         header = replace(header, declared_data_bytes=declared, tag_chunks=())
@@ -123,7 +123,7 @@ class Conversion:
         analysers: Sequence[Analyser] = (),
         decoders: Decoders | None = None,
     ) -> None:
-        """`batches`: the bytes that `intake` has not taken yet. `decoders`: its `give_back` is called at the end; None
+        """`batches`: the bytes that `intake` has not taken yet. `decoders`: its `release` is called at the end; None
         if no decoder was taken.
         """
         predicted = plan.predicted
@@ -168,11 +168,11 @@ class Conversion:
         if self._frames is not None:
             await self._frames.aclose()
         await self._batches.aclose()
-        self._give_back_decoder()
+        self._release_decoder()
 
-    def _give_back_decoder(self) -> None:
+    def _release_decoder(self) -> None:
         if self._decoders is not None:
-            self._decoders.give_back()
+            self._decoders.release()
             self._decoders = None
 
     async def _run(self) -> AsyncGenerator[bytes, None]:
@@ -185,7 +185,7 @@ class Conversion:
                         yield frames
             yield await self._cpu(self._finish)
         finally:
-            self._give_back_decoder()
+            self._release_decoder()
 
     async def _unpacked_and_encoded(self) -> AsyncGenerator[bytes, None]:
         """Hashes, cuts, unpacks and encodes each batch in one executor call."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from pigwav.audio.confine import NOT_STARTED
 from pigwav.errors import Limit, Overloaded, UndecodableAudio
-from pigwav.executors import to_the_end
+from pigwav.executors import run_to_completion
 from pigwav.telemetry.logs import log
 
 _PIPE_BYTES: Final = 64 * 1024
@@ -62,7 +62,7 @@ async def decode(
         on_end(how)
         feeding.cancel()
         _kill(process)
-        await to_the_end(_reap(process, feeding, complaints))
+        await run_to_completion(_reap(process, feeding, complaints))
 
 
 async def _start(argv: list[str], on_end: Callable[[str], None]) -> Process:

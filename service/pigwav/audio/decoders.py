@@ -45,5 +45,5 @@ class Decoders:
             raise Overloaded(Limit.DECODERS)
         self.free -= 1
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         self.free += 1

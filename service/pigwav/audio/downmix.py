@@ -20,26 +20,26 @@ _RIGHT: Final = (0.0, 1.0)
 _CENTRE: Final = (_MINUS_3_DB, _MINUS_3_DB)
 _SIDE_LEFT: Final = (_MINUS_3_DB, 0.0)
 _SIDE_RIGHT: Final = (0.0, _MINUS_3_DB)
-_BEHIND: Final = (_HALF, _HALF)
+_MINUS_6_DB: Final = (_HALF, _HALF)
 
 _SPEAKERS: Final[tuple[_Gains, ...]] = (
     _LEFT,
     _RIGHT,
     _CENTRE,
-    _BEHIND,  # low frequency
+    _MINUS_6_DB,  # low frequency
     _SIDE_LEFT,  # back left
     _SIDE_RIGHT,  # back right
     _LEFT,  # front left of centre
     _RIGHT,  # front right of centre
-    _BEHIND,  # back centre
+    _MINUS_6_DB,  # back centre
     _SIDE_LEFT,
     _SIDE_RIGHT,
-    _BEHIND,  # this and the rest are above: centre; front left, centre, right; back left, centre, right
+    _MINUS_6_DB,  # this and the rest are above: centre; front left, centre, right; back left, centre, right
     _SIDE_LEFT,
-    _BEHIND,
+    _MINUS_6_DB,
     _SIDE_RIGHT,
     _SIDE_LEFT,
-    _BEHIND,
+    _MINUS_6_DB,
     _SIDE_RIGHT,
 )
 """By bit of the channel mask (mmreg.h, SPEAKER_*)."""

@@ -31,7 +31,7 @@ _SUBFORMAT_SUFFIX: Final = bytes.fromhex("0000 0000 1000 8000 00aa 0038 9b71")  
 _AMBISONIC_SUFFIX: Final = bytes.fromhex("0000 2107 d311 8644 c8c1 ca00 0000")
 _INTEGER_CODECS: Final = {1: "pcm_u8", 2: "pcm_s16le", 3: "pcm_s24le", 4: "pcm_s32le", 8: "pcm_s64le"}
 _FLOAT_CODECS: Final = {4: "pcm_f32le", 8: "pcm_f64le"}
-_MOST_BLOCK_SAMPLES: Final = 0xFFFF
+_MAX_BLOCK_SAMPLES: Final = 0xFFFF
 """The `fmt ` chunk has 16 bits for this number, also the chunk that we write for the decoder."""
 
 _GSM_BLOCK_BYTES: Final = 65
@@ -185,7 +185,7 @@ def _integers(fields: _Fields) -> WavFormat:
     """
     codec = _INTEGER_CODECS.get(fields.container_bytes)
     if codec is None:
-        raise _odd_bits("PCM", fields)
+        raise _unsupported_bits("PCM", fields)
     in_low_bytes = (fields.container_bytes, fields.bits) == (4, 24) and not fields.extensible
     return replace(_samples(fields, codec, fields.container_bytes), in_low_bytes=in_low_bytes)
 
@@ -193,11 +193,11 @@ def _integers(fields: _Fields) -> WavFormat:
 def _floats(fields: _Fields) -> WavFormat:
     codec = _FLOAT_CODECS.get(fields.container_bytes)
     if codec is None:
-        raise _odd_bits("floating point PCM", fields)
+        raise _unsupported_bits("floating point PCM", fields)
     return _samples(fields, codec, fields.container_bytes)
 
 
-def _odd_bits(coding: str, fields: _Fields) -> BitsInvalid | UnsupportedCodec:
+def _unsupported_bits(coding: str, fields: _Fields) -> BitsInvalid | UnsupportedCodec:
     if not 1 <= fields.bits <= 64:
         return BitsInvalid(f"The fmt chunk states {fields.bits} bits per sample.")
     return _unsupported(fields.tag, f"{coding} of {fields.bits} bits")
@@ -214,7 +214,7 @@ def _adpcm(fields: _Fields, codec: str) -> WavFormat:
     if fields.bits != 4:
         raise _unsupported(fields.tag, f"ADPCM of {fields.bits} bits")
     block_samples = _ADPCM_SAMPLES[codec](fields.block_bytes, fields.channels)
-    if not 2 <= block_samples <= _MOST_BLOCK_SAMPLES:
+    if not 2 <= block_samples <= _MAX_BLOCK_SAMPLES:
         raise BlockSizeInvalid(f"The fmt chunk states ADPCM blocks of {fields.block_bytes} bytes.")
     return WavFormat(codec, fields.sample_rate_hz, fields.channels, 4, fields.block_bytes, block_samples)
 

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 from pigwav.audio.tag_text import TagField, decoded
 
 _HEADER_BYTES: Final = 10
-_MOST_VALUES: Final = 16
-_MOST_FRAMES: Final = 1_000
+_MAX_VALUES: Final = 16
+_MAX_FRAMES: Final = 1_000
 _FIELDS: Final[dict[bytes, TagField]] = {
     b"TIT2": "title",
     b"TT2": "title",
@@ -49,7 +49,7 @@ def id3_fields(tag: bytes) -> Iterator[tuple[TagField, str]]:
 
     Encrypted and compressed frames are ignored.
     """
-    frames = [frame for frame in islice(_frames(tag), _MOST_FRAMES) if frame.name in _READ]
+    frames = [frame for frame in islice(_frames(tag), _MAX_FRAMES) if frame.name in _READ]
     for frame in frames:
         if frame.name in _FIELDS:
             yield _FIELDS[frame.name], _joined(frame, _texts(frame))
@@ -104,7 +104,7 @@ def _texts(frame: Frame) -> list[str]:
     if encoding in (b"\1", b"\2"):
         return _utf_16_texts(raw, "utf-16-le" if encoding == b"\1" else "utf-16-be")
     if encoding in (b"\0", b"\3"):
-        return [decoded(value) for value in raw.split(b"\0", _MOST_VALUES)[:_MOST_VALUES]]
+        return [decoded(value) for value in raw.split(b"\0", _MAX_VALUES)[:_MAX_VALUES]]
     return []
 
 
@@ -114,7 +114,7 @@ def _utf_16_texts(raw: bytes, codec: str) -> list[str]:
     """
     units = raw[: len(raw) // 2 * 2].decode("utf-16-le", "surrogatepass")
     texts = []
-    for value in units.split("\0", _MOST_VALUES)[:_MOST_VALUES]:
+    for value in units.split("\0", _MAX_VALUES)[:_MAX_VALUES]:
         if value[:1] in ("\ufeff", "\ufffe"):
             codec = "utf-16-le" if value[0] == "\ufeff" else "utf-16-be"
         same_bytes = value.encode("utf-16-le", "surrogatepass")

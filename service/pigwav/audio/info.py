@@ -15,7 +15,7 @@ _LAME_BYTES: Final = 36
 _SEEK_POINTS: Final = 100
 _ALL_FIELDS: Final = 0x0F
 _CONSTANT_BIT_RATE: Final = 1
-_MOST_BYTES: Final = 0xFFFFFFFF
+_MAX_BYTES: Final = 0xFFFFFFFF
 _LAME: Final = b"LAME3.100"
 """The version that every tag reader understands: some skip the delay of a version they cannot parse."""
 
@@ -34,7 +34,7 @@ def info_frame(mp3: Mp3Format, shape: Mp3Shape, *, lame_quality: int) -> bytes:
     """The first frame of an MP3 whose audio frames have this shape."""
     kbps = _info_kbps(mp3)
     size_bytes = mp3.frame_bytes(kbps)
-    total_bytes = min(size_bytes + shape.audio_bytes, _MOST_BYTES)
+    total_bytes = min(size_bytes + shape.audio_bytes, _MAX_BYTES)
     before_crc = b"".join(
         (
             mp3.header(kbps),

@@ -16,7 +16,7 @@ TagField = Literal[
     "title", "artist", "album", "date", "comment", "track", "originator", "time_reference_samples"
 ]
 
-_MOST_SAMPLES: Final = (1 << 53) - 1
+_MAX_SAMPLES: Final = (1 << 53) - 1
 """The largest integer that every JSON reader represents exactly (RFC 8259, section 6); a Postgres bigint holds it too.
 """
 
@@ -41,7 +41,7 @@ def tags_from(said: Iterable[tuple[TagField, str]]) -> Tags:
         if field not in texts and (plain := _printable(text, most_chars)):
             texts[field] = plain
     samples = texts.get("time_reference_samples", "")
-    in_bounds = re.fullmatch("[0-9]{1,16}", samples) and int(samples) <= _MOST_SAMPLES
+    in_bounds = re.fullmatch("[0-9]{1,16}", samples) and int(samples) <= _MAX_SAMPLES
     return Tags(
         title=texts.get("title"),
         artist=texts.get("artist"),

@@ -26,7 +26,7 @@ MAX_HEADER_BYTES: Final = 64 * 1024 * 1024
 
 _FMT_BYTES: Final = 40
 _DS64_BYTES: Final = 28
-_BEHIND_AUDIO: Final = frozenset(
+_NAMES_AFTER_AUDIO: Final = frozenset(
     name.ljust(4)
     for name in b"LIST id3 ID3 bext iXML _PMX cue smpl inst fact PEAK JUNK junk PAD FLLR".split()
 )
@@ -149,7 +149,7 @@ class HeaderWalk(ChunkWalk[WavHeader]):
             next_name, next_bytes = parse_head((yield 8))
             self.at_audio = False
             end_bytes = 8 + (_declared(sizes.riff_bytes) or 0)
-            if next_name in _BEHIND_AUDIO and self._offset + next_bytes <= end_bytes:
+            if next_name in _NAMES_AFTER_AUDIO and self._offset + next_bytes <= end_bytes:
                 raise NoAudio
         return WavHeader(wav_format, data_offset, _declared(size_bytes), self._tags.all())
 

@@ -51,7 +51,7 @@ class RateStanding:
     quotas: tuple[RateQuota, ...]
 
     @property
-    def used_up(self) -> RateQuota:
+    def most_used(self) -> RateQuota:
         """The exhausted rate with the longest wait."""
         return max((quota for quota in self.quotas if not quota.remaining), key=lambda quota: quota.more_in_s)
 
@@ -148,7 +148,7 @@ class RequestRates:
         if standing.granted:
             return
         self._metrics.rate_limited.labels(policy).inc()
-        quota = standing.used_up
+        quota = standing.most_used
         wait_s = max(1, quota.more_in_s)
         raise RateLimited(
             f"The rate of {policy} is {quota.limit} in {quota.window_s} s; try again in {wait_s} s.",

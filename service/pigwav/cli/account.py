@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pigwav.cli import prompts
-from pigwav.cli.credentials import Credentials, Given, address, same_service
+from pigwav.cli.credentials import Credentials, GivenCredentials, address, same_service
 from pigwav.cli.credentials_file import (
     CredentialsUnusable,
     credentials_file,
@@ -17,7 +17,7 @@ from pigwav.cli.credentials_file import (
     remembered_credentials,
 )
 from pigwav.cli.display import say
-from pigwav.cli.failures import plain_failures, tell, tell_waiting
+from pigwav.cli.failures import plain_failures, print_error, print_waiting
 from pigwav.cli.session import TokenOption, UrlOption, UserOption, holding, naming
 from pigwav.client import ClientError, CredentialsMissing, PigWavClient
 
@@ -44,7 +44,7 @@ Examples:
 """
 
 
-class AlreadyRemembered(ClientError):
+class AlreadySaved(ClientError):
     """Other saved credentials would be lost."""
 
 
@@ -76,9 +76,9 @@ def register(
     with plain_failures():
         remembered = remembered_credentials()
         if remembered and not (no_save or force):
-            raise AlreadyRemembered(_loss(remembered, "--no-save registers without saving"))
-        service = address(Given(url), remembered)
-        with PigWavClient(service, on_wait=tell_waiting) as client:
+            raise AlreadySaved(_would_be_lost(remembered, "--no-save registers without saving"))
+        service = address(GivenCredentials(url), remembered)
+        with PigWavClient(service, on_wait=print_waiting) as client:
             registered = client.register(name)
         try:
             say(f"User ID: {registered.id}\nToken: {registered.token}")
@@ -94,13 +94,13 @@ def login(*, force: ForceOption = False, url: UrlOption = None, user: UserOption
     """
     with plain_failures():
         remembered = remembered_credentials()
-        service, token = address(Given(url), remembered), prompts.token()
-        with PigWavClient(service, token=token, on_wait=tell_waiting) as client:
+        service, token = address(GivenCredentials(url), remembered), prompts.token()
+        with PigWavClient(service, token=token, on_wait=print_waiting) as client:
             who = Credentials(service, client.me().id, token)
         if user not in (None, who.user_id):
             raise WrongUser(f"The token belongs to user {who.user_id}, not to user {user}.")
         if remembered and not (force or _is_of(remembered, who.url, who.user_id)):
-            raise AlreadyRemembered(_loss(remembered, "`pigwav logout` removes them"))
+            raise AlreadySaved(_would_be_lost(remembered, "`pigwav logout` removes them"))
         _remember(who)
 
 
@@ -116,7 +116,7 @@ def logout(*, yes: YesOption = False) -> None:
             prompts.confirm(f"{credentials_file()} holds no valid credentials. Remove it?", yes=yes)
         else:
             if remembered is None:
-                tell("No credentials are saved.")
+                print_error("No credentials are saved.")
                 return
             prompts.confirm(
                 f"Remove the saved credentials of {remembered}? Their token is not stored anywhere else.",
@@ -132,29 +132,29 @@ def rotate_token(*, url: UrlOption = None, user: UserOption = None, token: Token
     """
     with plain_failures():
         remembered = remembered_credentials()
-        who = holding(Given(url, user, token))
-        with naming(who), PigWavClient(who.url, who.user_id, who.token, on_wait=tell_waiting) as client:
+        who = holding(GivenCredentials(url, user, token))
+        with naming(who), PigWavClient(who.url, who.user_id, who.token, on_wait=print_waiting) as client:
             new = client.rotate_token()
         try:
             if remembered and remembered.token == who.token and _is_of(remembered, who.url, who.user_id):
                 remember(replace(who, token=new))
         finally:
             say(f"Token: {new}")  # it is not stored anywhere else
-        if Given.in_environment(os.environ).token == who.token:
-            tell("PIGWAV_TOKEN still holds the old token.")
+        if GivenCredentials.in_environment(os.environ).token == who.token:
+            print_error("PIGWAV_TOKEN still holds the old token.")
 
 
 def _is_of(remembered: Credentials, service: str, user_id: int) -> bool:
     return remembered.user_id == user_id and same_service(remembered.url, service)
 
 
-def _loss(remembered: Credentials, otherwise: str) -> str:
+def _would_be_lost(remembered: Credentials, otherwise: str) -> str:
     return f"Credentials of {remembered} are saved and would be lost: {otherwise}, --force replaces them."
 
 
 def _remember(who: Credentials) -> None:
     remember(who)
     if sys.stderr.isatty():
-        tell(f"Saved: {who}, in {credentials_file()}, which only you can read.")
-    if Given.in_environment(os.environ).token not in (None, who.token):
-        tell("PIGWAV_TOKEN is set to another token and takes precedence.")
+        print_error(f"Saved: {who}, in {credentials_file()}, which only you can read.")
+    if GivenCredentials.in_environment(os.environ).token not in (None, who.token):
+        print_error("PIGWAV_TOKEN is set to another token and takes precedence.")

@@ -22,7 +22,7 @@ from pigwav.cli import (
     upload,
     users,
 )
-from pigwav.cli.failures import exit_status, sentence, tell
+from pigwav.cli.failures import exit_status, print_error, sentence
 from pigwav.client import ClientError
 from pigwav.embedded import embedded_versions, version_of_postgres
 from pigwav.errors import PigWavError
@@ -30,7 +30,7 @@ from pigwav.errors import PigWavError
 EXIT_FAILED = 1
 
 
-def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature
     if wanted:
         for line in _versions():
             typer.echo(line)
@@ -65,7 +65,7 @@ def build_app() -> typer.Typer:
             bool,
             typer.Option(
                 "--version",
-                callback=_tell_version,
+                callback=_print_version,
                 is_eager=True,
                 help="Print the versions of PigWav and of the embedded programs.",
             ),
@@ -88,7 +88,7 @@ def main() -> NoReturn:
             raise
         sys.exit(_failed("The server is not installed. Install it with: pip install 'pigwav[embedded]'"))
     except ClientError as error:  # raised by the parser of an argument
-        tell(sentence(error))
+        print_error(sentence(error))
         sys.exit(exit_status(error))
     sys.exit(0)
 

@@ -33,7 +33,7 @@ class Credentials:
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenCredentials:
     """The values of options and environment; options take precedence."""
 
     url: str | None = None
@@ -59,12 +59,14 @@ def token_of(text: str) -> UUID:
         ) from error
 
 
-def address(given: Given, remembered: Credentials | None) -> str:
+def address(given: GivenCredentials, remembered: Credentials | None) -> str:
     """The service's address, for a call that needs no credentials."""
     return given.url or (remembered.url if remembered else DEFAULT_URL)
 
 
-def credentials(given: Given, environment: Given, remembered: Credentials | None) -> Credentials:
+def credentials(
+    given: GivenCredentials, environment: GivenCredentials, remembered: Credentials | None
+) -> Credentials:
     """The credentials to use. `environment`: the environment's values, even if options replace them.
 
     Raises CredentialsMissing, with the reason, if they are incomplete or do not belong together.
@@ -78,7 +80,7 @@ def credentials(given: Given, environment: Given, remembered: Credentials | None
     return Credentials(given.url or _address_meant(remembered), given.user_id, given.token)
 
 
-def _remembered(given: Given, remembered: Credentials | None) -> Credentials:
+def _remembered(given: GivenCredentials, remembered: Credentials | None) -> Credentials:
     if remembered is None:
         raise CredentialsMissing(
             "No credentials. Run `pigwav register NAME` or `pigwav login`, or set PIGWAV_USER and PIGWAV_TOKEN, "
@@ -91,7 +93,7 @@ def _remembered(given: Given, remembered: Credentials | None) -> Credentials:
     return remembered
 
 
-def _check_pairs(given: Given, environment: Given) -> None:
+def _check_pairs(given: GivenCredentials, environment: GivenCredentials) -> None:
     """Refuses the environment's token with another address or user than the environment names."""
     if environment.url and given.url and not same_service(environment.url, given.url):
         raise CredentialsMissing(f"PIGWAV_TOKEN belongs to PIGWAV_URL={environment.url}, not to {given.url}.")

@@ -17,7 +17,7 @@ from rich.text import Text
 from pigwav.client.file_names import is_harmful
 
 _GAP: Final = 2  # cells between two columns
-_LEAST_FIRST: Final = 24  # cells to which the first column may shrink
+_MIN_FIRST_CELLS: Final = 24  # cells to which the first column may shrink
 _MEASURED_ROWS: Final = 200  # the service's largest page
 
 
@@ -104,8 +104,8 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console = Console(highlight=False)
     first, *numbers, link = (max(map(cell_len, column)) for column in zip(heads, *measured, strict=True))
     left = console.width - sum(numbers) - _GAP * len(numbers)
-    link_fits = left - _GAP - link >= min(first, _LEAST_FIRST)
-    first = min(first, left - _GAP - link if link_fits else max(left, _LEAST_FIRST))
+    link_fits = left - _GAP - link >= min(first, _MIN_FIRST_CELLS)
+    first = min(first, left - _GAP - link if link_fits else max(left, _MIN_FIRST_CELLS))
     for style, row in chain([("bold", heads)], (("", row) for row in chain(measured, rows))):
         cells = [Text(cell, overflow="ellipsis") for cell in row[:-1]]
         cells[0].align("left", first)

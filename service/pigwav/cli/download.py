@@ -9,9 +9,9 @@ from uuid import UUID
 
 import typer
 
-from pigwav.cli.credentials import Given
+from pigwav.cli.credentials import GivenCredentials
 from pigwav.cli.display import at_terminal, printable, say, standard_output
-from pigwav.cli.failures import Attempts, CommandWrong, plain_failures, tell_waiting
+from pigwav.cli.failures import Attempts, UsageError, plain_failures, print_waiting
 from pigwav.cli.progress import Transfers, transfers
 from pigwav.cli.session import TokenOption, UrlOption, UserOption, signed_in
 from pigwav.cli.targets import Folder, NamedFile
@@ -55,7 +55,7 @@ def asked_for(text: str) -> UUID | str:
     except ValueError:
         named = parse_qs(urlsplit(text).query)
     if "id" in named and "user" not in named:
-        raise CommandWrong("The link is incomplete. Put it in quotes: the shell ends a command at &.")
+        raise UsageError("The link is incomplete. Put it in quotes: the shell ends a command at &.")
     return text
 
 
@@ -79,13 +79,15 @@ def download(
         wanted = [*dict.fromkeys(map(asked_for, recordings))]
         place = _place(output, len(wanted), force=force)
         ids = any(isinstance(one, UUID) for one in wanted)
-        on_wait = wait_silently if quiet else tell_waiting
+        on_wait = wait_silently if quiet else print_waiting
         attempts, saved = Attempts(named=len(wanted) > 1), []
         try:
             with (
                 PigWavClient(on_wait=on_wait) as client,
                 # looking up an id needs its owner's credentials; a link needs none
-                signed_in(Given(url, user, token), on_wait) if ids else nullcontext(client) as owner,
+                signed_in(GivenCredentials(url, user, token), on_wait)
+                if ids
+                else nullcontext(client) as owner,
                 transfers(len(wanted), quiet=quiet) as bars,
             ):
                 for one in wanted:
@@ -104,11 +106,11 @@ def _place(output: str | None, count: int, *, force: bool) -> Folder | NamedFile
     if output is None or output.endswith(os.sep) or Path(output).is_dir():
         return Folder(Path(output or ""), force)
     if count > 1:
-        raise CommandWrong(f"{printable(output)} is not a folder, and {count} recordings need one.")
+        raise UsageError(f"{printable(output)} is not a folder, and {count} recordings need one.")
     if output != STANDARD_OUTPUT:
         return NamedFile(Path(output), force)
     if at_terminal():
-        raise CommandWrong("Standard output is a terminal: pipe the MP3 into something.")
+        raise UsageError("Standard output is a terminal: pipe the MP3 into something.")
     return standard_output().buffer
 
 

@@ -33,7 +33,7 @@ class ExitStatus(IntEnum):
     REFUSED = 4
     TRY_LATER = 5
     DOWNLOAD_BROKEN = 6
-    NOBODY_READS = 141
+    BROKEN_PIPE = 141
     """Standard output was closed (`| head`). The shell reports 141 for programs that SIGPIPE ends."""
 
 
@@ -43,7 +43,7 @@ class LocalFailure(ClientError):
     code: ClassVar[str] = "failed"
 
 
-class CommandWrong(LocalFailure):
+class UsageError(LocalFailure):
     """The arguments do not make sense."""
 
 
@@ -61,7 +61,7 @@ LOCAL_CODES: Final[Mapping[type[Exception], str]] = {
 
 def exit_status(error: Exception) -> ExitStatus:
     match error:
-        case InvalidAddress() | CommandWrong():
+        case InvalidAddress() | UsageError():
             return ExitStatus.USAGE
         case NotAuthenticated() | CredentialsMissing():
             return ExitStatus.NOT_AUTHENTICATED
@@ -100,16 +100,16 @@ def sentence(error: Exception) -> str:
     return printable(str(error)) if isinstance(error, Refused) else reason(error)
 
 
-def tell(text: str) -> None:
+def print_error(text: str) -> None:
     """Prints a line on standard error. The progress display replaces `sys.stderr` and so prints it above the bars."""
     sys.stderr.write(f"pigwav: {text}\n")
     sys.stderr.flush()
 
 
-def tell_waiting(error: ClientError, wait_s: float) -> None:
+def print_waiting(error: ClientError, wait_s: float) -> None:
     """Tells a person at the terminal why the command waits. Waits of less than a second are not shown."""
     if wait_s >= 1 and sys.stderr.isatty():
-        tell(f"Waiting {wait_s:.0f} s, then trying again: {sentence(error)}")
+        print_error(f"Waiting {wait_s:.0f} s, then trying again: {sentence(error)}")
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def plain_failures() -> Iterator[None]:
         yield
     except (ClientError, OSError) as error:
         _end_unread(error)
-        tell(sentence(error))
+        print_error(sentence(error))
         raise typer.Exit(exit_status(error)) from error
 
 
@@ -155,7 +155,7 @@ class Attempts:
             self._failures.append(exit_status(error))
             told, prefix = sentence(error), f"{printable(name)}: "
             named = told.startswith(prefix)  # an OSError's sentence already begins with the file name
-            tell(told if named or not self._named else prefix + told)
+            print_error(told if named or not self._named else prefix + told)
             if self._failed:
                 self._failed(name, error)
 
@@ -175,4 +175,4 @@ def _end_unread(error: Exception) -> None:
         return
     # At exit Python flushes its buffer and would print an error about the closed pipe.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise typer.Exit(ExitStatus.NOBODY_READS) from error
+    raise typer.Exit(ExitStatus.BROKEN_PIPE) from error

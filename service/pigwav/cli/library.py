@@ -7,7 +7,7 @@ import typer
 
 from pigwav.cli import prompts
 from pigwav.cli.account import YesOption
-from pigwav.cli.credentials import Given
+from pigwav.cli.credentials import GivenCredentials
 from pigwav.cli.display import at_terminal, json_text, print_json_array, print_table, say
 from pigwav.cli.failures import Attempts, plain_failures
 from pigwav.cli.recordings import (
@@ -70,7 +70,7 @@ def list_recordings(
     Columns: title, length, size, time, link. If the output is not a terminal, they are separated by tabs, with the
     length in seconds, the size in bytes and the time in UTC.
     """
-    with plain_failures(), signed_in(Given(url, user, token)) as client:
+    with plain_failures(), signed_in(GivenCredentials(url, user, token)) as client:
         found = islice(client.recordings(page_size=min(limit or _LARGEST_PAGE, _LARGEST_PAGE)), limit)
         if as_json:
             print_json_array(recording.as_json() for recording in found)
@@ -92,7 +92,7 @@ def show(
     token: TokenOption = None,
 ) -> None:
     """Show the details of a recording, including the WAV's tags."""
-    with plain_failures(), signed_in(Given(url, user, token)) as client:
+    with plain_failures(), signed_in(GivenCredentials(url, user, token)) as client:
         recording = client.show(recording_id)
         if as_json:
             say(json_text(recording.as_json()))
@@ -110,7 +110,7 @@ def rename(
     token: TokenOption = None,
 ) -> None:
     """Change a recording's title. The download's file name changes with it; the link stays the same."""
-    with plain_failures(), signed_in(Given(url, user, token)) as client:
+    with plain_failures(), signed_in(GivenCredentials(url, user, token)) as client:
         say(f"Renamed: {title(client.rename(recording_id, new_title or None))}")
 
 
@@ -125,7 +125,7 @@ def delete(
     """Delete recordings, after asking for confirmation. Their links stop working at once."""
     attempts = Attempts(named=len(recording_ids) > 1)
     found: list[Recording] = []
-    with plain_failures(), signed_in(Given(url, user, token)) as client:
+    with plain_failures(), signed_in(GivenCredentials(url, user, token)) as client:
         for recording_id in dict.fromkeys(recording_ids):
             with attempts.preparing(str(recording_id)):
                 found.append(client.show(recording_id))

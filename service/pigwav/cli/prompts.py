@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 
 from pigwav.cli.credentials import token_of
-from pigwav.cli.failures import CommandWrong, ExitStatus, tell
+from pigwav.cli.failures import ExitStatus, UsageError, print_error
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -18,12 +18,10 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise CommandWrong(
-            "Cannot ask for confirmation: standard input is not a terminal. Use -y to confirm."
-        )
+        raise UsageError("Cannot ask for confirmation: standard input is not a terminal. Use -y to confirm.")
     typer.echo(f"{question} [y/N] ", nl=False, err=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        tell("Nothing was done.")
+        print_error("Nothing was done.")
         raise typer.Exit(ExitStatus.FAILED)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from pigwav.cli.display import length, local_time, printable, shortened, size
-from pigwav.cli.failures import CommandWrong
+from pigwav.cli.failures import UsageError
 from pigwav.client import Recording
 
 HEADS: Final = ("TITLE", "LENGTH", "SIZE", "WHEN", "LINK")
@@ -24,7 +24,7 @@ def recording_id(text: str) -> UUID:
     try:
         return UUID(inside[0])
     except ValueError as error:
-        raise CommandWrong(f"{printable(text)} is not a recording id or link.") from error
+        raise UsageError(f"{printable(text)} is not a recording id or link.") from error
 
 
 IdArgument = Annotated[

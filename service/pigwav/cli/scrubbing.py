@@ -15,12 +15,12 @@ import typer
 if TYPE_CHECKING:
     from pigwav.usecases.scrub import ReadBack
 
-TELL_EVERY_S: Final = 10
+PROGRESS_EVERY_S: Final = 10
 """Seconds between two progress lines at a terminal."""
 
 _RATE: Final = re.compile(r"([0-9]+)([KMG]?)", re.IGNORECASE)
 _UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
-_LEAST_BYTES_PER_S: Final = 64_000
+_MIN_BYTES_PER_S: Final = 64_000
 """If we read more slowly, an object store may treat the connection as dead."""
 
 
@@ -28,7 +28,7 @@ def bytes_per_s(text: str) -> int:
     """`50M` is 50,000,000. Raises ValueError."""
     match = _RATE.fullmatch(text)
     rate = int(match[1]) * _UNITS[match[2].upper()] if match else 0
-    if rate < _LEAST_BYTES_PER_S:
+    if rate < _MIN_BYTES_PER_S:
         raise ValueError(f"{text!r} is not a valid rate. Give a number of bytes such as 50M, at least 64K.")
     return rate
 
@@ -60,7 +60,7 @@ class Scrubbed:
                 self.add(one)
                 if stopped.is_set():
                     break
-                if sys.stderr.isatty() and time.monotonic() > told_at_s + TELL_EVERY_S:
+                if sys.stderr.isatty() and time.monotonic() > told_at_s + PROGRESS_EVERY_S:
                     typer.echo(f"{self}", err=True)
                     told_at_s = time.monotonic()
 

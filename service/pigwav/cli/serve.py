@@ -28,14 +28,14 @@ def serve(
 
     from pigwav.api.app import create_app  # noqa: PLC0415 - the base install has no server
     from pigwav.api.server import Server, server_config  # noqa: PLC0415
-    from pigwav.cli.core_dumps import leave_none  # noqa: PLC0415
+    from pigwav.cli.core_dumps import disable_core_dumps  # noqa: PLC0415
     from pigwav.cli.file_descriptors import fit_connections, raise_limit  # noqa: PLC0415
     from pigwav.listening import listen  # noqa: PLC0415
     from pigwav.wiring import open_services  # noqa: PLC0415
     from pigwav.worker.loop import working  # noqa: PLC0415
 
-    _give_memory_back()
-    leave_none()
+    _release_memory()
+    disable_core_dumps()
     settings = fit_connections(settings_with_logs(), raise_limit())
     listening = socket.socket(fileno=fd) if fd is not None else listen(host, port)
     with open_services(settings) as services:
@@ -49,7 +49,7 @@ def serve(
             runner.run(server.serve(sockets=[listening]))
 
 
-def _give_memory_back() -> None:
+def _release_memory() -> None:
     """Fixes glibc's M_MMAP_THRESHOLD at 64 KiB, from which blocks are returned to the kernel when they are freed.
 
     By default glibc raises the threshold when large blocks are freed, and then keeps such blocks; audio comes in large

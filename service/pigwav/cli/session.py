@@ -8,10 +8,10 @@ from uuid import UUID
 
 import typer
 
-from pigwav.cli.credentials import Credentials, Given, credentials, token_of
+from pigwav.cli.credentials import Credentials, GivenCredentials, credentials, token_of
 from pigwav.cli.credentials_file import remembered_credentials
 from pigwav.cli.display import printable
-from pigwav.cli.failures import CommandWrong, tell_waiting
+from pigwav.cli.failures import UsageError, print_waiting
 from pigwav.client import NotAuthenticated, OnWait, PigWavClient
 from pigwav.domain import LARGEST_USER_ID
 
@@ -19,7 +19,7 @@ from pigwav.domain import LARGEST_USER_ID
 def service_address(text: str) -> str:
     """Raises CommandWrong for a URL without a scheme, such as `localhost:8080`."""
     if text and "://" not in text:
-        raise CommandWrong(f"{printable(text)} is not a URL. Write http://{printable(text)}.")
+        raise UsageError(f"{printable(text)} is not a URL. Write http://{printable(text)}.")
     return text
 
 
@@ -57,16 +57,16 @@ TokenOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def holding(given: Given) -> Credentials:
+def holding(given: GivenCredentials) -> Credentials:
     """The credentials for a command with these options. Raises CredentialsMissing."""
     # Read the credentials file only if it is needed: a broken file must not stop a command with complete options.
     whole = given.token and given.url
     remembered = None if whole else remembered_credentials()
-    return credentials(given, Given.in_environment(os.environ), remembered)
+    return credentials(given, GivenCredentials.in_environment(os.environ), remembered)
 
 
 @contextmanager
-def signed_in(given: Given, on_wait: OnWait = tell_waiting) -> Iterator[PigWavClient]:
+def signed_in(given: GivenCredentials, on_wait: OnWait = print_waiting) -> Iterator[PigWavClient]:
     who = holding(given)
     with naming(who), PigWavClient(who.url, who.user_id, who.token, on_wait=on_wait) as client:
         yield client

@@ -38,7 +38,7 @@ class NamedFile:
         and OSError.
         """
         there = _holds(self.path, offered)
-        if not (there or self.force or _may_go(self.path)):
+        if not (there or self.force or _is_replaceable(self.path)):
             raise WouldOverwrite(f"{self.path} exists and is not an MP3. Use -f to replace it.")
         return Target(self.path, there)
 
@@ -90,7 +90,7 @@ def _holds(path: Path, offered: Offered) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == offered.sha256
 
 
-def _may_go(path: Path) -> bool:
+def _is_replaceable(path: Path) -> bool:
     """Whether the file may be replaced: an MP3 (begins with ID3 or with the eleven set bits of a frame header), an
     empty file, or no file at all.
     """

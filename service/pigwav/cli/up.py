@@ -27,14 +27,14 @@ def up(
 
     Starts the API and, if no database and no object store are configured, an embedded Postgres and S3 server.
     """
-    from pigwav.cli.core_dumps import leave_none  # noqa: PLC0415 - Windows has no such limit
+    from pigwav.cli.core_dumps import disable_core_dumps  # noqa: PLC0415 - Windows has no such limit
     from pigwav.devstack.supervisor import Up  # noqa: PLC0415 - the base install has no server
 
-    leave_none()
-    Up(settings_with_logs(), host, port, data, workers, on_ready=_tell_ready, on_stop=_tell_stopping).run()
+    disable_core_dumps()
+    Up(settings_with_logs(), host, port, data, workers, on_ready=_print_ready, on_stop=_print_stopping).run()
 
 
-def _tell_ready(url: str) -> None:
+def _print_ready(url: str) -> None:
     """Prints three commands to copy; each needs values from the output of the one before."""
     typer.echo(
         f"PigWav is ready: {url}\n\n"
@@ -44,7 +44,7 @@ def _tell_ready(url: str) -> None:
     )
 
 
-def _tell_stopping(grace_s: float) -> None:
+def _print_stopping(grace_s: float) -> None:
     typer.echo(
         f"Stopping; open uploads get up to {grace_s:g} s. Press Ctrl-C again to stop at once.", err=True
     )

@@ -11,9 +11,9 @@ from typing import Annotated, Final
 
 import typer
 
-from pigwav.cli.credentials import Credentials, Given
+from pigwav.cli.credentials import Credentials, GivenCredentials
 from pigwav.cli.display import at_terminal, length, printable
-from pigwav.cli.failures import Attempts, CommandWrong, plain_failures, tell, tell_waiting
+from pigwav.cli.failures import Attempts, UsageError, plain_failures, print_error, print_waiting
 from pigwav.cli.progress import Transfers, transfers
 from pigwav.cli.session import TokenOption, UrlOption, UserOption, holding, naming
 from pigwav.cli.sources import STANDARD_INPUT, Source, total_bytes, wavs_in
@@ -67,16 +67,16 @@ def upload(
     attempts = Attempts(named=True, failed=report.failed)
     with plain_failures():
         _check_standard_input(files)
-        who = holding(Given(url, user, token))
+        who = holding(GivenCredentials(url, user, token))
         sources = _found(files, attempts)
         if title is not None and len(sources) > 1:
-            raise CommandWrong(f"--title needs a single WAV, but there are {len(sources)}.")
+            raise UsageError(f"--title needs a single WAV, but there are {len(sources)}.")
         with (
             _ending(report, attempts, len(sources)),
             naming(who),
             transfers(len(sources), total_bytes(sources), quiet=quiet or as_json) as bars,
         ):
-            batch = Batch(who, bars, title, bitrate, on_wait=wait_silently if quiet else tell_waiting)
+            batch = Batch(who, bars, title, bitrate, on_wait=wait_silently if quiet else print_waiting)
             asyncio.run(batch.upload(sources, jobs, attempts, report))
     attempts.end()
 
@@ -110,7 +110,7 @@ class Batch:
                     task.cancel()
                 await asyncio.gather(*(task for _, task in tasks), return_exceptions=True)
                 for source, task in tasks:
-                    _tell_stopped(report, attempts, source, task)
+                    _print_stopped(report, attempts, source, task)
 
     async def _one(self, client: AsyncPigWavClient, source: Source, slots: asyncio.Semaphore) -> Recording:
         async with slots:
@@ -124,12 +124,12 @@ def _tell(report: Report, source: Source, recording: Recording) -> None:
     report.uploaded(source.name, recording)
     if recording.truncated and recording.declared_duration_ms is not None:
         promised, held = length(recording.declared_duration_ms), length(recording.duration_ms)
-        tell(
+        print_error(
             f"{printable(source.name)}: its header declares {promised}, but it holds {held}. That part is converted."
         )
 
 
-def _tell_stopped(report: Report, attempts: Attempts, source: Source, task: asyncio.Task[Recording]) -> None:
+def _print_stopped(report: Report, attempts: Attempts, source: Source, task: asyncio.Task[Recording]) -> None:
     error = NotSent("The command ended before the file was sent.") if task.cancelled() else task.exception()
     if error is None:
         _tell(report, source, task.result())
@@ -145,7 +145,7 @@ def _ending(report: Report, attempts: Attempts, count: int) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if count > 1:
-            tell(f"Interrupted; {attempts.done} of {count} are done.")
+            print_error(f"Interrupted; {attempts.done} of {count} are done.")
         raise
     finally:
         report.end()
@@ -153,9 +153,9 @@ def _ending(report: Report, attempts: Attempts, count: int) -> Iterator[None]:
 
 def _check_standard_input(files: Sequence[Path]) -> None:
     if files.count(STANDARD_INPUT) > 1:
-        raise CommandWrong("Standard input (-) can be given only once.")
+        raise UsageError("Standard input (-) can be given only once.")
     if STANDARD_INPUT in files and sys.stdin.isatty():
-        raise CommandWrong("Standard input is a terminal: pipe a WAV into it.")
+        raise UsageError("Standard input is a terminal: pipe a WAV into it.")
 
 
 def _found(files: Sequence[Path], attempts: Attempts) -> list[Source]:

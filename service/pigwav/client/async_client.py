@@ -18,7 +18,14 @@ from pigwav.client.async_wavs import AsyncOpenWav, AsyncWavInput, async_wav_of
 from pigwav.client.downloads import Checked, Download, Downloaded, Offered, offer_of
 from pigwav.client.errors import ClientError
 from pigwav.client.refusals import refusal
-from pigwav.client.retries import OnWait, Repeatable, Tries, harmless, repeatable_upload, wait_silently
+from pigwav.client.retries import (
+    OnWait,
+    Repeatable,
+    RetryBudget,
+    is_retryable,
+    repeatable_upload,
+    wait_silently,
+)
 from pigwav.client.service import CLIENT_HEADERS, DEFAULT_URL, LIMITS, MP3_HEADERS, Call, Service, name_of
 from pigwav.client.transfer import Progress, no_progress
 from pigwav.client.transport_errors import reaching, receiving
@@ -85,7 +92,7 @@ class AsyncPigWavClient:
         source = async_wav_of(wav)
         key = idempotency_key or str(uuid4())
 
-        async def send(_: Tries) -> Recording:
+        async def send(_: RetryBudget) -> Recording:
             with ExitStack() as files:
                 opened = await source.open(files)
                 call = self._service.upload(
@@ -144,7 +151,7 @@ class AsyncPigWavClient:
         """As `PigWavClient.download`."""
         download = await to_thread.run_sync(Download, Path(to))
         try:
-            return await self._with_retries(harmless, lambda _: self._fetch(link, download, progress))
+            return await self._with_retries(is_retryable, lambda _: self._fetch(link, download, progress))
         finally:
             download.close()
 
@@ -152,21 +159,21 @@ class AsyncPigWavClient:
     async def stream(self, link: str) -> AsyncIterator[AsyncIterator[bytes]]:
         """As `PigWavClient.stream`: `async with client.stream(link) as blocks`."""
 
-        async def opened(_: Tries) -> httpx2.Response:
+        async def opened(_: RetryBudget) -> httpx2.Response:
             response = await self._get(link, MP3_HEADERS)
             if response.status_code == HTTPStatus.OK:
                 return response
             async with aclosing(response):
                 raise await self._refusal(response)
 
-        response = await self._with_retries(harmless, opened)
+        response = await self._with_retries(is_retryable, opened)
         try:
             yield _checked(response, Checked(response))
         finally:
             await response.aclose()
 
     async def _call(self, call: Call[T]) -> T:
-        async def attempt(tries: Tries) -> T:
+        async def attempt(tries: RetryBudget) -> T:
             response = await self._send(call)
             if asking := call.why(response):  # a refused HEAD has no body that says why
                 reason = await self._send(asking)
@@ -175,8 +182,10 @@ class AsyncPigWavClient:
 
         return await self._with_retries(call.repeatable, attempt)
 
-    async def _with_retries(self, repeatable: Repeatable, attempt: Callable[[Tries], Awaitable[T]]) -> T:
-        tries = Tries(self._attempts, repeatable)
+    async def _with_retries(
+        self, repeatable: Repeatable, attempt: Callable[[RetryBudget], Awaitable[T]]
+    ) -> T:
+        tries = RetryBudget(self._attempts, repeatable)
         while True:
             try:
                 return await attempt(tries)

@@ -55,7 +55,7 @@ class _ThreadedWav:
 
 
 class _LaterWav:
-    """An async iterable, which can be read only once: as `_OnceWav`."""
+    """An async iterable, which can be read only once: as `_OneShotWav`."""
 
     filename: str | None = None
 

@@ -15,7 +15,14 @@ from pigwav.client.answers import Recording, Registered, User
 from pigwav.client.downloads import Checked, Download, Downloaded, Offered, offer_of
 from pigwav.client.errors import ClientError
 from pigwav.client.refusals import refusal
-from pigwav.client.retries import OnWait, Repeatable, Tries, harmless, repeatable_upload, wait_silently
+from pigwav.client.retries import (
+    OnWait,
+    Repeatable,
+    RetryBudget,
+    is_retryable,
+    repeatable_upload,
+    wait_silently,
+)
 from pigwav.client.service import CLIENT_HEADERS, DEFAULT_URL, LIMITS, MP3_HEADERS, Call, Service, name_of
 from pigwav.client.transfer import Progress, no_progress
 from pigwav.client.transport_errors import reaching, receiving
@@ -109,7 +116,7 @@ class PigWavClient:
         source = wav_of(wav)
         key = idempotency_key or str(uuid4())
 
-        def send(_: Tries) -> Recording:
+        def send(_: RetryBudget) -> Recording:
             with ExitStack() as files:
                 opened = source.open(files)
                 call = self._service.upload(
@@ -188,7 +195,7 @@ class PigWavClient:
         Raises NotFound, DownloadInterrupted, DownloadBroken, OutputUnusable, UnexpectedAnswer; OSError.
         """
         with closing(Download(Path(to))) as download:
-            return self._with_retries(harmless, lambda _: self._fetch(link, download, progress))
+            return self._with_retries(is_retryable, lambda _: self._fetch(link, download, progress))
 
     @contextmanager
     def stream(self, link: str) -> Iterator[Iterator[bytes]]:
@@ -198,21 +205,21 @@ class PigWavClient:
         DownloadBroken at the end.
         """
 
-        def opened(_: Tries) -> httpx2.Response:
+        def opened(_: RetryBudget) -> httpx2.Response:
             response = self._get(link, MP3_HEADERS)
             if response.status_code == HTTPStatus.OK:
                 return response
             with closing(response):
                 raise self._refusal(response)
 
-        response = self._with_retries(harmless, opened)
+        response = self._with_retries(is_retryable, opened)
         try:
             yield _checked(response, Checked(response))
         finally:
             response.close()
 
     def _call(self, call: Call[T]) -> T:
-        def attempt(tries: Tries) -> T:
+        def attempt(tries: RetryBudget) -> T:
             response = self._send(call)
             if asking := call.why(response):  # a refused HEAD has no body that says why
                 reason = self._send(asking)
@@ -221,8 +228,8 @@ class PigWavClient:
 
         return self._with_retries(call.repeatable, attempt)
 
-    def _with_retries(self, repeatable: Repeatable, attempt: Callable[[Tries], T]) -> T:
-        tries = Tries(self._attempts, repeatable)
+    def _with_retries(self, repeatable: Repeatable, attempt: Callable[[RetryBudget], T]) -> T:
+        tries = RetryBudget(self._attempts, repeatable)
         while True:
             try:
                 return attempt(tries)

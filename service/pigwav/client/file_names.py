@@ -9,7 +9,7 @@ from pigwav.bidi import BIDI_CONTROLS
 
 _PARAMETER: Final = re.compile(r';\s*([\w!#$&+.^`|~*-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)', re.ASCII)
 _EXTENDED: Final = re.compile(r"(utf-8|iso-8859-1)'[^']*'(.*)", re.IGNORECASE | re.DOTALL)  # RFC 8187
-_MOST_BYTES: Final = 240
+_MAX_BYTES: Final = 240
 """Most file systems allow names of 255 bytes; `.part` must fit as well."""
 
 NAMELESS: Final = "recording.mp3"
@@ -33,7 +33,7 @@ def safe_name(name: str) -> str:
     stem, dot, suffix = clean.rpartition(".")
     if not stem or len(suffix) > 8:
         stem, dot, suffix = clean, "", ""
-    short = stem.encode()[: _MOST_BYTES - len((dot + suffix).encode())].decode(errors="ignore")
+    short = stem.encode()[: _MAX_BYTES - len((dot + suffix).encode())].decode(errors="ignore")
     return short.rstrip(" .") + dot + suffix if clean else NAMELESS
 
 

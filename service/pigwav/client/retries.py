@@ -20,8 +20,8 @@ from pigwav.client.errors import (
 )
 
 FIRST_WAIT_S: Final = 0.25
-MOST_WAIT_S: Final = 8.0
-MOST_RETRY_AFTER_S: Final = 60
+MAX_WAIT_S: Final = 8.0
+MAX_RETRY_AFTER_S: Final = 60
 """If `Retry-After` asks for a longer wait, the error is raised at once; the caller can read `retry_after_s`."""
 
 _OF_A_PROXY: Final = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
@@ -43,7 +43,7 @@ class Rereadable(Protocol):
     def repeatable(self) -> bool: ...
 
 
-def harmless(error: ClientError) -> bool:
+def is_retryable(error: ClientError) -> bool:
     """The rule for idempotent calls: GET, HEAD, PATCH, DELETE, and an upload with an idempotency key."""
     match error:
         case InvalidAddress():
@@ -55,17 +55,17 @@ def harmless(error: ClientError) -> bool:
     return False
 
 
-def without_effect(error: ClientError) -> bool:
+def had_no_effect(error: ClientError) -> bool:
     """The rule for any other POST: repeat only if the call certainly had no effect."""
     return isinstance(error, NotConnected | TryLater)
 
 
 def repeatable_upload(wav: Rereadable) -> Repeatable:
     """The rule for uploads: they are idempotent by their key, but the whole WAV must be readable again."""
-    return lambda error: harmless(error) and wav.repeatable
+    return lambda error: is_retryable(error) and wav.repeatable
 
 
-class Tries:
+class RetryBudget:
     """The tries of one call."""
 
     def __init__(self, max_tries: int, repeatable: Repeatable) -> None:
@@ -83,9 +83,9 @@ class Tries:
         self._left -= 1
         self.lost_answer |= not isinstance(error, NotConnected | TryLater)
         wait_s = _jittered(self._next_wait_s)
-        self._next_wait_s = min(2 * self._next_wait_s, MOST_WAIT_S)
+        self._next_wait_s = min(2 * self._next_wait_s, MAX_WAIT_S)
         if isinstance(error, TryLater) and error.retry_after_s is not None:
-            if error.retry_after_s > MOST_RETRY_AFTER_S:
+            if error.retry_after_s > MAX_RETRY_AFTER_S:
                 raise error
             return error.retry_after_s + _jittered(error.retry_after_s / 8)
         return wait_s

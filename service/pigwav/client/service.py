@@ -14,7 +14,7 @@ from pigwav.client.answers import Page, Recording, Registered, User
 from pigwav.client.errors import CredentialsMissing, UnexpectedAnswer
 from pigwav.client.file_names import file_name
 from pigwav.client.refusals import refusal
-from pigwav.client.retries import Repeatable, harmless, without_effect
+from pigwav.client.retries import Repeatable, had_no_effect, is_retryable
 from pigwav.client.transport_errors import origin
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ class Call(Generic[T]):
 
     @property
     def repeatable(self) -> Repeatable:
-        return without_effect if self.method == "POST" else harmless
+        return had_no_effect if self.method == "POST" else is_retryable
 
     def why(self, response: httpx2.Response) -> "Call[T] | None":
         """The request that finds out why a HEAD was refused, because the response to HEAD has no body; else None."""

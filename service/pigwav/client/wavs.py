@@ -46,7 +46,7 @@ def wav_of(given: WavInput) -> Wav:
     if hasattr(given, "read"):
         return _wav_of_file(given)
     if isinstance(given, Iterable):
-        return _OnceWav(iter(given))
+        return _OneShotWav(iter(given))
     raise TypeError(f"A WAV must be a path, bytes, a binary file or an iterable of bytes, not {type(given)}.")
 
 
@@ -55,7 +55,7 @@ def _wav_of_file(file: Any) -> Wav:
         raise TypeError("A WAV file must be opened in binary mode.")
     if hasattr(file, "seekable") and file.seekable():
         return _SeekableWav(file)
-    return _OnceWav(_read(file), _name_of(file))
+    return _OneShotWav(_read(file), _name_of(file))
 
 
 class _PathWav:
@@ -105,7 +105,7 @@ class _SeekableWav:
         return OpenWav(size_bytes, _read(self._file, size_bytes))
 
 
-class _OnceWav:
+class _OneShotWav:
     """An input that can be read only once: repeatable until its first block is read."""
 
     def __init__(self, blocks: Iterator[bytes], filename: str | None = None) -> None:

@@ -46,11 +46,11 @@ class StackAddress:
             "PIGWAV_S3_BUCKET": self.s3_bucket,
             "PIGWAV_S3_ACCESS_KEY": self.s3_access_key,
             "PIGWAV_S3_SECRET_KEY": self.s3_secret_key,
-            **past_the_proxy(),
+            **no_proxy_environment(),
         }
 
 
-def past_the_proxy() -> dict[str, str]:
+def no_proxy_environment() -> dict[str, str]:
     """Environment variables that exclude 127.0.0.1 from http_proxy: to a proxy, that address means the proxy itself."""
     excepted = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     hosts = [host for host in (excepted or "").split(",") if host and host != LOOPBACK]

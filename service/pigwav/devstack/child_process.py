@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from pigwav.devstack import launch
-from pigwav.devstack.folder import open_log, plain_words
+from pigwav.devstack.folder import open_log, translate_errors
 
 _TAIL_BYTES: Final = 2000
 
@@ -79,7 +79,7 @@ class ChildProcess:
         program.before_start()
         output = None
         if program.log is not None:
-            with plain_words(program.log.parent):
+            with translate_errors(program.log.parent):
                 output = open_log(program.log)
         try:
             self._process = self._spawn(output)

@@ -15,10 +15,10 @@ from pigwav.devstack.processes import is_running
 from pigwav.devstack.waiting import StopRequested, Waiter
 from pigwav.errors import FolderInUse, FolderUnusable
 
-DYING_S: Final = 10.0
+RELEASE_WITHIN_S: Final = 10.0
 """How long we wait for a killed or stopping predecessor to release the folder, in seconds."""
 
-ALIVE_S: Final = 1.0
+OWNER_ALIVE_AFTER_S: Final = 1.0
 """If the owner's process still exists after this many seconds, it is alive, and not one that has just been killed."""
 
 MIB: Final = 1024 * 1024
@@ -70,16 +70,16 @@ class DataFolder:
     @contextmanager
     def taken(self, waiter: Waiter) -> Iterator[None]:
         """Holds the folder's lock during the block. Raises FolderInUse, FolderUnusable, StopRequested."""
-        with plain_words(self.path):
+        with translate_errors(self.path):
             _make_private(self.path)
             # Children do not inherit the descriptor (PEP 446): a dying child must not hold the lock.
             lock = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             self._acquire(lock, waiter)
-            with plain_words(self.path):
+            with translate_errors(self.path):
                 os.ftruncate(lock, 0)
                 os.pwrite(lock, b"%d" % os.getpid(), 0)
-                self._furnish()
+                self._prepare()
             yield
         finally:
             os.close(lock)
@@ -91,7 +91,7 @@ class DataFolder:
 
     def is_used(self) -> bool:
         """Whether the folder already contains a database. Raises FolderUnusable."""
-        with plain_words(self.path):
+        with translate_errors(self.path):
             return self.postgres.exists()
 
     def is_taken(self) -> bool:
@@ -119,14 +119,14 @@ class DataFolder:
             else:
                 return
             lives = owner is not None and is_running(owner)
-            if time.monotonic() - began > (ALIVE_S if lives else DYING_S):
+            if time.monotonic() - began > (OWNER_ALIVE_AFTER_S if lives else RELEASE_WITHIN_S):
                 by = f" (process {owner})" if owner else ""
                 raise FolderInUse(f"Another PigWav{by} runs on the data folder {self.path}.")
             waiter.wait(0.05)
             if waiter.stops:
                 raise StopRequested
 
-    def _furnish(self) -> None:
+    def _prepare(self) -> None:
         disk = shutil.disk_usage(self.path)
         if disk.free < needed_bytes(disk.total):
             needed = f"{needed_bytes(disk.total) // MIB} MiB"
@@ -146,7 +146,7 @@ def needed_bytes(disk_bytes: int) -> int:
 
 
 @contextmanager
-def plain_words(path: Path) -> Iterator[None]:
+def translate_errors(path: Path) -> Iterator[None]:
     """Translates an OSError in the block to a FolderUnusable that names the folder and the reason."""
     try:
         yield

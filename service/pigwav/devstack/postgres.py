@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from pigwav.db.session import driver_url
 from pigwav.devstack.child_process import ChildProcess, Program
-from pigwav.devstack.folder import DataFolder, plain_words
+from pigwav.devstack.folder import DataFolder, translate_errors
 from pigwav.devstack.identity import postgres_identity
 from pigwav.devstack.postgres_programs import PostgresPrograms, find_postgres
 from pigwav.devstack.processes import command_line, is_running
@@ -75,7 +75,7 @@ class Postgres:
         if self._folder.postgres.exists():
             return
         half_made = self._folder.postgres.with_name("postgres.new")
-        with plain_words(self._folder.path):
+        with translate_errors(self._folder.path):
             if half_made.exists():
                 shutil.rmtree(half_made)
             initdb = ChildProcess(self._initdb(half_made))
@@ -153,7 +153,7 @@ class Postgres:
         )
 
     def _before_start(self) -> None:
-        with plain_words(self._sockets):
+        with translate_errors(self._sockets):
             self._sockets.mkdir(mode=0o700, exist_ok=True)
         _forget_dead_postmaster(self._folder.postgres / "postmaster.pid")
 

@@ -12,9 +12,9 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from pigwav.devstack.address import LOOPBACK, REGION, past_the_proxy
+from pigwav.devstack.address import LOOPBACK, REGION, no_proxy_environment
 from pigwav.devstack.child_process import ChildProcess, Program
-from pigwav.devstack.folder import DataFolder, plain_words
+from pigwav.devstack.folder import DataFolder, translate_errors
 from pigwav.devstack.ports import ReservedPorts
 from pigwav.domain import ObjectKey
 from pigwav.errors import NotConfigured, StoreUnavailable
@@ -90,12 +90,14 @@ class SeaweedFS:
         self.secret_key = secrets.token_urlsafe(32)
         self._log_begins_at = 0
         self._environment = _environment(self._folder)
-        with plain_words(folder.path):
+        with translate_errors(folder.path):
             # The master's (empty) election log is in a folder named after its port, and every run has new ports.
             for election in self._folder.glob("m[0-9]*"):
                 shutil.rmtree(election)
         self._reserved = ReservedPorts(len(_PORTS), candidates)
-        os.environ.update(past_the_proxy())  # before the first client: boto3 reads it when it creates one
+        os.environ.update(
+            no_proxy_environment()
+        )  # before the first client: boto3 reads it when it creates one
         self._store = self._open_store()
         self.child = ChildProcess(self._program(), renewed=self._renewed)
 
@@ -189,7 +191,7 @@ class SeaweedFS:
             "actions": [f"{action}:{BUCKET}" for action in _ACTIONS],
         }
         self._log_begins_at = self._log_file.stat().st_size if self._log_file.exists() else 0
-        with plain_words(self._folder):
+        with translate_errors(self._folder):
             write_private_json(self._folder / _IDENTITY_FILE, {"identities": [identity]})
 
 

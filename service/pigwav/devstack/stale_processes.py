@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pigwav.devstack.child_process import ChildProcess
-from pigwav.devstack.folder import DYING_S
+from pigwav.devstack.folder import RELEASE_WITHIN_S
 from pigwav.devstack.processes import command_line, is_running
 from pigwav.devstack.waiting import POLL_S, StopRequested, Waiter
 from pigwav.errors import FolderInUse
@@ -38,7 +38,7 @@ class StaleProcesses:
         left = [entry for entry in entries if _is_ours(entry)]
         for entry in left:
             _send(entry["pid"], signal.Signals(entry["signal"]))
-        _outlive(left, waiter)
+        _wait_until_ended(left, waiter)
         for path in (path for entry in entries for path in entry.get("leftovers", ())):
             with suppress(OSError):
                 Path(path).unlink()
@@ -72,11 +72,11 @@ def _is_ours(entry: dict[str, Any]) -> bool:
     return is_running(entry["pid"]) and entry["arguments"] in command_line(entry["pid"])
 
 
-def _outlive(entries: list[dict[str, Any]], waiter: Waiter) -> None:
+def _wait_until_ended(entries: list[dict[str, Any]], waiter: Waiter) -> None:
     began = time.monotonic()
     while entries := [entry for entry in entries if is_running(entry["pid"])]:
         waited_s = time.monotonic() - began
-        if waited_s > DYING_S:
+        if waited_s > RELEASE_WITHIN_S:
             raise FolderInUse(f"A process of an earlier PigWav does not end: {entries[0]['arguments']}")
         if waited_s > _KILL_AFTER_S:
             for entry in entries:

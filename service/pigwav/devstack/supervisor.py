@@ -21,7 +21,7 @@ from pigwav.audio.ffmpeg import find_ffmpeg
 from pigwav.db.session import Database
 from pigwav.devstack.address import RunFile
 from pigwav.devstack.child_process import ChildProcess, Program
-from pigwav.devstack.folder import DataFolder, plain_words
+from pigwav.devstack.folder import DataFolder, translate_errors
 from pigwav.devstack.postgres_programs import find_postgres
 from pigwav.devstack.restarts import Restarts
 from pigwav.devstack.stack import Stack, watching
@@ -51,7 +51,7 @@ OUTDATED_WITHIN_S: Final = 5.0
 WORKER_RESTARTS: Final = 3
 """Per minute. Few, because each takes a second and an API that cannot start should fail soon."""
 
-NOBODY_BALANCES: Final = {"PIGWAV_DRAIN_S": "0"}
+NO_DRAIN: Final = {"PIGWAV_DRAIN_S": "0"}
 """There is no load balancer in front of `up`, so workers need not wait until it notices a stop. The environment may
 override this.
 """
@@ -171,7 +171,7 @@ class Up:
             name="The API" if self.workers == 1 else f"API worker {number + 1}",
             # -P: do not import modules from the current folder, such as a file json.py.
             argv=[sys.executable, "-P", "-m", "pigwav", "serve", "--fd", str(listening.fileno())],
-            environment={**NOBODY_BALANCES, **os.environ, **environment()},
+            environment={**NO_DRAIN, **os.environ, **environment()},
             stop_by=((signal.SIGTERM, stop_within_s), (signal.SIGKILL, 5)),
             inherits=(listening.fileno(),),
         )
@@ -180,7 +180,7 @@ class Up:
         """The environment with which several workers share their metrics in one answer of /metrics."""
         if self.workers == 1 or METRICS_VARIABLE in os.environ:
             return {}
-        with plain_words(folder):
+        with translate_errors(folder):
             if folder.exists():
                 shutil.rmtree(folder)
             folder.mkdir(mode=0o700)
@@ -211,7 +211,7 @@ def _run_file(folder: DataFolder) -> Iterator[Callable[[RunFile], None]]:
 
     def write(run: RunFile) -> None:
         if run not in written[-1:]:
-            with plain_words(folder.path):
+            with translate_errors(folder.path):
                 run.write(folder.run_file)
             written.append(run)
 

@@ -39,14 +39,14 @@ class Proof:
         self._anybody = open_client(open_session(store), store, attempts=1, signed=False)
         self._admin = MinioUsers(store) if users else None
 
-    def by_trying(self) -> Iterator[Result]:
+    def run_all(self) -> Iterator[Result]:
         """Tests under its own prefix and on its own second bucket; leaves nothing behind."""
         with closing(open_s3(self._settings)) as store:
             yield from map(_can, self._work(store))
             with self._put_by_root(), self._other_bucket() as other, self._undoing():
                 yield from map(_cannot, [*self._looks(), *self._looks_at(other), *self._changes(other)])
 
-    def by_looking(self) -> Iterator[Result]:
+    def run_read_only(self) -> Iterator[Result]:
         """The tests that change nothing: they only read what exists."""
         with closing(open_s3(self._settings)) as store:
             yield from map(

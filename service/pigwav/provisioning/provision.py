@@ -37,11 +37,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Requirement:
-    """Something that must exist. `mend` creates or corrects it and can be repeated."""
+    """Something that must exist. `fix` creates or corrects it and can be repeated."""
 
     what: str
     is_right: Callable[[], bool]
-    mend: Callable[[], object]
+    fix: Callable[[], object]
 
 
 class Provision:
@@ -84,13 +84,13 @@ class Provision:
                     yield Step(State.WRONG, f"missing or different: {requirement.what}")
                     return
                 else:
-                    requirement.mend()
+                    requirement.fix()
                     yield Step(State.MADE, requirement.what)
             if not _is_accepted(service):
                 yield self._by_hand()
                 return
             proof = Proof(self._store, service, root, users)
-            found = [*(proof.by_looking() if look_only else proof.by_trying())]
+            found = [*(proof.run_read_only() if look_only else proof.run_all())]
             yield from (Step(State.PROVEN if so else State.WRONG, what) for so, what in found)
             if users is None and not all(so for so, _ in found):
                 yield self._by_hand()

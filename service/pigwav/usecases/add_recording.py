@@ -39,7 +39,7 @@ from pigwav.errors import (
     Unavailable,
     UploadSuperseded,
 )
-from pigwav.executors import Executors, to_the_end
+from pigwav.executors import Executors, run_to_completion
 from pigwav.store.base import ObjectHeaders, UploadId, metadata_text
 from pigwav.store.upload import StoredBytes, StreamingUpload, UploadTarget
 from pigwav.store.upload_phase import Phase
@@ -141,7 +141,7 @@ class AddRecording:
             title = titles.title(result.facts.tags)
             recording = await self.executors.db(self._acknowledge, intent, facts, title)
         except BaseException:
-            kept = await to_the_end(self._settle(intent, upload))
+            kept = await run_to_completion(self._settle(intent, upload))
             if kept is None:
                 raise
             return kept

@@ -18,7 +18,7 @@ from pigwav.api.connections.refusals import Refusals
 from pigwav.api.connections.stalled_listeners import StallWatch
 from pigwav.api.problems import answer_for
 from pigwav.api.routes import RECORDS
-from pigwav.api.security_headers import SAFE
+from pigwav.api.security_headers import SECURITY_HEADERS
 from pigwav.capacity.admission import Admission
 from pigwav.errors import Limit, MalformedHttp, Overloaded, PigWavError
 from pigwav.settings import HttpSettings
@@ -32,7 +32,7 @@ MAX_PIPELINED: Final = 16
 LINGER_S: Final = 2.0
 """Closing while bytes come in resets the connection, and the refusal is lost: they are read away for so long."""
 
-LINGER_IN_A_BODY_S: Final = 10.0
+LINGER_IN_BODY_S: Final = 10.0
 """Many clients read the answer only after they have sent the whole body."""
 
 LINGERING_CONNECTIONS: Final = 200
@@ -203,13 +203,13 @@ class Connection(HttpToolsProtocol):
         self.transport.write(self._as_bytes(error))
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        linger_s = LINGER_S if self._head.awaits_head else LINGER_IN_A_BODY_S
+        linger_s = LINGER_S if self._head.awaits_head else LINGER_IN_BODY_S
         self.loop.call_later(linger_s, self.transport.abort)
 
     def _as_bytes(self, error: PigWavError) -> bytes:
         answer = answer_for(error)
         answer.headers["Connection"] = "close"
-        answer.headers.update(SAFE)
+        answer.headers.update(SECURITY_HEADERS)
         answer.headers["X-Request-ID"] = uuid4().hex
         fields = [*self.server_state.default_headers, *answer.raw_headers]
         head = b"".join(b"%b: %b\r\n" % field for field in fields)
