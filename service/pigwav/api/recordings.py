@@ -1,4 +1,4 @@
-"""An owner's recordings: look, rename, delete."""
+"""The caller's own recordings: list, show, rename, delete."""
 
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -43,7 +43,9 @@ async def list_recordings(
     caller: CallerDep,
     services: ServicesDep,
     limit: Annotated[int, Query(ge=1, le=200, description="Recordings per page.")] = 50,
-    cursor: Annotated[str | None, Query(description="`next` of the page before.", max_length=200)] = None,
+    cursor: Annotated[
+        str | None, Query(description="The `next` of the previous page.", max_length=200)
+    ] = None,
 ) -> RecordingsOut:
     """The caller's recordings, newest first."""
     page = await services.list_recordings(
@@ -57,7 +59,7 @@ async def list_recordings(
 async def show_recording(
     request: Request, recording_id: UUID, caller: CallerDep, services: ServicesDep
 ) -> RecordingOut:
-    """What is known of one of the caller's recordings."""
+    """One of the caller's recordings, with everything that is known about it."""
     recording = await services.find_recording(RecordingId(recording_id), caller.id)
     return RecordingOut.of(recording, link(request, recording))
 
@@ -66,7 +68,7 @@ async def show_recording(
 async def rename_recording(
     request: Request, recording_id: UUID, caller: CallerDep, services: ServicesDep
 ) -> RecordingOut:
-    """Give a recording another title, and its download another name. The bytes stay as they are."""
+    """Change a recording's title, and with it the file name of its download. The MP3 does not change."""
     change = await json_body(request.receive, services.settings.limits, TitleIn)
     recording = await services.rename_recording(RecordingId(recording_id), caller.id, change.title)
     return RecordingOut.of(recording, link(request, recording))
@@ -74,5 +76,5 @@ async def rename_recording(
 
 @router.delete(RECORD, status_code=204, responses=_OF_ONE)
 async def delete_recording(recording_id: UUID, caller: CallerDep, services: ServicesDep) -> None:
-    """Delete a recording: its link answers 404 from now on, its bytes go within minutes."""
+    """Delete a recording. Its link answers 404 at once; its bytes are removed within minutes."""
     await services.delete_recording(RecordingId(recording_id), caller.id)

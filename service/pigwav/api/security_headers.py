@@ -1,6 +1,6 @@
-"""What every answer tells a browser, whatever is in it: take it for nothing else, run nothing of it, keep none of it.
+"""Security headers of every answer. A browser must not guess its type, run anything in it, or store it.
 
-Over TLS, `Strict-Transport-Security` is the proxy's to add: PigWav does not speak TLS.
+The proxy that terminates TLS must add `Strict-Transport-Security`: PigWav does not speak TLS.
 """
 
 from collections.abc import Mapping
@@ -25,20 +25,21 @@ SAFE: Final[Mapping[str, str]] = {
 
 _OF_A_LINK: Final[Mapping[str, str]] = {
     **SAFE,
-    # Opened by itself, browsers make a page of it: a player, with a style of its own, that loads the same link.
+    # If a browser opens the link itself, it shows its own page with a player, which has an inline style and loads
+    # the same link.
     _CONTENT_SECURITY_POLICY: f"{_NOTHING}; media-src 'self'; style-src 'unsafe-inline'",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
-"""A recording may be played on anybody's page: `<audio src=link>`. Errors too, and 304, whose fields replace those of
-what the browser has kept.
+"""Any page may play a recording: `<audio src=link>`. Errors and 304 have these headers, too: a browser replaces the
+headers of its cached answer with those of a 304.
 """
 
 _OF_AN_ASSET: Final[Mapping[str, str]] = {**SAFE, "Cache-Control": "no-cache"}
-"""The same for everybody; asked for again by its ETag."""
+"""An asset is the same for every client, so a browser may store it; it asks by ETag whether the asset has changed."""
 
 
 def policy_for(script_hashes: list[str]) -> str:
-    """The Content-Security-Policy of a page of ours: our files, and the inline scripts of these hashes (CSP 3)."""
+    """The Content-Security-Policy of our own pages: allows our files and inline scripts with these hashes (CSP 3)."""
     scripts = " ".join(["'self'", *(f"'{one}'" for one in script_hashes)])
     return (
         f"{SAFE[_CONTENT_SECURITY_POLICY]}; script-src {scripts}; style-src 'self' 'unsafe-inline'; "
@@ -47,7 +48,7 @@ def policy_for(script_hashes: list[str]) -> str:
 
 
 class SecurityHeaders:
-    """Adds those headers that the answer does not have yet."""
+    """Adds the headers that the answer does not have yet."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

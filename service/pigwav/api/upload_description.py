@@ -1,4 +1,4 @@
-"""What OpenAPI says of an upload that no type annotation can say: its two kinds of body, its query, its header."""
+"""The OpenAPI description of an upload that type annotations cannot express: two kinds of body, a query, a header."""
 
 from typing import Any, Final
 
@@ -13,15 +13,18 @@ _FORM_SCHEMA: Final[dict[str, Any]] = {
     "properties": {
         "user_id": {
             "type": "integer",
-            "description": "Before the file, with `token`; not needed with Bearer.",
+            "description": "The user id. Put it before the file. Not needed with a Bearer token.",
         },
         "token": {
             "type": "string",
             "format": "uuid",
-            "description": "Before the file; not needed with Bearer.",
+            "description": "The access token. Put it before the file. Not needed with a Bearer token.",
         },
-        "title": {"type": "string", "description": "Else the WAV's own, else the file's name."},
-        "bitrate": {"type": "integer", "description": "kb/s, constant; before the file."},
+        "title": {
+            "type": "string",
+            "description": "The title. Default: the WAV's own title, else the file's name.",
+        },
+        "bitrate": {"type": "integer", "description": "Constant bit rate in kb/s. Put it before the file."},
         "file": _BINARY | {"description": "The WAV."},
     },
 }
@@ -30,23 +33,34 @@ _QUERY: Final[list[dict[str, Any]]] = [
         "name": "user",
         "in": "query",
         "schema": {"type": "integer"},
-        "description": "The user id; if it is given, it must be that of the token.",
+        "description": "The user id. If it is given, it must be that of the token's user.",
     },
-    {"name": "title", "in": "query", "schema": {"type": "string"}, "description": "Raw body: the title."},
+    {
+        "name": "title",
+        "in": "query",
+        "schema": {"type": "string"},
+        "description": "Only with a raw body: the title. Default: the WAV's own title, else `filename`.",
+    },
     {
         "name": "filename",
         "in": "query",
         "schema": {"type": "string"},
-        "description": "Raw body: the file's name, the title where neither `title` nor the WAV gives one.",
+        "description": "Only with a raw body: the file's name.",
     },
-    {"name": "bitrate", "in": "query", "schema": {"type": "integer"}, "description": "Raw body: kb/s."},
+    {
+        "name": "bitrate",
+        "in": "query",
+        "schema": {"type": "integer"},
+        "description": "Only with a raw body: constant bit rate in kb/s.",
+    },
 ]
 _KEY: Final[dict[str, Any]] = {
     "name": idempotency.NAME,
     "in": "header",
     "schema": {"type": "string", "maxLength": 255},
-    "description": "A name of the sender's for this upload, the same in every try of it: however many of them arrive, "
-    "one recording is made, and all get its answer. Best a UUID; remembered for a day.",
+    "description": "A name that the client gives to this upload, preferably a UUID. Send the same key with every "
+    "retry: however many tries arrive, one recording is made, and every try gets its answer. The service remembers "
+    "the key for a day by default.",
     "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
 }
 UPLOAD: Final[dict[str, Any]] = {

@@ -57,12 +57,14 @@ router = APIRouter(tags=["recordings"])
 async def upload(
     request: Request, response: Response, services: ServicesDep, rates: RatesDep, token: TokenDep
 ) -> RecordingOut:
-    """Convert and store a WAV; answers its link.
+    """Convert a WAV to MP3 and store it. The answer contains the recording's link.
 
-    A form has the WAV as `file` (and `title`, `bitrate`); a raw body is the WAV. The token comes as Bearer, with or
-    without `user`, or in a form as `token` with `user_id`; if something comes twice, both must agree. The recording
-    is playable when the answer is there, and nothing is left of an upload that failed. With an `Idempotency-Key`, an
-    upload may be repeated without being there twice.
+    A form contains the WAV as `file`, and optionally `title` and `bitrate`. A raw body is the WAV itself. Send the
+    token as a Bearer token, optionally with `user`, or in a form as `token` together with `user_id`. If a value is
+    sent twice, both must agree.
+
+    The recording is playable when the answer arrives. Nothing is left of an upload that failed. With an
+    `Idempotency-Key`, an upload can be repeated without creating a second recording.
     """
     with _counted(services), presence_of(request.scope).required():
         declared = request.headers.get("content-length", "")
@@ -84,8 +86,8 @@ async def upload(
 
 @contextmanager
 def _counted(services: Services) -> Iterator[None]:
-    """The upload's outcome, in the metrics. The server cancels a request for one reason: its grace is over, and by then
-    the upload has cleaned up.
+    """Counts the upload's outcome in the metrics. The server cancels a request only when the grace period is over. When
+    the cancellation arrives here, the upload has already cleaned up.
     """
     outcome = "internal-error"
     try:
