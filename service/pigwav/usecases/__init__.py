@@ -1,1 +1,1 @@
-"""The verbs: short transactions around long streams. The listing of this folder is what the product does."""
+"""The use-cases: short transactions around long streams. The modules of this package list what PigWav does."""

@@ -1,4 +1,4 @@
-"""Which user a request comes from."""
+"""Finds the user that sends a request."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from pigwav.executors import BoundedExecutor
 
 
 def token_sha256(token: str) -> bytes:
-    """What is kept of a token, and compared. A token holds 122 random bits, so a plain hash is enough: how far the
-    index's comparison of two hashes got, which time might tell, says nothing of the token (service/docs/security.md).
+    """The hash that is stored and compared instead of the token. A token has 122 random bits, so a plain hash is
+    enough: the duration of the index look-up may reveal how many bytes of two hashes agree, but this says nothing
+    about the token (service/docs/security.md).
     """
     return sha256(token.encode("utf-8", "surrogatepass")).digest()
 
@@ -24,7 +25,7 @@ class Authenticate:
     db: BoundedExecutor
 
     async def __call__(self, *tokens: str, user_ids: Collection[str] = ()) -> User:
-        """The user whom a request comes from: whose token all `tokens` are, and whose id all `user_ids` are.
+        """The user to whom all `tokens` and all `user_ids` belong.
 
         Raises NotAuthenticated. A missing, malformed, unknown or foreign token, and tokens that differ, take the same
         path and the same time: one look-up of a hash.

@@ -1,1 +1,1 @@
-"""The time entrance: work that nobody asks for by name."""
+"""Background work: the use-cases that run on a timer."""
