@@ -1,4 +1,4 @@
-"""What the operator's account commands are built of. Apart from `wiring`: they need not load its store and decoder."""
+"""The components of the operator's account commands. Unlike `wiring`, they do not load the store and the decoder."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,7 +15,7 @@ from pigwav.usecases.rotate_token import RotateToken
 
 @dataclass(frozen=True)
 class Accounts:
-    """What needs the database alone."""
+    """The use-cases that need only the database."""
 
     register_user: RegisterUser
     rotate_token: RotateToken
@@ -25,7 +25,7 @@ class Accounts:
 
 @contextmanager
 def open_accounts(settings: DatabaseSettings) -> Iterator[Accounts]:
-    """Users without an object store. Raises NotConfigured."""
+    """Opens the use-cases without an object store. Raises NotConfigured."""
     with closing(Database.open(settings)) as database, closing(BoundedExecutor("db", width=1)) as db:
         yield Accounts(
             RegisterUser(database, db),

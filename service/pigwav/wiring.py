@@ -38,7 +38,7 @@ from pigwav.usecases.sweep import Sweep
 
 @dataclass(frozen=True)
 class Services:
-    """All that the entrances may call."""
+    """Everything that the HTTP API, the worker and the command line may call."""
 
     settings: Settings
     metrics: Metrics
@@ -71,8 +71,8 @@ class Services:
 def open_services(
     settings: Settings, *, store: ObjectStore | None = None, database: Database | None = None
 ) -> Iterator[Services]:
-    """Connects to nothing yet: a service may start before its parts. `store` and `database` stand in for the configured
-    ones. Raises NotConfigured.
+    """Opens no connection yet: the service may start before its database and object store. `store` and `database`
+    replace the configured ones. Raises NotConfigured.
     """
     with ExitStack() as stack:
         metrics = Metrics()

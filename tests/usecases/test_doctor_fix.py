@@ -207,7 +207,7 @@ class TestOrphans:
         fixed = services.quarantine()
 
         assert fixed.moved == {}
-        assert "are they the right ones?" in fixed.kept[theirs]
+        assert "check that both are the right ones" in fixed.kept[theirs]
         assert fixed.left.orphans == [theirs]
         assert stored_bytes(store, theirs) == BODY
 

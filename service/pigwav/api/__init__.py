@@ -1,1 +1,1 @@
-"""The HTTP entrance: translate, authorise, call one use-case."""
+"""The HTTP API: each route translates the request, authorises the caller and calls one use-case."""

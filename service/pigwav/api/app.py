@@ -25,7 +25,7 @@ from pigwav.wiring import Services
 
 _CLEAN_UP_S: Final = 10.0
 
-# What CORS lets the scripts of other origins send and read.
+# The headers that CORS allows scripts of other origins to send and to read.
 _REQUEST_HEADERS: Final = (
     "Authorization",
     "Content-Type",
@@ -52,15 +52,15 @@ _RESPONSE_HEADERS: Final = (
 
 
 def create_app(services: Services, *, background: AbstractAsyncContextManager[None]) -> FastAPI:
-    """The API over open services; the caller closes them after the app has shut down.
+    """Builds the ASGI app from open services; the caller closes them after the app has shut down.
 
-    `background` is entered at start-up and left when the last upload has ended.
+    The app enters `background` at start-up and exits it after the last upload has ended.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - Starlette's signature
         services.add_recording.converter.decoders.log_confinement()
-        async with background:  # it must outlive the last upload, because it renews the lease
+        async with background:  # it renews the leases of uploads, so it ends after the last upload
             try:
                 yield
             finally:
@@ -86,7 +86,7 @@ def create_app(services: Services, *, background: AbstractAsyncContextManager[No
 
 
 async def _wait_for_clean_up(services: Services) -> None:
-    """Uploads that did not end within the grace period have been cancelled: wait until they have cleaned up."""
+    """Waits for the clean-up of the uploads that were cancelled at the end of the grace period."""
     try:
         async with asyncio.timeout(_CLEAN_UP_S):
             await services.open_uploads.drained()
@@ -95,9 +95,9 @@ async def _wait_for_clean_up(services: Services) -> None:
 
 
 def _add_middleware(app: FastAPI, services: Services) -> None:
-    """The last one added sees a request first."""
+    """The middleware that is added last sees a request first."""
     app.add_middleware(CatchUnexpectedErrors)
-    # Inside DrainRequestBody, so that a refusal in the middle of a body reaches the client.
+    # Inside DrainRequestBody, so that a client receives the 429 even if it is still sending its body.
     app.add_middleware(EnforceRateLimits, services.rate_limits)
     app.add_middleware(DrainRequestBody)
     origins = [origin.strip() for origin in services.settings.http.cors_origins.split(",") if origin.strip()]

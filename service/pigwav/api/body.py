@@ -15,14 +15,14 @@ from pigwav.settings import UploadLimits
 Model = TypeVar("Model", bound=BaseModel)
 
 BODY_ERRORS: Final = (UploadBroken, UploadIdle, UploadTooLarge)
-"""What reading any body may raise."""
+"""The errors that reading a body may raise."""
 
 
 async def body_blocks(receive: Receive, limits: UploadLimits) -> AsyncGenerator[bytes]:
-    """Blocks as the socket gives them (up to 64 KiB). Ends only at the body's true end.
+    """Yields the body in the blocks that the socket delivers (up to 64 KiB each). Ends only if the body is complete.
 
-    Raises UploadIdle when nothing comes for `idle_timeout_s`, UploadTooLarge past `max_upload_bytes`, UploadBroken
-    when the client is gone before the end.
+    Raises UploadIdle if no data arrives for `idle_timeout_s`, UploadTooLarge if the body exceeds `max_upload_bytes`,
+    and UploadBroken if the client disconnects before the end.
     """
     received_bytes = 0
     more = True
@@ -31,7 +31,7 @@ async def body_blocks(receive: Receive, limits: UploadLimits) -> AsyncGenerator[
             async with asyncio.timeout(limits.idle_timeout_s):
                 message = await receive()
         except TimeoutError:
-            raise UploadIdle(f"Nothing came for {limits.idle_timeout_s:g} seconds.") from None
+            raise UploadIdle(f"No data arrived for {limits.idle_timeout_s:g} seconds.") from None
         if message["type"] == "http.disconnect":
             raise UploadBroken
         more = message.get("more_body", False)
@@ -43,23 +43,23 @@ async def body_blocks(receive: Receive, limits: UploadLimits) -> AsyncGenerator[
 
 
 async def small_body(receive: Receive, limits: UploadLimits, *, limit_bytes: int = 64 * 1024) -> bytes:
-    """A whole body of a light request, which has `idle_timeout_s` in all. Raises as `body_blocks` does."""
+    """The whole body of a small request. It must arrive within `idle_timeout_s`. Raises what `body_blocks` raises."""
     held = bytearray()
     try:
         async with asyncio.timeout(limits.idle_timeout_s), aclosing(body_blocks(receive, limits)) as blocks:
             async for block in blocks:
                 held += block
                 if len(held) > limit_bytes:
-                    raise UploadTooLarge(f"This request takes at most {limit_bytes} bytes.")
+                    raise UploadTooLarge(f"The body of this request may have at most {limit_bytes} bytes.")
     except TimeoutError:
-        raise UploadIdle(f"It did not come within {limits.idle_timeout_s:g} seconds.") from None
+        raise UploadIdle(f"The body did not arrive within {limits.idle_timeout_s:g} seconds.") from None
     return bytes(held)
 
 
 async def json_body(receive: Receive, limits: UploadLimits, model: type[Model]) -> Model:
-    """A small JSON body. FastAPI itself would read a body of any size before the credentials are checked.
+    """Reads a small JSON body. FastAPI itself would read a body of any size before it authenticates the caller.
 
-    Raises RequestValidationError, and as `body_blocks` does.
+    Raises RequestValidationError, and what `body_blocks` raises.
     """
     body = await small_body(receive, limits)
     with request_errors():
@@ -68,7 +68,7 @@ async def json_body(receive: Receive, limits: UploadLimits, model: type[Model]) 
 
 @contextmanager
 def request_errors() -> Iterator[None]:
-    """Pydantic's complaints become those that FastAPI answers for its own parsing."""
+    """Turns pydantic's ValidationError into the RequestValidationError that FastAPI raises for its own parsing."""
     try:
         yield
     except ValidationError as error:

@@ -18,7 +18,7 @@ _HTTP_DATE: Final = re.compile(
 
 
 class Answer(Enum):
-    """The answer that the preconditions demand. The Range header is honoured only for RANGE."""
+    """The answer that the preconditions require. RANGE: apply the Range header. WHOLE: ignore it."""
 
     WHOLE = auto()
     RANGE = auto()
@@ -28,9 +28,9 @@ class Answer(Enum):
 
 @dataclass(frozen=True)
 class Conditions:
-    """A GET or HEAD of a representation that exists.
+    """The preconditions of a GET or HEAD of a representation that exists.
 
-    `etag` is strong and quoted, `last_modified` is aware; `headers` are the request's, by lower-case name.
+    `etag` is strong and quoted. `last_modified` has a time zone. `headers` are the request's, by lower-case name.
     """
 
     method: str
@@ -61,7 +61,7 @@ class Conditions:
         return since is None or self._modified_s() > since
 
     def _range_counts(self) -> bool:
-        """A Range means something for GET only (14.2), and only while If-Range names exactly these bytes."""
+        """Range applies to GET only (14.2), and only if If-Range is absent or matches exactly these bytes."""
         if self.method != "GET" or "range" not in self.headers:
             return False
         validator = self.headers.get("if-range")
@@ -81,7 +81,7 @@ def _is_any(tags: str) -> bool:
 
 
 def _http_date(text: str | None) -> datetime | None:
-    """The moment of an HTTP-date in any of its three formats (5.6.7); None if the text is no HTTP-date."""
+    """Parses an HTTP-date in any of its three formats (5.6.7). None if `text` is None or no valid date."""
     text = (text or "").strip(" \t")
     if not _HTTP_DATE.fullmatch(text):
         return None

@@ -1,4 +1,4 @@
-"""The position at which a page of recordings begins, as one opaque word that clients send back unchanged."""
+"""The position at which a page of recordings begins, as an opaque string that clients send back unchanged."""
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -26,4 +26,4 @@ def position_of(cursor: str) -> tuple[datetime, RecordingId]:
         moment, recording = raw[:8], RecordingId(UUID(bytes=raw[8:]))
         return _EPOCH + int.from_bytes(moment, "big") * _MICROSECOND, recording
     except (ValueError, OverflowError, binascii.Error) as error:
-        raise InvalidField("A cursor is the `next` of the page before, unchanged.") from error
+        raise InvalidField("The cursor must be the `next` of the previous page, unchanged.") from error

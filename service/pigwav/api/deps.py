@@ -1,4 +1,4 @@
-"""Dependencies of the routes: the services, the caller, the link."""
+"""FastAPI dependencies and helpers of the routes: the services, the caller, the link."""
 
 from typing import Annotated
 from urllib.parse import urlencode
@@ -12,11 +12,11 @@ from pigwav.capacity.rate_limits import RequestRates
 from pigwav.domain import Recording, User
 from pigwav.wiring import Services
 
-_bearer = HTTPBearer(auto_error=False, description="The access token that `POST /users` answered.")
+_bearer = HTTPBearer(auto_error=False, description="The access token that registration returned.")
 
 
 async def services_of(request: Request) -> Services:
-    """Async, as all dependencies here: FastAPI runs a plain function on its own thread pool."""
+    """Async, like all dependencies here: FastAPI runs synchronous ones on its own threads."""
     services: Services = request.app.state.services
     return services
 
@@ -26,7 +26,7 @@ BearerDep = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
 async def bearer_token(bearer: BearerDep) -> str | None:
-    """None if there is none."""
+    """None if the request has no Bearer token."""
     return bearer.credentials if bearer else None
 
 
@@ -57,7 +57,7 @@ def link(request: Request, recording: Recording) -> str:
 
 
 def public_address(request: Request) -> str:
-    """PIGWAV_PUBLIC_URL, else API_HOSTNAME and API_PORT, else the address that this request came to."""
+    """PIGWAV_PUBLIC_URL, else API_HOSTNAME and API_PORT, else the address to which this request was sent."""
     services: Services = request.app.state.services
     http, address = services.settings.http, services.settings.address
     if http.public_url:

@@ -1,4 +1,4 @@
-"""`/docs`: Swagger UI from files that we serve ourselves. It needs no internet, and may run nothing but these files."""
+"""`/docs`: Swagger UI from files that we serve ourselves. It works without internet access and runs no other files."""
 
 import re
 from base64 import b64encode
@@ -19,7 +19,7 @@ _INLINE_SCRIPT: Final = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
 def add_docs(app: FastAPI) -> None:
-    """Its page, and the files that the page loads."""
+    """Adds the page and the files that the page loads."""
     app.mount("/docs/assets", StaticFiles(directory=_ASSETS), name="docs-assets")
 
     @app.get("/docs", include_in_schema=False)

@@ -52,7 +52,7 @@ class DrainRequestBody:
 
 
 class _Body:
-    """Watches a request body go by."""
+    """A request's `receive` that records whether the body has begun and whether it has ended."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -78,7 +78,7 @@ class _Body:
 
 
 def _is_cut_off() -> bool:
-    """Whether this request was cancelled, and is answered nevertheless."""
+    """Whether the server has cancelled this request. It is answered nevertheless."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 

@@ -1,4 +1,4 @@
-"""The parts of a multipart/form-data body, pushed: bytes in by `feed`, headers and bytes of each part out."""
+"""A push parser for multipart/form-data: `feed` takes the body's bytes, and sinks receive the bytes of each part."""
 
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
@@ -23,14 +23,14 @@ class PartSink(Protocol):
 
 
 class PartHeaders:
-    """The headers of one part that RFC 7578 gives a meaning; the others are ignored."""
+    """The headers of one part that RFC 7578 defines; others are ignored."""
 
     def __init__(self, by_name: dict[str, bytes]) -> None:
         self.disposition = Disposition.parse(by_name.get("content-disposition", b""))
         self._content_type = by_name.get("content-type", b"")
         if by_name.get("content-transfer-encoding", b"binary").strip().lower() not in _IDENTITY_ENCODINGS:
             raise MalformedMultipart(
-                "A part of the form has a Content-Transfer-Encoding; send its bytes as they are."
+                "A part of the form has an unsupported Content-Transfer-Encoding. Send its bytes unencoded."
             )
 
     def charset(self) -> str:
@@ -42,9 +42,9 @@ OpenPart: TypeAlias = Callable[[PartHeaders], PartSink | None]
 
 
 class FormParts:
-    """One body between its boundaries. `open_part` returns the sink for a part's bytes, or None to skip the part.
+    """Parses one body. `open_part` returns the sink for a part's bytes, or None to skip them.
 
-    What comes out does not depend on how the body was cut into blocks. Preamble and epilogue are ignored.
+    The result does not depend on how the body is split into blocks. Preamble and epilogue are ignored.
     """
 
     def __init__(self, boundary: bytes, open_part: OpenPart) -> None:
@@ -63,7 +63,7 @@ class FormParts:
         )
         self._open_part = open_part
         self._delimiter = b"\r\n--" + boundary
-        self._preamble = bytearray(b"\r\n")  # the body begins at the start of a line
+        self._preamble = bytearray(b"\r\n")  # the body's start counts as the start of a line
         self._begun = False
         self._headers: dict[str, bytes] = {}
         self._header_name = bytearray()
@@ -80,12 +80,12 @@ class FormParts:
             raise MalformedMultipart from error
 
     def finish(self) -> None:
-        """The body has ended. Raises MalformedMultipart if the final boundary is missing."""
+        """To be called at the body's end. Raises MalformedMultipart if the final boundary is missing."""
         if not self._complete:
             raise MalformedMultipart("The body ends before the form's final boundary.")
 
     def _after_preamble(self, block: bytes) -> bytes:
-        """The body from its first boundary on, once that is there. The parser itself takes no preamble."""
+        """The body from its first boundary on; empty until that has arrived. The parser supports no preamble."""
         self._preamble += block
         start = self._preamble.find(self._delimiter, 0, _MAX_PREAMBLE_BYTES)
         if start < 0 and len(self._preamble) >= _MAX_PREAMBLE_BYTES:
@@ -120,7 +120,7 @@ class FormParts:
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._sink is not None:
-            self._sink.write(data[start:end])  # no copy if a whole block belongs to one part
+            self._sink.write(data[start:end])  # no copy if the whole block belongs to one part
 
     def _on_part_end(self) -> None:
         if self._sink is not None:

@@ -1,4 +1,4 @@
-"""Response headers that are made from facts: digests and dates."""
+"""Values of response headers: digests and dates."""
 
 from base64 import b64encode
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Health checks and metrics."""
+"""Endpoints for monitoring."""
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -14,7 +14,7 @@ router = APIRouter(tags=["operations"])
 
 @router.get(routes.HEALTHZ)
 async def alive() -> StatusOut:
-    """Answer 200 while the process runs."""
+    """Liveness: the process answers."""
     return StatusOut(status="ok")
 
 
@@ -22,8 +22,8 @@ async def alive() -> StatusOut:
     routes.READYZ, responses=problems(DatabaseUnavailable, StoreUnavailable, Overloaded, ShuttingDown)
 )
 async def ready(services: ServicesDep) -> StatusOut:
-    """Answer 200 if an upload can be stored now: the database (with this release's schema) and the object store
-    answer, and this process is not stopping.
+    """Readiness: the database (with this release's schema) and the object store can be reached, and this process is
+    not stopping, so that it can accept an upload.
     """
     await services.check_ready()
     return StatusOut(status="ready")
@@ -35,6 +35,6 @@ async def ready(services: ServicesDep) -> StatusOut:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(services: ServicesDep) -> Response:
-    """The metrics in the text format of Prometheus."""
+    """Metrics in Prometheus' text format."""
     services.disk_space.measure()
     return Response(services.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -11,15 +11,15 @@ from pigwav.errors import InvalidIdempotencyKey
 
 NAME: Final = "Idempotency-Key"
 _STRING: Final = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"')
-"""A string of RFC 9651 section 3.3.3, which the draft asks for."""
+"""A String of RFC 9651 section 3.3.3, as the draft requires."""
 _BARE: Final = re.compile(r"[!#-+\--:<-\[\]-~]{1,255}")
-"""Many clients send the key without quotes. It is accepted without `"`, `,`, `;` and backslashes."""
+"""The form that many clients send instead: without quotes, and without `"`, `,`, `;`, spaces and backslashes."""
 
 
 def idempotency_key(headers: Headers, *, filename: str | None) -> IdempotencyKey | None:
-    """None if the upload has no key. Raises InvalidIdempotencyKey.
+    """The upload's key, or None if it has none. Raises InvalidIdempotencyKey.
 
-    The fingerprint covers what is known before the body: the declared length and the file's name.
+    The fingerprint covers what is known before the body: its declared length and the file's name.
     """
     sent = headers.getlist(NAME)
     if not sent:

@@ -1,4 +1,4 @@
-"""An upload up to the first byte of its WAV: the user, and the fields of the form or the query."""
+"""Reads an upload up to the first byte of its WAV: its user, and the fields of its form or query."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -18,15 +18,15 @@ RAW_TYPES: Final = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", 
 FORM_TYPE: Final = "multipart/form-data"
 
 CREDENTIALS: Final = ("user_id", "token")
-"""Fields that a form without a Bearer token must have."""
+"""The fields that a form needs if the request has no Bearer token."""
 
 FIELDS_WITHIN_S: Final = 60.0
-"""Time from the first byte of a form until its user is known."""
+"""The time within which a form's credentials and the start of its file must arrive."""
 
 
 @dataclass(frozen=True)
 class IncomingUpload:
-    """An upload of a known user; its WAV is not yet read."""
+    """An upload of an authenticated user. Its WAV is still to be read."""
 
     user: User
     wav: AsyncIterator[bytes]
@@ -40,7 +40,7 @@ async def read_incoming(
 ) -> IncomingUpload:
     """Read a form's fields, or a raw body's query. `token`: the Bearer token.
 
-    Raises UnsupportedMediaType, NotAuthenticated, UploadIdle, BadRequest, Overloaded, and as `blocks` does.
+    Raises UnsupportedMediaType, NotAuthenticated, UploadIdle, BadRequest, Overloaded, and what `blocks` raises.
     """
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
@@ -60,12 +60,12 @@ async def _from_form(
     with services.admission.unauthenticated() as hold:
         form = UploadForm(request.headers["content-type"], blocks, required=needed, on_held=hold)
         try:
-            # An unauthenticated client gets less time.
+            # A client that is not authenticated yet gets less time.
             async with asyncio.timeout(FIELDS_WITHIN_S):
                 await form.until_file()
         except TimeoutError:
             raise UploadIdle(
-                f"The form's credentials and the beginning of its file did not come within {FIELDS_WITHIN_S:g} s."
+                f"The form's credentials and the start of its file did not arrive within {FIELDS_WITHIN_S:g} s."
             ) from None
         named = dict.fromkeys(needed, "") | form.fields
         user = await services.authenticate(
@@ -113,7 +113,7 @@ async def _refusing_late(form: UploadForm) -> AsyncGenerator[bytes]:
 
 
 def _title_of_file(filename: str | None) -> str | None:
-    """The file's name without its extension, cut to the length that a title may have."""
+    """The file's name without its extension, cut to MAX_TITLE_CHARS; None if nothing visible is left."""
     stem, dot, suffix = base_name(filename or "")[: 4 * MAX_TITLE_CHARS].rpartition(".")
     return plain_name(plain_name(stem if dot else suffix)[:MAX_TITLE_CHARS]) or None
 
@@ -122,5 +122,5 @@ def _bitrate(text: str | None) -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdecimal() or len(text) > 4:
-        raise InvalidField("A bitrate is a whole number of kb/s, such as 128.")
+        raise InvalidField("The bitrate must be a whole number of kb/s, such as 128.")
     return int(text)

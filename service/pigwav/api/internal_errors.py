@@ -1,4 +1,4 @@
-"""The answer to an error that no handler of `problems.py` takes, and to a request that the stopping server cancels."""
+"""Answers errors that no handler in `problems.py` answers, and requests that the stopping server cancels."""
 
 import asyncio
 
@@ -10,8 +10,8 @@ from pigwav.telemetry.logs import log
 
 
 class CatchUnexpectedErrors:
-    """An unexpected error becomes a 500 without details and one log line with its traceback. This middleware is the
-    innermost one, so that the others count, drain and complete its answers, too.
+    """Answers an unexpected error with a 500 without details, and logs its traceback in one line. This middleware is
+    the innermost one, so that the others also count its answers, drain the request's body and add their headers.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -30,14 +30,14 @@ class CatchUnexpectedErrors:
         except asyncio.CancelledError:
             if started or scope["type"] != "http":
                 raise
-            await answer_for(ShuttingDown())(scope, receive, send)  # its one reason: the grace is over
+            await answer_for(ShuttingDown())(scope, receive, send)  # cancelled only after the grace period
         except Exception as error:
             if not started and scope["type"] == "http":
                 log.error("unexpected_error", exc_info=error)
                 await internal_error()(scope, receive, send)
             elif isinstance(error.__cause__, PigWavError):
-                # The store broke in the middle of a download. Ending here, uvicorn closes the connection, and the
-                # listener sees that bytes are missing.
+                # The store failed in the middle of a download. When we return here, uvicorn closes the connection,
+                # and the client sees that bytes are missing.
                 log.warning("answer_broke_off", code=error.__cause__.code)
             else:
                 raise

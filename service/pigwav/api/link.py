@@ -1,4 +1,4 @@
-"""The public link: whoever has it may listen, and seek."""
+"""The public link: any client that has it may play the recording and seek in it."""
 
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
@@ -37,8 +37,8 @@ UserQuery = Annotated[int, Query(ge=1, le=LARGEST_USER_ID, description="The owne
 _AUDIO: Final[dict[str, Any]] = {"content": {MP3: {"schema": {"type": "string", "format": "binary"}}}}
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The whole MP3.", **_AUDIO},
-    206: {"description": "The requested range.", **_AUDIO},
-    304: {"description": "The client already has these bytes."},
+    206: {"description": "The requested range of the MP3.", **_AUDIO},
+    304: {"description": "Not modified: the client's copy is current."},
     **problems(
         RecordingNotFound, PreconditionFailed, RangeNotSatisfiable, InvalidRequest, Overloaded, Unavailable
     ),
@@ -53,7 +53,7 @@ async def play(
     recording_id: Annotated[UUID, Query(alias="id", description="The recording's id.")],
     user: UserQuery,
 ) -> Response:
-    """Stream a recording's MP3. Ranges and conditional requests work as in RFC 9110."""
+    """Stream a recording's MP3. Supports range and conditional requests (RFC 9110)."""
     return await _answer(request, services, RecordingId(recording_id), UserId(user))
 
 
@@ -65,7 +65,7 @@ async def play_mp3(
     recording_id: UUID,
     user: UserQuery,
 ) -> Response:
-    """The same as `/record`, for players that want a file extension."""
+    """The same as `/record`, for players that need the extension `.mp3` in the URL."""
     return await _answer(request, services, RecordingId(recording_id), UserId(user))
 
 
@@ -111,8 +111,8 @@ async def _send(
 
 
 class Download(StreamingResponse):
-    """Counts as an open download until it ends. When the listener disconnects, the place and the store's connection
-    are released at once.
+    """Counts as an open download while it lasts. If the client disconnects, the place among the open downloads and
+    the connection to the store are released at once.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Download(StreamingResponse):
 
 
 def _combined(headers: Headers) -> dict[str, str]:
-    """By lower-case name; several lines of one name are one list (RFC 9110 5.3)."""
+    """The headers by lower-case name. Repeated headers are joined into one list (RFC 9110 5.3)."""
     combined: dict[str, str] = {}
     for name, value in headers.items():
         combined[name] = f"{combined[name]}, {value}" if name in combined else value
@@ -144,5 +144,5 @@ def _headers(recording: Recording) -> dict[str, str]:
         "Repr-Digest": repr_digest(facts.sha256),
         "Last-Modified": http_date(recording.ready_at),
         "Content-Disposition": content_disposition(recording.download_name, inline=True),
-        "Cache-Control": "private, no-cache",  # a deleted link must die
+        "Cache-Control": "private, no-cache",  # a cache must ask again: the recording may have been deleted
     }

@@ -1,4 +1,4 @@
-"""An upload's multipart/form-data body (RFC 7578), read as a stream: no temp file, nothing held whole."""
+"""An upload's multipart/form-data body (RFC 7578), read as a stream: no temporary file, bounded memory."""
 
 from collections.abc import AsyncIterator, Callable, Collection
 from typing import Final
@@ -17,11 +17,12 @@ _UTF8_CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii"})
 class UploadForm:
     """One form with one file. `await until_file()`, then read `fields` and `filename`, then stream `file()`.
 
-    With the `required` fields before the file, the file streams at once, and known fields after it go to
-    `late_fields`. Otherwise up to `held_bytes` of the file are held until the form has ended, and every
-    known field is in `fields`. This depends only on the order of the parts, not on how the bytes arrive.
-    Unknown parts are skipped. Every method raises MalformedMultipart, and InvalidField for a known field
-    that is there twice, too long, or not UTF-8.
+    If the `required` fields precede the file, the file streams at once, and known fields after it go to
+    `late_fields`. Otherwise up to `held_bytes` of the file are held in memory until the form has ended, and every
+    known field is in `fields`. Only the order of the parts decides between the two, not how the bytes arrive.
+
+    Unknown parts are skipped. Every method raises MalformedMultipart, and InvalidField if a known field is repeated,
+    too long, or not UTF-8.
     """
 
     def __init__(
@@ -35,9 +36,8 @@ class UploadForm:
         held_bytes: int = HELD_BYTES,
         on_held: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """`on_held` is called with the bytes held because required fields are missing, each time that they grow.
-
-        An exception that it raises ends the upload.
+        """`on_held` is called with the number of bytes that are held because required fields are missing, each time
+        that it grows. An error that it raises ends the upload.
         """
         self.fields: dict[str, str] = {}
         self.late_fields: dict[str, str] = {}
@@ -57,8 +57,8 @@ class UploadForm:
     async def until_file(self) -> None:
         """Read until the file can be streamed: to its first bytes, or to the end of the form (see the class).
 
-        Raises FileMissing when the form ends without a file, and CredentialsFirst when more than
-        `held_bytes` of the file would be held. Required fields that never came are simply absent.
+        Raises FileMissing if the form ends without a file, and CredentialsFirst if more than `held_bytes` of the
+        file would be held. A required field that the form does not contain is absent from `fields`.
         """
         while not self._streams and (block := await self._next_of_file()) is not None:
             self._held += block
@@ -70,7 +70,7 @@ class UploadForm:
             raise FileMissing
 
     async def file(self) -> AsyncIterator[bytes]:
-        """The file's bytes as they arrive, no block empty. Ends when the whole body was read and is sound."""
+        """Yields the file's bytes as they arrive, in non-empty blocks. Ends only if the whole body is well-formed."""
         while self._held:
             block = bytes(self._held[:_BLOCK_BYTES])
             del self._held[:_BLOCK_BYTES]
@@ -80,7 +80,7 @@ class UploadForm:
                 yield piece
 
     async def _next_of_file(self) -> bytes | None:
-        """The file's bytes in the body's next block, usually all of it. None at the end of the body."""
+        """The file's bytes in the body's next block: usually the whole block. None at the end of the body."""
         block = await anext(self._blocks, None)
         if block is None:
             self._parts.finish()
@@ -101,12 +101,12 @@ class UploadForm:
 
     def _keep(self, name: str, text: str) -> None:
         if name in self.fields or name in self.late_fields:
-            raise InvalidField(f"The field {name} is there twice.")
+            raise InvalidField(f"The form contains the field {name} more than once.")
         (self.late_fields if self._streams else self.fields)[name] = text
 
 
 def text_fields(content_type: str, body: bytes, known: Collection[str]) -> dict[str, str]:
-    """The `known` fields of a form that is here as a whole; other parts are skipped.
+    """The `known` fields of a form that is completely in memory; other parts are skipped.
 
     Raises MalformedMultipart, and InvalidField as UploadForm does.
     """
@@ -114,7 +114,7 @@ def text_fields(content_type: str, body: bytes, known: Collection[str]) -> dict[
 
     def keep(name: str, text: str) -> None:
         if name in fields:
-            raise InvalidField(f"The field {name} is there twice.")
+            raise InvalidField(f"The form contains the field {name} more than once.")
         fields[name] = text
 
     def open_part(part: PartHeaders) -> PartSink | None:
@@ -128,7 +128,9 @@ def text_fields(content_type: str, body: bytes, known: Collection[str]) -> dict[
 
 
 class _FilePieces:
-    """The file's bytes out of one block of the body: one piece, or a few if a boundary may begin in it."""
+    """Collects the file's bytes of one block of the body: one piece, or a few if the block contains something that
+    looks like a boundary.
+    """
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -137,7 +139,7 @@ class _FilePieces:
         self._pieces.append(piece)
 
     def end(self) -> None:
-        """The form goes on: there is nothing to finish here."""
+        """Does nothing: the form may continue after its file."""
 
     def take(self) -> bytes:
         pieces, self._pieces = self._pieces, []

@@ -1,4 +1,4 @@
-"""The errors in the OpenAPI document."""
+"""Describes errors in the OpenAPI document."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pigwav.errors import PigWavError, RateLimited
 
 
 def problems(*kinds: type[PigWavError]) -> dict[int | str, dict[str, Any]]:
-    """Declare the errors that a route may raise. Each of `kinds` is a branch of the error tree or a single error."""
+    """Declare the errors that a route may raise. Each of `kinds` is a single error or a branch of the error tree."""
     by_status: dict[int, list[type[PigWavError]]] = defaultdict(list)
     for kind in kinds:
         for leaf in leaves(kind):
@@ -21,7 +21,7 @@ def problems(*kinds: type[PigWavError]) -> dict[int | str, dict[str, Any]]:
 
 
 def leaves(kind: type[PigWavError] = PigWavError) -> Iterator[type[PigWavError]]:
-    """The errors that are raised: the leaves of the tree, and the inner classes with a code of their own."""
+    """The errors of a branch that are raised, each once: its leaves, and inner classes with a `code` of their own."""
     found = [kind for kind in _branch(kind) if not kind.__subclasses__() or "code" in vars(kind)]
     yield from dict.fromkeys(found)
 
@@ -33,7 +33,7 @@ def _branch(kind: type[PigWavError]) -> Iterator[type[PigWavError]]:
 
 
 def describe_errors(document: dict[str, Any]) -> dict[str, Any]:
-    """Add the problem schema, and to every operation the errors that any may answer: 429 and 500."""
+    """Add the problem schema, and the answers that every operation may give: 429 (not monitoring) and 500."""
     document["components"].setdefault("schemas", {})["ProblemOut"] = ProblemOut.model_json_schema()
     for path, operations in document["paths"].items():
         for operation in operations.values():

@@ -11,7 +11,7 @@ _PARAMETER: Final = re.compile(
     r"""[ \t]*;[ \t]*
     (?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)=
     (?: "(?P<quoted>(?:[^"\\]|\\.)*+)"(?=[ \t]*(?:;|\Z))  # a backslash escapes: RFC 2045, old curl
-      | "(?P<raw>[^"]*)"                                 # or is only itself: browsers
+      | "(?P<raw>[^"]*)"                                 # or is an ordinary character: browsers
       | (?P<token>[^";]*) )""",
     re.VERBOSE,
 )
@@ -29,13 +29,13 @@ class Parameters:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises MalformedMultipart if the text has another shape or contains a parameter twice."""
+        """Raises MalformedMultipart if the text is malformed or repeats a parameter."""
         value = text.partition(";")[0].rstrip(" \t")
         position, by_name = len(value), dict[str, str]()
         while not _END.match(text, position):
             found = _PARAMETER.match(text, position)
             if found is None or (name := found["name"].lower()) in by_name:
-                raise MalformedMultipart("A header of the form has parameters that cannot be read.")
+                raise MalformedMultipart("A header of the form has malformed or repeated parameters.")
             by_name[name] = _unquoted(found)
             position = found.end()
         return cls(value.lstrip(" \t").lower(), by_name)
@@ -48,7 +48,7 @@ def _unquoted(found: re.Match[str]) -> str:
 
 
 def boundary(content_type: str) -> bytes:
-    """The boundary of a multipart/form-data Content-Type (RFC 2046 5.1.1), else MalformedMultipart."""
+    """The boundary of a multipart/form-data Content-Type (RFC 2046 5.1.1). Raises MalformedMultipart."""
     header = Parameters.parse(content_type)
     if header.value != "multipart/form-data":
         raise MalformedMultipart("The body is not multipart/form-data.")
@@ -77,12 +77,12 @@ class Disposition:
 
 
 def _unescaped(text: str) -> str:
-    """Undo the three escapes of WHATWG HTML's multipart encoding: `"`, CR and LF. `%` itself is sent bare."""
+    """Undo the three escapes of WHATWG HTML's multipart encoding: `"`, CR and LF. It does not escape `%` itself."""
     return _WHATWG_ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 def _extended(text: str) -> str | None:
-    """An RFC 8187 value, such as `utf-8''%D1%8F`: old versions of `requests` send such names. None if it is none."""
+    """Decodes an RFC 8187 value such as `utf-8''%D1%8F`, as old `requests` send names. None if it is not valid."""
     charset, _, rest = text.partition("'")
     _language, apostrophe, value = rest.partition("'")
     if not apostrophe or charset.lower() != "utf-8":
@@ -94,5 +94,5 @@ def _extended(text: str) -> str | None:
 
 
 def base_name(filename: str) -> str:
-    """The last part of a path, be it of Unix or of Windows."""
+    """The last part of a Unix or Windows path."""
     return re.split(r"[/\\]", filename)[-1]

@@ -1,4 +1,4 @@
-"""The table from errors to HTTP. Problem documents follow RFC 9457; `code` is stable; a 5xx reveals no internals."""
+"""The one table from errors to HTTP. Problem documents are RFC 9457; `code` is stable; a 5xx reveals no internals."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from pigwav.telemetry.logs import log
 PROBLEM_JSON: Final = "application/problem+json"
 
 RETRY_OF_AN_OPEN_UPLOAD_AFTER_S: Final = 20
-"""With this wait, four attempts take longer than the lease of an upload whose process died (a minute by default)."""
+"""Four tries at this interval outlast the lease (by default a minute) of an upload whose process died."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """A header of an answer: its description in OpenAPI, and its value for an error."""
+    """A header of an error's answer, with its OpenAPI description and a function that computes its value."""
 
     name: str
     description: str
@@ -32,14 +32,14 @@ class Header:
 
 @dataclass(frozen=True)
 class Answer:
-    """How an error leaves. `members`: attributes of the error that the document has, too, unless they are None."""
+    """How an error is answered. `members`: attributes of the error that the document has unless they are None."""
 
     status: int
     headers: tuple[Header, ...] = ()
     members: tuple[str, ...] = ()
 
 
-def _retry_after(seconds: int, description: str = "{} (seconds)") -> Header:
+def _retry_after(seconds: int, description: str = "Seconds to wait before a retry: {}.") -> Header:
     return Header("Retry-After", description.format(seconds), lambda _: str(seconds))
 
 
@@ -60,7 +60,13 @@ ANSWERS: Final[Mapping[type[PigWavError], Answer]] = {
     errors.UploadIdle: Answer(408),
     errors.NameTaken: Answer(409),
     errors.UploadInProgress: Answer(
-        409, (_retry_after(RETRY_OF_AN_OPEN_UPLOAD_AFTER_S, "Seconds, of `upload-in-progress`."),)
+        409,
+        (
+            _retry_after(
+                RETRY_OF_AN_OPEN_UPLOAD_AFTER_S,
+                "Seconds to wait before a retry; only with `upload-in-progress`.",
+            ),
+        ),
     ),
     errors.PreconditionFailed: Answer(412),
     errors.UploadTooLarge: Answer(413),
@@ -74,7 +80,8 @@ ANSWERS: Final[Mapping[type[PigWavError], Answer]] = {
     errors.BadRequest: Answer(422),
     errors.InvalidRequest: Answer(422, members=("errors",)),
     errors.RateLimited: Answer(
-        429, (Header("Retry-After", "Seconds.", lambda error: str(error.retry_after_s)),)
+        429,
+        (Header("Retry-After", "Seconds to wait before a retry.", lambda error: str(error.retry_after_s)),),
     ),
     errors.HeadTooLarge: Answer(431),
     errors.Overloaded: Answer(503, _SOON, members=("limit",)),
@@ -85,14 +92,14 @@ ANSWERS: Final[Mapping[type[PigWavError], Answer]] = {
     errors.ObjectChanged: Answer(500),
     errors.StorageFull: Answer(507, (_retry_after(10),)),
 }
-"""An error is answered as its nearest ancestor here; an error without one is a 500."""
+"""An error is answered like its nearest ancestor in this table, or with 500 if it has none."""
 
 INTERNAL_ERROR: Final = ("internal-error", "Something went wrong on the server.")
 _PROBLEM: Final = "pigwav.problem"
 
 
 class Problem(JSONResponse):
-    """A problem document. Whoever sees the request go by can ask which one it was (`problem_of`)."""
+    """A problem document. It notes itself in the request's scope, so that middleware can read it (`problem_of`)."""
 
     media_type = PROBLEM_JSON
 
@@ -106,7 +113,7 @@ class Problem(JSONResponse):
         members: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`type` names the kind of problem for ever; `detail` is about this one."""
+        """`code` also makes the document's `type`; both are stable. `detail` describes this occurrence."""
         document = {"type": f"urn:pigwav:problem:{code}", "title": title, "status": status, "code": code}
         document |= {"detail": detail} if detail and detail != title else {}
         self.code = code
@@ -114,7 +121,7 @@ class Problem(JSONResponse):
         super().__init__(document | dict(members or {}), status, dict(headers or {}))
 
     def log_fields(self) -> dict[str, str]:
-        """The fields that the error adds to the request's log line."""
+        """The problem's fields in the request's log line."""
         return {"code": self.code} | ({"limit": self.limit} if self.limit else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -178,18 +185,18 @@ async def _invalid(request: Request, error: Exception) -> Response:  # noqa: ARG
     assert isinstance(error, RequestValidationError)  # noqa: S101
     found = [{"at": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
     listed = "; ".join(f"{e['at']}: {e['message']}" for e in found)
-    return answer_for(InvalidRequest(f"The request does not fit: {listed}.", errors=found))
+    return answer_for(InvalidRequest(f"The request is invalid: {listed}.", errors=found))
 
 
 async def _http(request: Request, error: Exception) -> Response:
-    """Errors of the framework itself: an unknown route or method, a body that is no JSON."""
+    """Answers refusals by the framework itself: an unknown route, an unsupported method, a body that is not JSON."""
     assert isinstance(error, HTTPException)  # noqa: S101
     if error.status_code == HTTPStatus.BAD_REQUEST:
         return answer_for(InvalidRequest(str(error.detail)))
     phrase = HTTPStatus(error.status_code).phrase
     answer = Problem(error.status_code, phrase.lower().replace(" ", "-"), phrase, headers=error.headers)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        # RFC 9110 15.5.6 wants all methods of the path. The framework names those of its first route only.
+        # RFC 9110 15.5.6 requires all methods of the path. The framework names only those of its first route.
         path = getattr(request.scope.get("route"), "path", "")
         methods = request.app.openapi()["paths"].get(path, {})
         answer.headers["Allow"] = ", ".join(sorted(map(str.upper, methods))) or answer.headers["Allow"]

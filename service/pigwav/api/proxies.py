@@ -1,4 +1,4 @@
-"""Behind a reverse proxy: the header fields that it adds to a request, and the path prefix that it removes."""
+"""Support for a reverse proxy: its X-Forwarded headers, and the path prefix that it removes."""
 
 import re
 from typing import Any, Final, cast
@@ -11,8 +11,8 @@ _HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5}
 
 
 class TrustedProxies:
-    """X-Forwarded-For and -Proto are uvicorn's to read; X-Forwarded-Host, of which it knows nothing, takes the place
-    of Host. All of them only from addresses or networks in `trusted` (comma-separated; `*`: from anywhere).
+    """Applies X-Forwarded-For, -Proto and -Host if they come from an address or network in `trusted` (comma-separated;
+    `*`: from any). uvicorn applies the first two. It does not support X-Forwarded-Host, so we replace Host with it.
     """
 
     def __init__(self, app: ASGIApp, trusted: str) -> None:
@@ -22,7 +22,7 @@ class TrustedProxies:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             client = scope.get("client")
-            # The last one of a list is the one that the trusted proxy itself has added.
+            # The last element of a list is the one that the trusted proxy itself added.
             host = ",".join(Headers(scope=scope).getlist("x-forwarded-host")).rpartition(",")[2].strip()
             if (client[0] if client else None) in self._forwarded.trusted_hosts and _HOST.fullmatch(host):
                 others = [(name, value) for name, value in scope["headers"] if name != b"host"]
@@ -31,7 +31,7 @@ class TrustedProxies:
 
 
 class PathPrefix:
-    """Restores the path prefix, whether the proxy has removed it or not, as ASGI requires it: `path` contains it, and
+    """Restores the prefix that the proxy removed (or left in place), as ASGI requires: `path` contains it, and
     `root_path` names it. Then routes match, and links and documents contain the public path.
     """
 

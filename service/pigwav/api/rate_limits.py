@@ -1,7 +1,7 @@
-"""Rate limits over HTTP: a client that exceeds one gets 429, and every answer states the remaining requests.
+"""Rate limits over HTTP: a client that exceeds a rate gets 429, and answers state how many requests are left.
 
-The fields are those of draft-ietf-httpapi-ratelimit-headers-10. RateLimit's `t` is when one request more will be let
-through than its `r` says: if `r=0`, it is what Retry-After says.
+The header fields are those of draft-ietf-httpapi-ratelimit-headers-10. In RateLimit, `t` is the number of seconds
+until one request more than `r` is allowed. If `r=0`, it is what Retry-After says.
 """
 
 from ipaddress import IPv6Address, ip_address
@@ -19,8 +19,8 @@ _RATES: Final = "pigwav.rates"
 
 
 class EnforceRateLimits:
-    """Counts every request except those of monitoring, refuses those over the address's rate, and adds the rate fields
-    to the answer. `scope` carries the RequestRates to the routes.
+    """Counts every request except those for monitoring, answers 429 if the address exceeds a rate, and adds the fields
+    of all rates that apply to the answer. Routes find the request's RequestRates in `scope`.
     """
 
     def __init__(self, app: ASGIApp, limits: RateLimits) -> None:
@@ -48,14 +48,14 @@ class EnforceRateLimits:
 
 
 def rates_of(scope: Scope) -> RequestRates:
-    """The rates of a request that came through EnforceRateLimits."""
+    """The rates of a request that has passed EnforceRateLimits."""
     rates: RequestRates = scope[_RATES]
     return rates
 
 
 def rate_fields(rates: RequestRates) -> dict[str, str]:
-    """RateLimit-Policy and RateLimit; empty if no rate applies to this request. Each rate of a policy becomes a
-    separate policy there.
+    """The fields RateLimit-Policy and RateLimit; empty if no rate applies to this request. If a policy has several
+    rates, the fields list each of them as a policy of its own.
     """
     quotas = [
         (policy if len(standing.quotas) == 1 else f"{policy}-{quota.window_s}s", quota)
@@ -70,8 +70,9 @@ def rate_fields(rates: RequestRates) -> dict[str, str]:
 
 
 def address_of(scope: Scope) -> bytes | str:
-    """The client's IPv4 address, or the /64 of its IPv6 address: a client that has one address has them all. As
-    TrustedProxies left it; what is no address (a Unix socket, an odd proxy) is taken as it is written.
+    """The client's IPv4 address, or the /64 of its IPv6 address: a client that has one address of a /64 has them all.
+    TrustedProxies has already replaced a proxy's address. A value that is not an address (a Unix socket, an odd proxy)
+    is returned as text, at most 64 characters of it.
     """
     client = scope.get("client")
     text = str(client[0]) if client else ""

@@ -1,4 +1,4 @@
-"""An owner's recordings: look, rename, delete."""
+"""The caller's own recordings: list, show, rename, delete."""
 
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -59,7 +59,7 @@ async def list_recordings(
 async def show_recording(
     request: Request, recording_id: UUID, caller: CallerDep, services: ServicesDep
 ) -> RecordingOut:
-    """One of the caller's recordings, with all its facts."""
+    """One of the caller's recordings, with everything that is known about it."""
     recording = await services.find_recording(RecordingId(recording_id), caller.id)
     return RecordingOut.of(recording, link(request, recording))
 
@@ -70,7 +70,7 @@ async def show_recording(
 async def rename_recording(
     request: Request, recording_id: UUID, caller: CallerDep, services: ServicesDep
 ) -> RecordingOut:
-    """Change a recording's title and the name of its download. The MP3 stays as it is."""
+    """Change a recording's title, and with it the file name of its download. The MP3 does not change."""
     change = await json_body(request.receive, services.settings.limits, TitleIn)
     recording = await services.rename_recording(RecordingId(recording_id), caller.id, change.title)
     return RecordingOut.of(recording, link(request, recording))
@@ -78,5 +78,5 @@ async def rename_recording(
 
 @router.delete(RECORD, status_code=204, responses=_ONE_RECORDING_ERRORS)
 async def delete_recording(recording_id: UUID, caller: CallerDep, services: ServicesDep) -> None:
-    """Delete a recording. Its link answers 404 at once; the object is removed within minutes."""
+    """Delete a recording. Its link answers 404 at once; its bytes are removed within minutes."""
     await services.delete_recording(RecordingId(recording_id), caller.id)

@@ -18,10 +18,10 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestLog:
-    """Gives each request an id (the caller's X-Request-ID if it is harmless), one log line and its metrics.
+    """Gives each request an id (the client's X-Request-ID if it consists of safe characters), one log line and metrics.
 
-    The log line of a problem has its `code`, that of `overloaded` its `limit`, too. A request of monitoring has a line
-    only if a problem answers it.
+    If a problem answers the request, the log line has its `code`, and for `overloaded` its `limit`. A request for
+    monitoring is logged only if a problem answers it.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -62,7 +62,7 @@ class RequestLog:
             log.info(
                 "request",
                 method=scope["method"],
-                route=route,  # not the path or query: those make the link
+                route=route,  # not the path or the query: a link's are the link itself
                 status=status,
                 duration_ms=round(seconds * 1000),
                 **(problem.log_fields() if problem else {}),

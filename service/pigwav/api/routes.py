@@ -16,10 +16,10 @@ READYZ: Final = "/readyz"
 METRICS: Final = "/metrics"
 
 MONITORING: Final = frozenset({HEALTHZ, READYZ, METRICS})
-"""Paths for monitoring. They have no rate limit, and no log line if they succeed."""
+"""The paths for monitoring: no rate limit applies, and a request is logged only if a problem answers it."""
 
 
 def path_of(scope: Scope) -> str:
-    """A request's path without the prefix that a proxy takes away."""
+    """A request's path without the prefix that a proxy removes."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", ""))

@@ -1,4 +1,4 @@
-"""The JSON bodies of the HTTP API: one `*In` or `*Out` per route."""
+"""The JSON bodies of the HTTP API: `*In` of requests, `*Out` of answers."""
 
 from datetime import datetime
 from typing import Self
@@ -22,7 +22,11 @@ class UserIn(BaseModel):
 class UserOut(BaseModel):
     id: int = Field(examples=[1])
     name: str = Field(examples=["testuser"])
-    token: UUID = Field(description="Shown only in this answer.", examples=[EXAMPLE_TOKEN], repr=False)
+    token: UUID = Field(
+        description="The access token. It is shown only once, in this answer.",
+        examples=[EXAMPLE_TOKEN],
+        repr=False,
+    )
 
     @classmethod
     def of(cls, registered: RegisteredUser) -> Self:
@@ -36,23 +40,23 @@ class MeOut(BaseModel):
 
 class TokenOut(BaseModel):
     token: UUID = Field(
-        description="Shown only in this answer. The old token is invalid.",
+        description="The new access token. It is shown only once, in this answer. The old token is no longer valid.",
         examples=[EXAMPLE_TOKEN],
         repr=False,
     )
 
 
 class SourceOut(BaseModel):
-    """The WAV's audio as its header described it."""
+    """The WAV's audio as its header describes it."""
 
     codec: str = Field(examples=["pcm_s16le"])
     sample_rate_hz: int = Field(examples=[44100])
     channels: int = Field(examples=[2])
-    bits: int = Field(description="Bits per sample; 0 if the codec has no fixed number.", examples=[16])
+    bits: int = Field(description="Bits per sample; 0 if the codec has no such number.", examples=[16])
 
 
 class TagsOut(BaseModel):
-    """The tags in the WAV (INFO, id3, bext); null if a tag is absent."""
+    """The WAV's own tags (INFO, id3, bext). A tag that the WAV does not have is null."""
 
     title: str | None = Field(examples=["Утренняя планёрка"])
     artist: str | None = Field(examples=["Studio 1"])
@@ -61,10 +65,10 @@ class TagsOut(BaseModel):
     comment: str | None = Field(examples=[None])
     track: str | None = Field(examples=["1/12"])
     originator: str | None = Field(
-        description="The device or person that made the file (bext).", examples=["Zoom F8"]
+        description="The person, organisation or device that made the file (bext).", examples=["Zoom F8"]
     )
     time_reference_samples: int | None = Field(
-        description="Samples from midnight to the first sample, at the WAV's sample rate (bext).",
+        description="Number of samples from midnight to the first sample, at the WAV's sample rate (bext).",
         examples=[None],
     )
 
@@ -73,22 +77,24 @@ class RecordingOut(BaseModel):
     id: UUID = Field(examples=[EXAMPLE_ID])
     user: int = Field(description="The owner's user id.", examples=[1])
     url: str = Field(
-        description="The link. Anyone who has it can play the recording.",
+        description="The public link. Anyone who has it can play the recording, without a token.",
         examples=[f"http://localhost:8080/record?id={EXAMPLE_ID}&user=1"],
     )
     title: str | None = Field(examples=["Standup, Monday"])
-    created_at: datetime = Field(description="The time when the recording became playable.")
+    created_at: datetime = Field(description="The time at which the recording became playable.")
     duration_ms: int = Field(description="Duration of the audio that was received.", examples=[61000])
     declared_duration_ms: int | None = Field(
-        description="Duration that the WAV's header states; null if it states none.", examples=[61000]
+        description="Duration that the WAV's header declares; null if it declares none.", examples=[61000]
     )
-    truncated: bool = Field(description="True if the WAV ended before the duration that its header states.")
-    bytes: int = Field(description="Size of the MP3.", examples=[976980])
+    truncated: bool = Field(
+        description="True if the WAV's header declares more audio than the WAV contained."
+    )
+    bytes: int = Field(description="Size of the MP3 in bytes.", examples=[976980])
     sha256: str = Field(description="SHA-256 of the MP3, in hex.", examples=["9f86d081884c7d65..."])
-    wav_bytes: int = Field(description="Size of the WAV.", examples=[10760444])
+    wav_bytes: int = Field(description="Size of the WAV in bytes.", examples=[10760444])
     wav_sha256: str = Field(description="SHA-256 of the WAV, in hex.", examples=["2c26b46b68ffc68f..."])
     sample_rate_hz: int = Field(description="Sample rate of the MP3.", examples=[44100])
-    channels: int = Field(description="Channels of the MP3.", examples=[2])
+    channels: int = Field(description="Number of channels of the MP3.", examples=[2])
     bitrate_kbps: int = Field(description="Constant bit rate of the MP3.", examples=[128])
     peak_dbfs: float | None = Field(
         description="Sample peak of the encoder's input; -120 for silence, null for older recordings.",
@@ -99,7 +105,7 @@ class RecordingOut(BaseModel):
 
     @classmethod
     def of(cls, recording: Recording, url: str) -> Self:
-        """A field with the same name as in AudioFacts is filled by itself; the others are listed here."""
+        """Copies fields that have the same name in AudioFacts; only the others are listed here."""
         facts, audio = recording.facts, recording.facts.audio
         named_otherwise = {
             "id": recording.id,
@@ -117,7 +123,7 @@ class RecordingOut(BaseModel):
 
 class RecordingsOut(BaseModel):
     items: list[RecordingOut]
-    next: str | None = Field(description="Send it as `cursor` to get the next page; null on the last page.")
+    next: str | None = Field(description="Pass it as `cursor` to get the next page; null on the last page.")
 
 
 class TitleIn(BaseModel):
@@ -127,15 +133,19 @@ class TitleIn(BaseModel):
 
 
 class ProblemOut(BaseModel):
-    """A problem document (RFC 9457)."""
+    """An RFC 9457 problem document."""
 
     type: str = Field(examples=["urn:pigwav:problem:not-a-wav"])
     title: str = Field(examples=["The body is not a RIFF/WAVE file."])
     status: int = Field(examples=[415])
-    code: str = Field(description="Stable. service/docs/errors.md lists all codes.", examples=["not-a-wav"])
+    code: str = Field(
+        description="The error's code, which never changes; service/docs/errors.md lists all codes.",
+        examples=["not-a-wav"],
+    )
     detail: str | None = Field(None, examples=["The body begins with 'hell', not with 'RIFF'."])
     limit: Limit | None = Field(
-        None, description="Only for `overloaded`: the limit that was reached; service/docs/operations.md."
+        None,
+        description="Only with `overloaded`: the capacity that is used up; see service/docs/operations.md.",
     )
 
 

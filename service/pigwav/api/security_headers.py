@@ -1,6 +1,6 @@
-"""Header fields of every answer that tell a browser not to sniff its type, not to run it and not to cache it.
+"""Security headers of every answer. A browser must not guess its type, run anything in it, or store it.
 
-PigWav does not speak TLS, so the proxy that does must add `Strict-Transport-Security`.
+The proxy that terminates TLS must add `Strict-Transport-Security`: PigWav does not speak TLS.
 """
 
 from collections.abc import Mapping
@@ -23,22 +23,23 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 }
 """Headers of every answer; a route may set other values."""
 
-_LINK_HEADERS: Final[Mapping[str, str]] = {
-    **SECURITY_HEADERS,
-    # If a link is opened directly, the browser shows its own player, with inline styles, which loads the same link.
+_OF_A_LINK: Final[Mapping[str, str]] = {
+    **SAFE,
+    # If a browser opens the link itself, it shows its own page with a player, which has an inline style and loads
+    # the same link.
     _CONTENT_SECURITY_POLICY: f"{_NOTHING}; media-src 'self'; style-src 'unsafe-inline'",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
-"""Any page may play a recording with `<audio src=link>`. Errors have these fields too, and so has 304, whose fields
-replace those in the browser's cache.
+"""Any page may play a recording: `<audio src=link>`. Errors and 304 have these headers, too: a browser replaces the
+headers of its cached answer with those of a 304.
 """
 
-_ASSET_HEADERS: Final[Mapping[str, str]] = {**SECURITY_HEADERS, "Cache-Control": "no-cache"}
-"""The same for every user; revalidated by its ETag."""
+_OF_AN_ASSET: Final[Mapping[str, str]] = {**SAFE, "Cache-Control": "no-cache"}
+"""An asset is the same for every client, so a browser may store it; it asks by ETag whether the asset has changed."""
 
 
 def policy_for(script_hashes: list[str]) -> str:
-    """The Content-Security-Policy of a page of ours: our files, and the inline scripts of these hashes (CSP 3)."""
+    """The Content-Security-Policy of our own pages: allows our files and inline scripts with these hashes (CSP 3)."""
     scripts = " ".join(["'self'", *(f"'{one}'" for one in script_hashes)])
     return (
         f"{SECURITY_HEADERS[_CONTENT_SECURITY_POLICY]}; script-src {scripts}; style-src 'self' 'unsafe-inline'; "
@@ -47,7 +48,7 @@ def policy_for(script_hashes: list[str]) -> str:
 
 
 class SecurityHeaders:
-    """Adds those headers that the answer does not have yet."""
+    """Adds the headers that the answer does not have yet."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""uvicorn, as we run it: our bounds on connections, and an end that a balancer can see coming."""
+"""uvicorn with our limits on connections, and a shutdown that load balancers can see in advance."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ from pigwav.wiring import Services
 
 
 def server_config(app: FastAPI, services: Services) -> uvicorn.Config:
-    """The listening socket is the caller's to give."""
+    """uvicorn's configuration. It has no address: the caller passes the listening socket to `Server`."""
     http = services.settings.http
     return uvicorn.Config(
         app,
@@ -30,14 +30,14 @@ def server_config(app: FastAPI, services: Services) -> uvicorn.Config:
         backlog=BACKLOG,
         timeout_keep_alive=http.keep_alive_s,
         timeout_graceful_shutdown=max(1, round(http.grace_s)),
-        proxy_headers=False,  # api.proxies does it
+        proxy_headers=False,  # api.proxies handles them
     )
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server with a drain period. Asked to stop, it answers 503 at `/readyz` and refuses new uploads,
-    but it still accepts connections for `drain_s` seconds, so that load balancers notice first. A second signal skips
-    the drain period.
+    """On the first signal to stop, `/readyz` answers 503 and new uploads are refused, but the server still listens for
+    `drain_s` seconds, so that load balancers stop sending requests before it stops accepting connections. A second
+    signal ends this delay.
     """
 
     def __init__(self, config: uvicorn.Config, services: Services) -> None:
@@ -57,8 +57,8 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def _connection(self) -> asyncio.Protocol:
-        """As uvicorn makes them."""
-        return self.config.http_protocol_class(  # type: ignore[call-arg] # of the class, nothing is declared
+        """Makes a connection in the same way as uvicorn."""
+        return self.config.http_protocol_class(  # type: ignore[call-arg] # uvicorn does not declare its arguments
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
 
@@ -77,19 +77,19 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-BATCH_SIZE: Final = 64
-"""Connections taken before the first of them is counted, and sent away if it is one too many."""
+AT_ONCE: Final = 64
+"""Connections that are accepted before the first of them is counted, and refused if it exceeds `max_connections`."""
 
 
 class BatchAccept:
-    """Accepts up to AT_ONCE of the connections that wait at a listening socket in one turn of the event loop.
+    """Accepts up to AT_ONCE waiting connections of a listening socket in one turn of the event loop.
 
-    libuv accepts one in a turn (libuv/libuv#3696). With a thousand uploads a turn takes long, and connections that come
-    all at once would wait for half a minute.
+    libuv accepts one per turn (libuv/libuv#3696). With a thousand uploads a turn takes long, and connections that
+    arrive at the same time would wait for half a minute.
     """
 
     def __init__(self, listening: socket.socket, connection: Callable[[], asyncio.Protocol]) -> None:
-        """On the running loop. `listening` is ours to close."""
+        """Accepts on the running event loop. `close` also closes `listening`."""
         self._listening = listening
         self._listening.setblocking(False)  # noqa: FBT003 - its name says it
         self._connection = connection

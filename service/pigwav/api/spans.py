@@ -1,4 +1,4 @@
-"""FastAPI's spans (OpenTelemetry, extra `otel`) contain the path and the query of a request; a link is in there."""
+"""Hides links in FastAPI's spans (OpenTelemetry, the extra `otel`), which contain a request's path and query."""
 
 import re
 from typing import Final
@@ -11,7 +11,7 @@ _HIDDEN: Final = "REDACTED"  # the word that OpenTelemetry's conventions for HTT
 
 
 class PrivateSpans:
-    """A span names the route, but neither the user nor the recording."""
+    """Redacts recording ids and the query: a span shows the route, but neither the recording nor its user."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""The part of the upload's OpenAPI description that type annotations cannot express: bodies, query, header."""
+"""The OpenAPI description of an upload that type annotations cannot express: two kinds of body, a query, a header."""
 
 from typing import Any, Final
 
@@ -13,14 +13,17 @@ _FORM_SCHEMA: Final[dict[str, Any]] = {
     "properties": {
         "user_id": {
             "type": "integer",
-            "description": "The user's id. Put it before the file. Not needed with a Bearer token.",
+            "description": "The user id. Put it before the file. Not needed with a Bearer token.",
         },
         "token": {
             "type": "string",
             "format": "uuid",
             "description": "The access token. Put it before the file. Not needed with a Bearer token.",
         },
-        "title": {"type": "string", "description": "Without it, the title in the WAV, else the file's name."},
+        "title": {
+            "type": "string",
+            "description": "The title. Default: the WAV's own title, else the file's name.",
+        },
         "bitrate": {"type": "integer", "description": "Constant bit rate in kb/s. Put it before the file."},
         "file": _BINARY | {"description": "The WAV."},
     },
@@ -30,28 +33,34 @@ _QUERY: Final[list[dict[str, Any]]] = [
         "name": "user",
         "in": "query",
         "schema": {"type": "integer"},
-        "description": "The user's id. Optional; it must be the id of the token's user.",
+        "description": "The user id. If it is given, it must be that of the token's user.",
     },
     {
         "name": "title",
         "in": "query",
         "schema": {"type": "string"},
-        "description": "Raw body only: the title.",
+        "description": "Only with a raw body: the title. Default: the WAV's own title, else `filename`.",
     },
     {
         "name": "filename",
         "in": "query",
         "schema": {"type": "string"},
-        "description": "Raw body only: the file's name. It is the title if neither `title` nor the WAV has one.",
+        "description": "Only with a raw body: the file's name.",
     },
-    {"name": "bitrate", "in": "query", "schema": {"type": "integer"}, "description": "Raw body only: kb/s."},
+    {
+        "name": "bitrate",
+        "in": "query",
+        "schema": {"type": "integer"},
+        "description": "Only with a raw body: constant bit rate in kb/s.",
+    },
 ]
 _KEY: Final[dict[str, Any]] = {
     "name": idempotency.NAME,
     "in": "header",
     "schema": {"type": "string", "maxLength": 255},
-    "description": "The client's name for this upload, such as a UUID. Send the same key in every attempt: one "
-    "recording is made, and every attempt gets the same answer. Keys are stored for a day.",
+    "description": "A name that the client gives to this upload, preferably a UUID. Send the same key with every "
+    "retry: however many tries arrive, one recording is made, and every try gets its answer. The service remembers "
+    "the key for a day by default.",
     "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
 }
 UPLOAD: Final[dict[str, Any]] = {

@@ -57,12 +57,14 @@ router = APIRouter(tags=["recordings"])
 async def upload(
     request: Request, response: Response, services: ServicesDep, rates: RatesDep, token: TokenDep
 ) -> RecordingOut:
-    """Convert and store a WAV, and answer its link.
+    """Convert a WAV to MP3 and store it. The answer contains the recording's link.
 
-    A form has the WAV as `file`; a raw body is the WAV. Send the token as Bearer, with or without `user`, or as the
-    form field `token` with `user_id`. A value that is sent twice must be the same. The recording is playable when
-    the answer arrives. Nothing is stored of an upload that failed. With an `Idempotency-Key`, an upload can be
-    repeated and is stored once.
+    A form contains the WAV as `file`, and optionally `title` and `bitrate`. A raw body is the WAV itself. Send the
+    token as a Bearer token, optionally with `user`, or in a form as `token` together with `user_id`. If a value is
+    sent twice, both must agree.
+
+    The recording is playable when the answer arrives. Nothing is left of an upload that failed. With an
+    `Idempotency-Key`, an upload can be repeated without creating a second recording.
     """
     with _counted(services), presence_of(request.scope).required():
         declared = request.headers.get("content-length", "")
@@ -84,9 +86,8 @@ async def upload(
 
 @contextmanager
 def _counted(services: Services) -> Iterator[None]:
-    """Count the upload's outcome in the metrics.
-
-    The server cancels a request only when its grace period is over. By then the upload has cleaned up.
+    """Counts the upload's outcome in the metrics. The server cancels a request only when the grace period is over. When
+    the cancellation arrives here, the upload has already cleaned up.
     """
     outcome = "internal-error"
     try:

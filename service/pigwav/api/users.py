@@ -56,7 +56,7 @@ _USER_BODY: Final[dict[str, Any]] = {
     ),
 )
 async def register(request: Request, response: Response, services: ServicesDep, rates: RatesDep) -> UserOut:
-    """Create a user. The access token is shown only in this answer."""
+    """Create a user. The answer contains the access token, which is shown only once."""
     if services.settings.registration is Registration.CLOSED:
         raise RegistrationClosed
     rates.registration()
@@ -73,19 +73,19 @@ async def show_me(caller: CallerDep) -> MeOut:
 
 @router.delete(ME, status_code=204, responses=problems(NotAuthenticated, DatabaseUnavailable, Overloaded))
 async def delete_me(caller: CallerDep, services: ServicesDep) -> None:
-    """Delete the caller. The token, the recordings and their links are invalid at once."""
+    """Delete the caller and all their recordings. The token and the links stop working at once."""
     await services.delete_user(caller.id)
 
 
 @router.post(MY_TOKEN, responses=problems(NotAuthenticated, DatabaseUnavailable, Overloaded))
 async def rotate_token(response: Response, caller: CallerDep, services: ServicesDep) -> TokenOut:
-    """Replace the caller's token. The old one is invalid at once."""
+    """Replace the caller's token. The old token stops working at once."""
     response.headers["Cache-Control"] = "no-store"
     return TokenOut(token=await services.rotate_token(caller.id))
 
 
 async def _user_in(request: Request, services: ServicesDep) -> UserIn:
-    """JSON, or a form as `curl -d` or `curl -F` sends it."""
+    """Reads JSON, or a form as `curl -d` or `curl -F` sends it."""
     body = await small_body(request.receive, services.settings.limits)
     content_type = request.headers.get("content-type", "application/json")
     kind = content_type.partition(";")[0].strip().lower()

@@ -1,1 +1,1 @@
-"""The use-cases: short transactions around long streams. The files of this folder list what the product does."""
+"""The use-cases: short transactions around long streams. The modules of this package list what PigWav does."""

@@ -1,8 +1,7 @@
-"""Converts and stores one WAV while it arrives.
+"""Converts and stores a WAV while it arrives, so that the link can be returned right after the last byte.
 
-The intent, a `pending` row that names the object key, is written before the first side effect; the row becomes `ready`
-after the last one. If anything fails in between, the row names what to remove: here at once, or in `sweep` after a
-crash.
+A `pending` row that names the object key is written before the first side effect; it becomes `ready` after the last
+one. If anything fails in between, the row says exactly what to clean up: here at once, or in `sweep` after a crash.
 """
 
 import time
@@ -52,7 +51,7 @@ from pigwav.usecases.keep_leases import KeepLeases, Lease
 
 @dataclass(frozen=True)
 class Intent:
-    """A recording that is being uploaded, as in its `pending` row."""
+    """A recording whose upload is under way; the facts of its `pending` row."""
 
     id: RecordingId
     user: UserId
@@ -84,16 +83,16 @@ class AddRecording:
         bitrate_kbps: int | None = None,
         idempotency_key: IdempotencyKey | None = None,
     ) -> Recording:
-        """Convert and store `wav` while it arrives; it must end only if the whole body was received.
+        """Convert and store `wav` while it arrives. `wav` must end only if the whole body is received and well-formed.
 
-        `idempotency_key`: if an earlier attempt with this key made a recording, that recording is returned and
-        nothing is read.
+        `idempotency_key`: if an earlier try under this key made a recording, that recording is returned and `wav` is
+        not read.
 
-        Raises BadAudio, UnsupportedBitRate, NotAuthenticated (the user is gone), QuotaExceeded, Overloaded,
-        IdempotencyKeyReused, UploadInProgress, RecordingNotFound (made with this key, and deleted since),
-        UploadSuperseded, Unavailable, and whatever `wav` and `titles.late` raise.
-        After any of them nothing of the upload is left, here or in the store. If the store or the database does not
-        answer, `sweep` removes the rest later.
+        Raises BadAudio, UnsupportedBitRate, NotAuthenticated (the user was deleted), QuotaExceeded, Overloaded,
+        IdempotencyKeyReused, UploadInProgress, RecordingNotFound (the recording made under this key was deleted),
+        UploadSuperseded, Unavailable, and what `wav` and `titles.late` raise.
+        After any of these errors nothing is left of the upload, here or in the store. If the store or the database
+        does not answer, `sweep` cleans up later.
         """
         if idempotency_key and (made := await self.executors.db(self._earlier, user, idempotency_key)):
             return made
@@ -154,14 +153,14 @@ class AddRecording:
         except (ObjectChanged, ObjectMissing) as error:
             if await self.executors.db(self._is_held, intent):
                 raise
-            raise UploadSuperseded from error  # whatever ended the lease has also removed the object
+            raise UploadSuperseded from error  # the lease has ended, and the object was removed with it
 
     def _earlier(self, user: UserId, idempotency_key: IdempotencyKey) -> Recording | None:
         with self.database.read() as db:
             return earlier_recording(db, user, idempotency_key)
 
     def _declare(self, intent: Intent) -> Recording | None:
-        """Write the intent, or return the recording that another attempt has made meanwhile."""
+        """Write the `pending` row, or return the recording that another try has made meanwhile."""
         with self.database.begin() as db:
             if not users.lock(db, intent.user, alone=self.quota.is_bounded):
                 raise NotAuthenticated
@@ -181,7 +180,7 @@ class AddRecording:
         return None
 
     def _check_quota(self, db: Session, user: UserId, *, more: int, more_bytes: int) -> None:
-        """The caller holds the user's exclusive lock, so that two uploads cannot both use the rest of a quota."""
+        """The caller holds the user's lock with `alone`, so that two uploads cannot both use the rest of the quota."""
         if self.quota.is_bounded:
             stored = recordings.stored_amount(db, user)
             self.quota.check(
@@ -198,7 +197,7 @@ class AddRecording:
                 raise UploadSuperseded
 
     def _acknowledge(self, intent: Intent, facts: RecordingFacts, title: str | None) -> Recording:
-        """Acknowledge in one transaction. Locks are always taken in this order: user, key, recording."""
+        """Make the recording ready, in one transaction. It locks in a fixed order: the user, the key, the recording."""
         with self.database.begin() as db:
             if self.quota.is_bounded:
                 users.lock(db, intent.user, alone=True)
@@ -207,17 +206,17 @@ class AddRecording:
                 idempotency_keys.acknowledge(db, intent.user, intent.idempotency_key, intent.id)
             recording = recordings.mark_ready(db, intent.lease, facts, title=title)
             if recording is None:
-                raise UploadSuperseded  # the transaction rolls back, the key's row included
+                raise UploadSuperseded  # also rolls back the key's acknowledgement
         return recording
 
     async def _settle(self, intent: Intent, upload: StreamingUpload) -> Recording | None:
-        """After a failure: return the recording if the row became `ready` nevertheless, else clean up.
+        """After a failure: return the recording if it was acknowledged nevertheless, else clean up and return None.
 
-        Bytes are removed first, then the row that names them. If the store or the database cannot be reached, `sweep`
-        cleans up later.
+        The bytes are removed first, then the row that names them. If the store or the database does not answer,
+        `sweep` cleans up later.
         """
         try:
-            # Only a stored object is acknowledged. If it is stored, the failure may be the lost answer to that commit.
+            # A recording is acknowledged only if its object is stored. Perhaps only the answer to the commit was lost.
             if upload.phase is Phase.STORED and (kept := await self.executors.db(self._find, intent)):
                 return kept
             done = await upload.abort()
@@ -231,7 +230,7 @@ class AddRecording:
             return recordings.find(db, intent.id, intent.user)
 
     def _leave_tombstone(self, intent: Intent) -> None:
-        """Make `sweep` clean up again, because a failed call may still take effect in the store."""
+        """Makes `sweep` clean up again: a call that failed may still take effect in the store."""
         with self.database.begin() as db:
             recordings.leave_tombstone(db, intent.id, self.leases.lease_s)
 
@@ -269,7 +268,7 @@ async def _pour(
 
 
 def _headers(intent: Intent, conversion: Conversion) -> ObjectHeaders:
-    """The object's headers and metadata, for S3 tools. All are known before the first byte is converted."""
+    """The headers and metadata that S3 tools show. All of them are known before the first byte is converted."""
     source = conversion.source
     metadata = {
         "recording-id": str(intent.id),

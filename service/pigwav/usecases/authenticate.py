@@ -1,4 +1,4 @@
-"""Which user a request comes from."""
+"""Finds the user that sends a request."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from pigwav.executors import BoundedExecutor
 
 
 def token_sha256(token: str) -> bytes:
-    """The hash that is stored instead of a token, and compared. A token has 122 random bits, so a plain hash is enough:
-    the time that the index takes to compare two hashes reveals nothing about the token (service/docs/security.md).
+    """The hash that is stored and compared instead of the token. A token has 122 random bits, so a plain hash is
+    enough: the duration of the index look-up may reveal how many bytes of two hashes agree, but this says nothing
+    about the token (service/docs/security.md).
     """
     return sha256(token.encode("utf-8", "surrogatepass")).digest()
 
@@ -24,7 +25,7 @@ class Authenticate:
     db: BoundedExecutor
 
     async def __call__(self, *tokens: str, user_ids: Collection[str] = ()) -> User:
-        """The user of a request: all `tokens` must be that user's token, and all `user_ids` that user's id.
+        """The user to whom all `tokens` and all `user_ids` belong.
 
         Raises NotAuthenticated. Missing, malformed, unknown, other users' and differing tokens all take the same
         path and the same time: one look-up of a hash.

@@ -1,4 +1,4 @@
-"""Compares rows with objects, both ways and as streams, beside a running service."""
+"""Compares rows and objects in both directions, as streams, while the service runs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,11 +19,14 @@ QUARANTINE: Final = "quarantine/"
 
 @dataclass(frozen=True)
 class Agreement:
-    """Object keys, grouped by the fault. `checked`: number of ready recordings whose object was looked up.
+    """The keys of objects that disagree with their rows.
 
-    missing: a ready recording has no object, or one of another size. orphans: an object that no row names. pending: an
-    upload whose lease has expired and that `sweep` has not aborted yet. open_uploads: multipart uploads that belong to
-    no live upload. quarantined: number of objects in the quarantine, which is no fault.
+    - `checked`: number of ready recordings whose object was looked for.
+    - `missing`: a ready recording has no object, or one of another size.
+    - `orphans`: no row names the object.
+    - `pending`: the upload's lease has expired, and `sweep` has not aborted it yet.
+    - `open_uploads`: the multipart upload belongs to no live upload.
+    - `quarantined`: number of objects in the quarantine, which is not a disagreement.
     """
 
     checked: int
@@ -40,7 +43,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class CheckAgreement:
-    """Blocking. Only faults are held in memory, however many recordings there are."""
+    """Blocking. Only disagreements are held in memory, however many recordings there are."""
 
     database: Database
     store: Catalog
@@ -54,9 +57,9 @@ class CheckAgreement:
             if not _agree(claim, stored):
                 suspects.append(key)
         found = Agreement(checked, quarantined=sum(1 for _ in self.store.list(QUARANTINE)))
-        # Rows and objects change while both lists are read, so every fault is checked once more.
+        # Rows and objects may have changed while both lists were read, so each suspect is checked again.
         for key in suspects:
-            # Row, object, row: a fault counts only if the row is the same before and after the look-up of the object.
+            # Row, object, row: a disagreement counts only if the row is the same before and after the look-up.
             before, stored, claim = self.claim_of(key), self.store.stat(key), self.claim_of(key)
             if before != claim or _agree(claim, stored):
                 continue
@@ -70,7 +73,7 @@ class CheckAgreement:
         return found
 
     def orphan(self, key: ObjectKey) -> StoredObject | None:
-        """The object under a key that no row names, neither before nor after the object was looked for."""
+        """The object under `key` if no row names it before or after the object is looked for, else None."""
         before, stored, after = self.claim_of(key), self.store.stat(key), self.claim_of(key)
         return stored if before is None and after is None else None
 
@@ -79,7 +82,7 @@ class CheckAgreement:
             return claims.claim_of(db, key)
 
     def stray_uploads(self) -> Iterator[OpenUpload]:
-        """Open uploads without a row or of a ready recording, but none that ended while the list was read."""
+        """Open multipart uploads without a row or of a ready recording, except those that have ended meanwhile."""
         for upload in self.store.open_uploads():
             if not upload.key.startswith(PREFIX):
                 continue
@@ -89,7 +92,7 @@ class CheckAgreement:
                 yield upload
 
     def _pairs(self) -> Iterator[tuple[ObjectKey, Claim | None, StoredObject | None]]:
-        """Rows and objects by key: both come in the order of the keys' bytes."""
+        """Rows and objects, merged by key: both lists are in the order of the keys' bytes."""
         with self.database.begin() as db:
             rows = ((claim.object_key, claim) for claim in claims.claims(db))
             objects = ((stored.key, stored) for stored in self.store.list(PREFIX))
@@ -102,7 +105,7 @@ class CheckAgreement:
 
 
 def _agree(claim: Claim | None, stored: StoredObject | None) -> bool:
-    """A ready row promises an object of its size; a live pending or a deleted one may have it or not."""
+    """A ready row requires an object of its size. A deleted row, or a pending row with a live lease, may have one."""
     if claim is None:
         return stored is None
     if claim.state is RecordingState.READY:

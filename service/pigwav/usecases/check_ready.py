@@ -1,4 +1,4 @@
-"""Could a recording be taken right now?"""
+"""Checks whether this process can accept an upload now."""
 
 from dataclasses import dataclass
 

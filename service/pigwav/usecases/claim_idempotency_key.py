@@ -1,4 +1,4 @@
-"""One upload under one Idempotency-Key, however often and at however many replicas it is tried."""
+"""One recording per Idempotency-Key, however often and at however many replicas its upload is tried."""
 
 from sqlalchemy.orm import Session
 
@@ -9,16 +9,16 @@ from pigwav.errors import IdempotencyKeyReused, RecordingNotFound, UploadInProgr
 
 
 def earlier_recording(db: Session, user: UserId, key: IdempotencyKey) -> Recording | None:
-    """The recording that an earlier attempt has made; None if this attempt may make it.
+    """The recording that an earlier try has made; None if this try may make it.
 
-    Raises IdempotencyKeyReused, UploadInProgress, and RecordingNotFound if it was made and deleted since.
+    Raises IdempotencyKeyReused, UploadInProgress, and RecordingNotFound if the recording has been deleted.
     """
     key_use = idempotency_keys.key_use(db, user, key)
     return _made(db, user, key, key_use) if key_use else None
 
 
 def claim(db: Session, user: UserId, key: IdempotencyKey, recording: RecordingId) -> Recording | None:
-    """As `earlier_recording`. If it returns None, no other attempt may make the recording after the commit."""
+    """Like `earlier_recording`. If this try may make the recording, no other try may from the commit on."""
     key_use = idempotency_keys.claim(db, user, key, recording)
     if key_use is None:
         return None

@@ -1,4 +1,4 @@
-"""A recording goes: the row first, the bytes later."""
+"""Deletes a recording: first its row is marked, later `sweep` removes its bytes."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class DeleteRecording:
     db: BoundedExecutor
 
     async def __call__(self, recording: RecordingId, user: UserId) -> None:
-        """The link is dead from now on; `sweep` removes the bytes. Raises RecordingNotFound."""
+        """The link stops working at once. Raises RecordingNotFound."""
         await self.db(self._delete, recording, user)
 
     def _delete(self, recording: RecordingId, user: UserId) -> None:

@@ -1,4 +1,4 @@
-"""A user leaves, with everything they own."""
+"""Deletes a user and all their recordings."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,10 @@ class DeleteUser:
     db: BoundedExecutor
 
     async def __call__(self, user: UserId) -> None:
-        """Token and links are dead from now on; `sweep` removes the bytes; open uploads fail at their end."""
+        """Token and links stop working at once. `sweep` removes the bytes. Open uploads fail at their end.
+
+        Raises NotAuthenticated if there is no such user.
+        """
         await self.db(self._delete, user)
 
     def _delete(self, user: UserId) -> None:

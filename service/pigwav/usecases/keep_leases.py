@@ -1,4 +1,4 @@
-"""Renews the leases of all open uploads of the process, with one timer."""
+"""Renews the leases of open uploads, with one timer per process for all of them."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pigwav.executors import BoundedExecutor
 
 
 class Lease:
-    """One upload's claim to its row. It ends early if the user is deleted or if `sweep` aborts the upload."""
+    """One upload's claim to its row. The upload loses it if its user is deleted or `sweep` aborts it."""
 
     def __init__(self, lease_id: LeaseId) -> None:
         self.id = lease_id
@@ -20,7 +20,7 @@ class Lease:
         self._was_held = False
 
     def found(self, *, held: bool) -> None:
-        """Note the result of a renewal. A lease starts before its row is written; it cannot be lost before that."""
+        """Records a renewal's result. A lease begins just before its row is written, so one never held is not lost."""
         self.lost = self._was_held and not held
         self._was_held = self._was_held or held
 
@@ -50,7 +50,7 @@ class KeepLeases:
             del self._live[lease_id]
 
     async def renew(self) -> None:
-        """Renew all live leases; to be called four times per lease. Raises DatabaseUnavailable."""
+        """Renew all live leases; to be called four times per `lease_s`. Raises DatabaseUnavailable."""
         live = [*self._live.values()]
         try:
             held = await self._db(self._renew, [lease.id for lease in live])
@@ -63,9 +63,10 @@ class KeepLeases:
 
     @property
     def steady(self) -> bool:
-        """Whether the database has answered for half a lease.
+        """Whether the database has answered for at least half of `lease_s`.
 
-        After an outage every lease has run out; before anybody gives one up, its holder has had time to renew it.
+        After an outage every lease has expired. This delay gives each holder time to renew its lease before `sweep`
+        aborts the upload.
         """
         return (
             self._steady_since_s is not None and time.monotonic() - self._steady_since_s >= self.lease_s / 2

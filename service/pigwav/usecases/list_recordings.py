@@ -1,4 +1,4 @@
-"""An owner looks through their recordings."""
+"""Lists a user's recordings, one page at a time."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from pigwav.executors import BoundedExecutor
 
 @dataclass(frozen=True)
 class Page:
-    """`next`: the position of the next page, None on the last page."""
+    """`next`: the position at which the next page begins; None on the last page."""
 
     items: list[Recording]
     next: tuple[datetime, RecordingId] | None
@@ -25,7 +25,7 @@ class ListRecordings:
     async def __call__(
         self, user: UserId, *, limit: int, before: tuple[datetime, RecordingId] | None = None
     ) -> Page:
-        """The user's recordings, newest first. A recording that arrives meanwhile shifts no page."""
+        """The user's recordings, newest first. A recording that is added meanwhile does not shift the pages."""
         return await self.db(self._page, user, limit, before)
 
     def _page(self, user: UserId, limit: int, before: tuple[datetime, RecordingId] | None) -> Page:

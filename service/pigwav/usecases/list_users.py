@@ -1,4 +1,4 @@
-"""An operator looks through the users."""
+"""Lists all users, for the operator."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class ListUsers:
     page_rows: int = PAGE_ROWS
 
     def __call__(self) -> Iterator[UserSummary]:
-        """Everybody, in the order in which they registered. Raises DatabaseUnavailable."""
+        """Yields all users, in the order in which they registered. Raises DatabaseUnavailable."""
         after = UserId(0)
         while True:
             with self.database.read() as db:

@@ -1,6 +1,7 @@
-"""Moves objects without a row to the quarantine. It deletes an original only after it has read back the copy.
+"""Moves objects and multipart uploads without a row to the quarantine. No data is lost: an original is deleted only
+after its copy has been read back.
 
-Every step may be repeated. A live upload is never touched, because its row is written before its bytes.
+Every step may be repeated. A live upload is never touched: its row is written before any of its bytes.
 """
 
 from collections.abc import Callable
@@ -18,19 +19,25 @@ from pigwav.usecases.check_agreement import QUARANTINE, Agreement, CheckAgreemen
 
 RUNNER: Final = 0x5069675761765175  # "PigWavQu": the advisory lock of the one quarantine that runs
 STRAY_AFTER: Final = timedelta(hours=24)
-"""Younger uploads are left alone: an operator may be restoring an object."""
+"""A younger multipart upload may belong to an operator who is restoring an object."""
 
 _YOUNG: Final = "begun less than 24 hours ago"
-_TAKEN: Final = "it holds parts, and to complete it would replace the object under this key"
-_FOREIGN: Final = "no recording of this database has its object in this bucket: are they the right ones?"
+_TAKEN: Final = "it has parts, and completing it could replace the object under this key"
+_FOREIGN: Final = (
+    "no recording of this database has its object in this bucket: check that both are the right ones"
+)
 
 
 @dataclass(frozen=True)
 class Quarantined:
-    """`left`: the faults that remain. `moved`: old key to new key. `aborted`: multipart uploads that had no part.
+    """The result of one run.
 
-    `kept`: objects that could not be moved, and why. `broken_off`: the reason, if the database or the store stopped
-    answering; `left` is then from before that. `ran` is False if another process was doing the same.
+    - `left`: what still disagrees; if the run broke off, what disagreed before it.
+    - `moved`: old key to new key.
+    - `aborted`: keys of multipart uploads without parts.
+    - `kept`: keys that were not moved, and why.
+    - `broken_off`: the reason, if the database or the store stopped answering during the run.
+    - `ran`: False if another process was running the quarantine.
     """
 
     left: Agreement
@@ -43,7 +50,7 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Quarantine:
-    """Blocking: run it in a separate program, beside the service."""
+    """Blocking: run it in a process of its own, while the service runs."""
 
     database: Database
     store: ObjectStore
@@ -51,7 +58,7 @@ class Quarantine:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def __call__(self) -> Quarantined:
-        """Raises Unavailable, before anything is changed."""
+        """Raises Unavailable only before anything is changed; later, `broken_off` says so."""
         with self.database.only_runner(RUNNER) as mine:
             found = self.check()
             if not mine or found.agreed:
@@ -73,15 +80,15 @@ class Quarantine:
             self._try(upload.key, done, partial(self._close, upload, done))
 
     def _try(self, key: ObjectKey, done: Quarantined, fix: Callable[[], None]) -> None:
-        """An object that cannot be moved (a legal hold, for example) must not stop the others."""
+        """An object that cannot be moved (because of a legal hold, for example) must not stop the others."""
         try:
             fix()
         except StoreUnavailable as error:
-            self.store.check()  # raises if the store does not answer
+            self.store.check()  # raises if the store itself does not answer
             done.kept[key] = str(error)
 
     def _move(self, key: ObjectKey, done: Quarantined) -> None:
-        """Does nothing if the object is no longer an orphan; at worst a copy is left."""
+        """Does nothing if the object is no longer an orphan; at worst, a copy of it remains in the quarantine."""
         stored = self.check.orphan(key)
         if stored is None:
             return
@@ -94,7 +101,7 @@ class Quarantine:
             done.moved[key] = copy
 
     def _copy(self, stored: StoredObject) -> ObjectKey:
-        """The key of the copy, checked by reading the copy back. A key that holds other bytes is not used."""
+        """Copies the object, reads the copy back, and returns its key. A key that has other bytes is not used."""
         ours = self._sha256(stored)
         target = ObjectKey(f"{QUARANTINE}{stored.key}")
         there = self.store.stat(target)
@@ -102,20 +109,20 @@ class Quarantine:
             target = ObjectKey(f"{target}.{ours.hex()}")
             there = self.store.stat(target)
         if there is None:
-            # A copy that was interrupted left open uploads; its source is still there.
+            # An interrupted copy may have left multipart uploads. They can be aborted: its source still exists.
             for upload in [*self.store.open_uploads(target)]:
                 self.store.abort_multipart(target, upload.upload_id)
             self.store.copy(stored.key, target)
             there = self.store.stat(target)
         if there is None or self._sha256(there) != ours:
-            raise StoreUnavailable("Its copy in the quarantine has other bytes.")
+            raise StoreUnavailable("The copy in the quarantine has other bytes than the original.")
         return target
 
     def _sha256(self, stored: StoredObject) -> bytes:
         return sha256_of(self.store, stored.key, stored.size_bytes)
 
     def _close(self, upload: OpenUpload, done: Quarantined) -> None:
-        """S3 cannot move parts, so the multipart upload is completed, and the object is moved."""
+        """S3 cannot move parts, so an upload that has parts is completed, and its object is moved."""
         key, upload_id = upload.key, upload.upload_id
         parts = self.store.parts(key, upload_id)
         if upload.begun_at is None or self.now() - upload.begun_at < STRAY_AFTER:

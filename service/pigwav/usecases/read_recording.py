@@ -1,4 +1,4 @@
-"""A listener presses play."""
+"""Finds a recording, and streams its MP3 from the store."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -14,7 +14,9 @@ from pigwav.store.base import Reader
 
 @dataclass(frozen=True)
 class FindRecording:
-    """The user's recording. The error is the same for another user's recording and for one that never existed."""
+    """Finds a recording of exactly this user. The error does not reveal whether another user has a recording of this id
+    or whether it ever existed.
+    """
 
     database: Database
     db: BoundedExecutor
@@ -36,7 +38,7 @@ class ReadRecording:
     store: Reader
 
     async def __call__(self, recording: Recording, start: int, stop: int) -> AsyncGenerator[bytes]:
-        """The MP3's bytes [start, stop). The first block is there when this returns, so that errors can be answered.
+        """The MP3's bytes [start, stop). The first block is read before this returns, so that errors can be answered.
 
         Raises ObjectMissing, StoreUnavailable.
         """
@@ -45,7 +47,7 @@ class ReadRecording:
         return _with_first(first, blocks)
 
     async def _blocks(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
-        """If the connection breaks, a new one continues at the same byte, because bytes under a key never change."""
+        """If the connection breaks, reads on from the same byte: the bytes under a key never change."""
         while start < stop:
             began = start
             try:

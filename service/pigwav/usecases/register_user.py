@@ -1,4 +1,4 @@
-"""A name becomes a user with an access token."""
+"""Creates a user with an access token."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -20,11 +20,11 @@ class RegisterUser:
     db: BoundedExecutor
 
     async def __call__(self, name: str) -> RegisteredUser:
-        """The new user; the token is in no other answer ever. Raises InvalidField, NameTaken."""
+        """The new user with the token, which is never returned again. Raises InvalidField, NameTaken."""
         plain = plain_name(name)
         if not 0 < len(plain) <= MAX_NAME_CHARS:
             raise InvalidField(
-                f"A name has 1 to {MAX_NAME_CHARS} characters; {len(plain)} are left after trimming."
+                f"A name has 1 to {MAX_NAME_CHARS} characters; after trimming, this one has {len(plain)}."
             )
         return await self.db(self._register, plain)
 

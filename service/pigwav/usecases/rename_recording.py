@@ -1,4 +1,4 @@
-"""A recording gets another title; its bytes stay as they are."""
+"""Changes a recording's title; its bytes do not change."""
 
 from dataclasses import dataclass
 

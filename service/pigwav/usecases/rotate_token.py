@@ -1,4 +1,4 @@
-"""A user's token is replaced."""
+"""Replaces a user's token."""
 
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -17,7 +17,7 @@ class RotateToken:
     db: BoundedExecutor
 
     async def __call__(self, user: UserId) -> UUID:
-        """The new token; the old one is invalid at once. Raises NotAuthenticated if the user was deleted."""
+        """The new token. The old one stops working at once. Raises NotAuthenticated if there is no such user."""
         return await self.db(self._rotate, user)
 
     def _rotate(self, user: UserId) -> UUID:

@@ -1,6 +1,6 @@
-"""Reads recordings back and compares their SHA-256, the least recently checked one first.
+"""Checks that stored bytes are still those that were acknowledged: reads recordings back, least recently read first.
 
-It may be stopped at any time; the next run continues there.
+It may be stopped at any time; the next run continues from there.
 """
 
 import time
@@ -22,9 +22,11 @@ Clock = Callable[[], float]
 
 
 class Condition(StrEnum):
-    """damaged: other bytes, another size, or no object. unreadable: the store answers, but does not give the object.
+    """The condition of a recording.
 
-    gone: deleted by its owner meanwhile.
+    - damaged: other bytes, another size, or no object.
+    - unreadable: the store answers, but does not return the object.
+    - gone: the recording was deleted meanwhile.
     """
 
     GOOD = "good"
@@ -35,7 +37,7 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True)
 class ReadBack:
-    """One recording that was looked at."""
+    """The result of reading one recording back."""
 
     key: ObjectKey
     size_bytes: int
@@ -43,7 +45,8 @@ class ReadBack:
 
 
 class Pace:
-    """A rate of `bytes_per_s`, with at most one second saved up. It returns the time to wait and does not wait itself.
+    """Limits reading to `bytes_per_s` on average. After a pause, at most one second's worth needs no wait. It does not
+    wait itself: it returns how long to wait.
 
     pyrate-limiter cannot do this: it counts whole microseconds per byte, so 50 MB/s become 1 MB/s, and it never
     grants a block that is larger than one second's bytes.
@@ -55,7 +58,7 @@ class Pace:
         self._earned_at = clock()
 
     def take(self, size_bytes: int) -> float:
-        """Seconds to wait from now, until these bytes are earned."""
+        """Seconds to wait from now because of these bytes."""
         now = self._clock()
         self._earned_at = max(self._earned_at, now - 1) + size_bytes / self._bytes_per_s
         return max(0.0, self._earned_at - now)
@@ -66,7 +69,7 @@ class ScrubbedStore(Reader, Reachable, Protocol): ...
 
 @dataclass(frozen=True)
 class Scrub:
-    """Blocking: run it in a separate program, beside the service. Changes only `scrubbed_at`."""
+    """Blocking: run it in a process of its own, while the service runs. Changes nothing but `scrubbed_at`."""
 
     database: Database
     store: ScrubbedStore
@@ -74,7 +77,7 @@ class Scrub:
     sleep: Callable[[float], None] = time.sleep
 
     def __call__(self, *, bytes_per_s: float | None = None, for_s: float | None = None) -> Iterator[ReadBack]:
-        """Each ready recording once, or as many as begin within `for_s` seconds. Raises Unavailable."""
+        """Reads each ready recording once, or as many as begin within `for_s` seconds. Raises Unavailable."""
         ends_at = None if for_s is None else self.clock() + for_s
         pace = None if bytes_per_s is None else Pace(bytes_per_s, self.clock)
         with self.database.read() as db:
@@ -88,7 +91,7 @@ class Scrub:
             yield ReadBack(last.object_key, last.size_bytes, self._condition(last, pace))
 
     def _condition(self, expected: ExpectedObject, pace: Pace | None) -> Condition:
-        """Check a suspect twice, both object and row."""
+        """If the object looks wrong, reads it again, and then checks that the row is still ready."""
         look = partial(self._look, expected, pace)
         if look() is Condition.GOOD or (condition := look()) is Condition.GOOD:
             with self.database.begin() as db:
@@ -111,6 +114,6 @@ class Scrub:
         except ObjectMissing:
             return Condition.DAMAGED
         except StoreUnavailable:
-            self.store.check()  # raises if the store does not answer
+            self.store.check()  # raises if the store itself does not answer
             return Condition.UNREADABLE
         return Condition.GOOD if is_same else Condition.DAMAGED

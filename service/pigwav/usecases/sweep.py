@@ -1,4 +1,4 @@
-"""Removes the remains of failed uploads and deletions, and recordings whose retention has ended.
+"""Removes what failed uploads and deletions have left in the store, and recordings whose retention has ended.
 
 Every step may be repeated; live uploads are never touched.
 """
@@ -19,7 +19,7 @@ from pigwav.telemetry.metrics import Metrics
 RUNNER: Final = 0x5069675761765377  # "PigWavSw": the advisory lock of the one sweep that runs
 _BATCH: Final = 100
 _STORE_IS_AWAY: Final = 5
-"""So many failures in a row are not about single objects."""
+"""After so many failures in a row, the cause is the store, not single objects."""
 
 
 class SweptStore(Writer, Catalog, Protocol): ...
@@ -27,7 +27,7 @@ class SweptStore(Writer, Catalog, Protocol): ...
 
 @dataclass(frozen=True)
 class Swept:
-    """`ran` is False if another process was sweeping. `expired`: number of recordings whose retention has ended."""
+    """`ran` is False if another process was sweeping. `expired`: recordings whose retention has ended."""
 
     ran: bool
     aborted_uploads: int = 0
@@ -37,7 +37,7 @@ class Swept:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Blocking: run it on an executor or in a separate program. `retention` None: recordings are never removed."""
+    """Blocking: run it on an executor or in a process of its own. `retention` None: recordings never expire."""
 
     database: Database
     store: SweptStore
@@ -47,8 +47,8 @@ class Sweep:
     """How long Idempotency-Keys are remembered."""
 
     def __call__(self, *, abort_expired: bool = True, stopping: Callable[[], bool] = lambda: False) -> Swept:
-        """`abort_expired`: also abort uploads whose lease has expired. Raises Unavailable; steps
-        that were finished stay finished.
+        """`abort_expired`: also abort uploads whose lease has expired. Raises Unavailable; the steps before it are not
+        undone.
         """
         with self.database.only_runner(RUNNER) as mine:
             if not mine:
@@ -62,7 +62,7 @@ class Sweep:
             )
 
     def _expire(self, stopping: Callable[[], bool]) -> int:
-        """In short transactions, however many there are."""
+        """Marks expired recordings in batches, so that each transaction is short, and returns their number."""
         expired = 0
         while self.retention is not None and not stopping():
             with self.database.begin() as db:
@@ -75,7 +75,9 @@ class Sweep:
         return expired
 
     def _remove_all(self, stopping: Callable[[], bool]) -> int:
-        """The number of objects removed. One that cannot be removed (a legal hold) must not stop the others."""
+        """Removes purgeable recordings and returns the number removed. An object that cannot be removed (because of a
+        legal hold, for example) must not stop the others.
+        """
         removed = failed_in_a_row = 0
         for row in self._purgeable():
             if stopping():

@@ -1,1 +1,1 @@
-"""Work that a timer starts, not a request."""
+"""Background work: the use-cases that run on a timer."""

@@ -1,4 +1,4 @@
-"""The background work of each process: it renews its leases, and sweeps when it holds the lock."""
+"""The background work of each process: it renews its leases, and sweeps if no other process is sweeping."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,7 +12,7 @@ from pigwav.wiring import Services
 
 @asynccontextmanager
 async def working(services: Services) -> AsyncIterator[None]:
-    """Run the loops for as long as the block; a sweep that is under way then ends after the recording it is at."""
+    """Run the loops while the block runs. At its end, a sweep that is running stops after its current recording."""
     stopping = Event()
 
     async def sweep() -> None:
@@ -38,7 +38,7 @@ async def working(services: Services) -> AsyncIterator[None]:
 
 
 async def _for_ever(name: str, turn: Callable[[], Awaitable[None]], every_s: float) -> None:
-    """Take a turn every `every_s` seconds until cancelled, whatever befalls a single one."""
+    """Take a turn every `every_s` seconds until cancelled. A turn that fails does not end the loop."""
     while True:
         await asyncio.sleep(every_s)
         try:

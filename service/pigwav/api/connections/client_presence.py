@@ -1,7 +1,7 @@
-"""Whether the client that sends a body is still there: an upload whose body cannot be completed is not converted.
+"""Detects that a client disconnects before the end of its body: an upload that cannot be completed is not converted.
 
 While encoding lags behind, we do not read from the connection, and a connection that is not read does not report that
-its other end has closed. The kernel, asked, does.
+its other end has closed. So we ask the kernel.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from typing import Any, Final
 from pigwav.errors import UploadBroken
 
 STATE_KEY: Final = "pigwav.client_presence"
-"""In the scope's `state`."""
+"""The key in the scope's `state`."""
 
 CHECK_EVERY_S: Final = 1.0
 
@@ -26,22 +26,22 @@ _CLOSED: Final = (7, 8)
 
 
 class ClientPresence:
-    """Whether the client that sends one request is still there. Used on the event loop only."""
+    """Whether the client of one request is still connected. Used on the event loop only."""
 
     def __init__(self) -> None:
         self._has_departed = False
         self._required_by: asyncio.Task[Any] | None = None
 
     def departed(self) -> None:
-        """The client has left before its body's end; the block that requires it is cancelled."""
+        """To be called when the client has disconnected before its body's end. Cancels the block in `required`."""
         self._has_departed = True
         if self._required_by is not None:
             self._required_by.cancel()
 
     @contextmanager
     def required(self) -> Iterator[None]:
-        """A block that is of use only if the body is completed. Raises UploadBroken, in the middle of whatever it
-        waits for, if the client departs.
+        """For a block that is useful only if the body is completed. If the client disconnects, this cancels whatever
+        the block awaits and raises UploadBroken.
         """
         self._required_by = asyncio.current_task()
         try:
@@ -57,7 +57,7 @@ class ClientPresence:
 
 
 def presence_of(scope: Mapping[str, Any]) -> ClientPresence:
-    """The presence that the server put into the request's scope; one that never departs if it put none."""
+    """The ClientPresence that the server put into the request's scope. If there is none, one that never departs."""
     state: Mapping[str, ClientPresence] = scope.get("state") or {}
     return state.get(STATE_KEY) or ClientPresence()
 
@@ -65,7 +65,7 @@ def presence_of(scope: Mapping[str, Any]) -> ClientPresence:
 class DepartureWatch:
     """Checks every second whether a body that is not being read can still be completed. Used on the event loop only.
 
-    Does nothing for a body without a declared length.
+    Does nothing for a body without a Content-Length.
     """
 
     def __init__(
@@ -75,20 +75,22 @@ class DepartureWatch:
         is_paused: Callable[[], bool],
         can_complete: Callable[[int], bool],
     ) -> None:
-        """`is_paused()`: nothing is read at the moment. `can_complete(n)`: `n` more bytes may still come."""
+        """`is_paused()`: whether reading is paused. `can_complete(n)`: whether `n` more bytes can still arrive."""
         self._loop = loop
         self._is_paused = is_paused
         self._can_complete = can_complete
-        self._missing_bytes: int | None = None  # None: the body's length is not declared
+        self._missing_bytes: int | None = None  # None: the body has no Content-Length
         self._timer: asyncio.TimerHandle | None = None
 
     def body_begins(self, headers: list[tuple[bytes, bytes]]) -> None:
-        """`headers`: the request's. The parser has checked that Content-Length, if present, is a number."""
+        """`headers`: the request's. The parser has already checked that a Content-Length is a number."""
         length = next((value for name, value in headers if name == b"content-length"), None)
         self._missing_bytes = None if length is None else int(length)
 
     def body_received(self, count: int, on_departure: Callable[[], None]) -> None:
-        """Calls `on_departure` if the rest of the body cannot come any more while reading is paused."""
+        """`count` more bytes have been read. While reading is paused, calls `on_departure` if the rest of the body can
+        no longer arrive.
+        """
         if self._missing_bytes is None:
             return
         self._missing_bytes -= count
@@ -114,13 +116,13 @@ class DepartureWatch:
 
 
 def can_complete(connection: socket.socket, missing_bytes: int) -> bool:
-    """Whether so many bytes may come, of those that have come and were not read and of those that are to come.
+    """Whether so many bytes can still be read: those that the kernel has buffered and those that the client may send.
 
-    True if it cannot be known: this asks Linux.
+    Only Linux can tell; on other systems this is True.
     """
     if sys.platform != "linux":
         return True
-    state = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]  # its first byte: tcp(7)
+    state = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]  # tcpi_state: tcp(7)
     return state not in _CLOSED or _unread_bytes(connection) >= missing_bytes
 
 

@@ -1,7 +1,9 @@
-"""uvicorn's connection with our bounds: it passes what happens on it to them, and answers what they refuse.
+"""uvicorn's connection with our limits: it reports its events to them, and answers the requests that they refuse.
 
-uvicorn's protocol parses and answers. It has no bound on a request's head, neither in bytes nor in time, none on what
-surrounds the bytes of a body (chunk extensions, trailers), and it waits for ever for a client to take its answer.
+uvicorn's protocol parses requests and sends answers. It does not limit
+- a request's head, in bytes or in time;
+- the framing of a body (chunk extensions, trailers), in bytes;
+- the time that it waits for a client to read its answer.
 """
 
 import asyncio
@@ -27,23 +29,25 @@ from pigwav.telemetry.metrics import Metrics
 from pigwav.wiring import Services
 
 MAX_PIPELINED: Final = 16
-"""Requests that wait for the one before them. One packet could hold ten thousand."""
+"""Requests of one connection that wait for the one before them. One packet could contain ten thousand."""
 
 LINGER_S: Final = 2.0
-"""Closing while bytes come in resets the connection, and the refusal is lost: they are read away for so long."""
+"""How long we read and discard bytes after a refusal. If we close while bytes arrive, the connection is reset and the
+client does not receive the refusal.
+"""
 
-LINGER_IN_BODY_S: Final = 10.0
-"""Many clients read the answer only after they have sent the whole body."""
+LINGER_IN_A_BODY_S: Final = 10.0
+"""The same in the middle of a body. Many clients do not read before they have sent the whole body."""
 
 LINGERING_CONNECTIONS: Final = 200
-"""If more connections than this are over the limit, further ones are closed without an answer."""
+"""Connections beyond `max_connections` that are refused with an answer. Further ones are closed without one."""
 
 
 class Connection(HttpToolsProtocol):
-    """One client's connection; `connection_class` gives its class the bounds.
+    """One client's connection; `connection_class` sets the class variables.
 
-    `HeadLimits`, `DepartureWatch` and `StallWatch` each check one limit; this class answers the client. They hold its
-    methods only while a timer runs, so that reference counting alone frees a connection that has ended.
+    `HeadLimits`, `DepartureWatch` and `StallWatch` each check one limit, and this class acts on the result. They hold
+    references to its methods only while a timer runs, so that reference counting alone frees a closed connection.
     """
 
     bounds: ClassVar[HttpSettings]
@@ -54,8 +58,8 @@ class Connection(HttpToolsProtocol):
     _head: HeadLimits
     _departure: DepartureWatch
     _stall: StallWatch
-    _presence: ClientPresence  # of the client, for the last request that has begun
-    _ignores_input: bool  # incoming bytes are dropped
+    _presence: ClientPresence  # for the last request that has begun
+    _ignores_input: bool  # incoming bytes are discarded
 
     # Called by the event loop
 
@@ -103,7 +107,7 @@ class Connection(HttpToolsProtocol):
         except HttpParserUpgrade as offer:
             self._ignore_upgrade(data[offer.args[0] :])
         except HttpParserError as error:
-            cause = error.__context__  # what a callback of ours raised
+            cause = error.__context__  # the error that one of our callbacks raised
             self._refuse(cause if isinstance(cause, PigWavError) else MalformedHttp())
         except PigWavError as error:
             self._refuse(error)
@@ -116,10 +120,10 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
         self._stall.progressed()
 
-    # Called by the parser and the request
+    # Called by the parser and by the request
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._head.awaits_head:  # a trailer is ignored: it could pretend to be part of the head
+        if self._head.awaits_head:  # a trailer is ignored: it could imitate a header of the head
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -133,7 +137,7 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         if self._ignores_input:
-            return  # the body of a request behind one that offered to upgrade
+            return  # the body of a request after one that offered an upgrade
         self._head.body_received(len(body))
         super().on_body(body)
         self._departure.body_received(len(body), self._client_has_departed)
@@ -148,16 +152,15 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         self._stall.start(self._listener_has_stalled)
 
-    # Results of the limits
+    # Reactions to exceeded limits
 
     @property
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
     def _check_upload(self) -> None:
-        """Refuse an upload without capacity early: this costs a tenth of the application's refusal.
-
-        Requests of browsers are left to the application, which adds the CORS fields.
+        """Refuses an upload for which there is no capacity. This costs a tenth of a refusal by the application. An
+        upload with an Origin header comes from a browser and goes to the application, which adds the CORS headers.
         """
         path = self.url.partition(b"?")[0]
         if path != RECORDS.encode() or self.parser.get_method() != b"POST" or b"origin" in dict(self.headers):
@@ -183,23 +186,23 @@ class Connection(HttpToolsProtocol):
     # How a connection ends
 
     def _refuse(self, error: PigWavError) -> None:
-        """Answer an error that the application cannot answer, and end the connection."""
+        """Answer an error for which the application has no request, and end the connection."""
         self.refusals.add(error.code, error.limit if isinstance(error, Overloaded) else None)
         self._head.stop_timer()
         self._ignores_input = True
         if self._is_idle:
             self._answer(error)
         elif not self.cycle.more_body:
-            self.cycle.keep_alive = False  # the previous request is answered first, then the connection ends
+            self.cycle.keep_alive = False  # closes the connection after the answer to the previous request
         elif self.cycle.response_started or self.pipeline:
             self.transport.abort()
-        else:  # broken in the middle of its body
+        else:  # the error is in the middle of a request's body
             self.cycle.disconnected = True
             self.cycle.message_event.set()
             self._answer(error)
 
     def _answer(self, error: PigWavError) -> None:
-        """Send the error and close our side. The rest closes when the client closes its side, or after a timeout."""
+        """Send the answer and close our side. The connection ends when the client closes its side, or after a delay."""
         self.transport.write(self._as_bytes(error))
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -216,7 +219,7 @@ class Connection(HttpToolsProtocol):
         return b"%b%b\r\n%b" % (STATUS_LINE[answer.status_code], head, bytes(answer.body))
 
     def _end(self, reason: str) -> None:
-        """End the connection without an answer, because the client would not read it."""
+        """End the connection without an answer: the client would not read it."""
         self.metrics.connections_ended.labels(reason).inc()
         log.info("connection_ended", reason=reason)
         self.transport.abort()
@@ -224,8 +227,9 @@ class Connection(HttpToolsProtocol):
     # An offer to upgrade
 
     def _ignore_upgrade(self, rest: bytes) -> None:
-        """A server may ignore it (RFC 9110 7.8), as `curl --http2` expects. httptools however takes such a request
-        for one without a body, and its body for a next request; so a parser that knows nothing of the offer goes on.
+        """A server may ignore the offer (RFC 9110 7.8), and `curl --http2` expects that. However, httptools assumes
+        that such a request has no body, and would parse its body as the next request. Therefore a new parser, which
+        does not see the offer, parses the body.
         """
         framing = [field for field in self.headers if field[0] in (b"content-length", b"transfer-encoding")]
         head = b"".join(b"%b: %b\r\n" % field for field in framing)
@@ -242,7 +246,7 @@ class Connection(HttpToolsProtocol):
 
 
 def connection_class(services: Services) -> type[Connection]:
-    """uvicorn makes connections by itself, of a class."""
+    """A subclass of Connection with its class variables set: uvicorn itself creates connections, from a class."""
 
     class Bounded(Connection):
         bounds = services.settings.http

@@ -8,17 +8,17 @@ from pigwav.errors import HeadTooLarge, HeadTooSlow
 from pigwav.settings import HttpSettings
 
 MAX_FIELDS: Final = 100
-"""In one head. No client needs that many, and each look-up of a field takes time for each of them."""
+"""In one head. No client needs that many, and the time of each look-up grows with the number of fields."""
 
 _CHUNK_FRAMING_BYTES: Final = 20
-"""A chunk's size in hex and its two line ends: as much framing is free for each piece of a body's data."""
+"""A chunk's size in hex and its two line ends. This much framing is not counted for each piece of a body's data."""
 
 
 class HeadLimits:
     """Measures the heads of one connection's requests. Used on the event loop only.
 
     Framing is every byte that is not a body's data: the head, chunk sizes and extensions, trailers. Each request may
-    have `max_header_bytes` of it in its head, and as much again around its body.
+    have `max_header_bytes` of framing in its head, and the same amount again around its body.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, bounds: HttpSettings) -> None:
@@ -31,26 +31,26 @@ class HeadLimits:
 
     @property
     def has_begun(self) -> bool:
-        """Whether a byte of the awaited head has come."""
+        """Whether a byte of the awaited head has arrived."""
         return self._framing_bytes > 0
 
     def start_timer(self, on_timeout: Callable[[], None]) -> None:
         """Calls `on_timeout` if the awaited head is not complete in `header_timeout_s` seconds from now.
 
-        A timer that runs already goes on.
+        If the timer is already running, it is not restarted.
         """
         if self.awaits_head and self._timer is None:
             self._timer = self._loop.call_later(self._bounds.header_timeout_s, on_timeout)
 
     def bytes_received(self, count: int) -> None:
-        """Before they are parsed: `body_received` takes off those that turn out to be a body's data."""
+        """To be called before the bytes are parsed: `body_received` subtracts those that are a body's data."""
         self._framing_bytes += count
 
     def body_received(self, count: int) -> None:
         self._framing_bytes = max(0, self._framing_bytes - count - _CHUNK_FRAMING_BYTES)
 
     def head_complete(self, url: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-        """The head is followed by its body. Raises HeadTooLarge."""
+        """To be called at the end of a head; its body follows. Raises HeadTooLarge."""
         self.stop_timer()
         self.awaits_head = False
         self._framing_bytes = 0
@@ -59,7 +59,7 @@ class HeadLimits:
             raise self._too_large()
 
     def message_complete(self) -> None:
-        """The body has ended; the next bytes are the next request's head."""
+        """To be called at the end of a body; the next bytes are the next request's head."""
         self.awaits_head = True
         self._framing_bytes = 0
 
@@ -69,13 +69,13 @@ class HeadLimits:
             raise self._too_large()
 
     def too_slow(self) -> HeadTooSlow:
-        return HeadTooSlow(f"It has {self._bounds.header_timeout_s:g} seconds.")
+        return HeadTooSlow(f"It must arrive within {self._bounds.header_timeout_s:g} seconds.")
 
     def stop_timer(self) -> None:
-        """Also called when the connection is lost."""
+        """To be called also when the connection is lost."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _too_large(self) -> HeadTooLarge:
-        return HeadTooLarge(f"At most {self._bounds.max_header_bytes} bytes, {MAX_FIELDS} fields are taken.")
+        return HeadTooLarge(f"The limits are {self._bounds.max_header_bytes} bytes and {MAX_FIELDS} fields.")

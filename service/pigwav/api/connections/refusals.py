@@ -1,4 +1,4 @@
-"""Requests that a connection refuses before the application sees them: all counted, logged at most once a second."""
+"""Refusals before the application sees a request: each is counted, and each kind is logged at most once a second."""
 
 import asyncio
 from typing import Final
@@ -24,7 +24,7 @@ class Refusals:
         self._metrics = metrics
         self._log_every_s = log_every_s
         self._unlogged: dict[Kind, int] = {}
-        """By kind, while its second lasts: refusals that have no line yet."""
+        """The number of refusals that are not logged yet, by kind. A kind is removed when its second is over."""
 
     def add(self, code: str, limit: Limit | None) -> None:
         """Count one refusal: in `pigwav_connections_ended_total` and, by its limit, in `pigwav_overloaded_total`."""

@@ -1,15 +1,15 @@
-"""Closes connections of listeners that stall. Otherwise they would hold a download open for ever."""
+"""Detects stalled clients: a client that stops reading its answer would keep a download open for ever."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Final
 
 CHECKS: Final = 4
-"""Checks of the unread bytes within the time that a listener may stall."""
+"""How often the number of unread bytes is checked within `idle_s`."""
 
 
 class StallWatch:
-    """Checks whether a client reads what is written to its connection. Used on the event loop only."""
+    """Watches whether a client reads what is written to its connection. Used on the event loop only."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, idle_s: float, untaken_bytes: Callable[[], int]
@@ -22,16 +22,16 @@ class StallWatch:
         self._idle_checks = 0
 
     def start(self, on_stalled: Callable[[], None]) -> None:
-        """Calls `on_stalled` if the client takes nothing for `idle_s` seconds; ends when it has taken everything.
+        """Calls `on_stalled` if the client reads nothing for `idle_s` seconds; ends when it has read everything.
 
-        A watch that runs already goes on.
+        If the watch is already running, it is not restarted.
         """
         if self._timer is None and (untaken := self._untaken_bytes()):
             self._seen_bytes, self._idle_checks = untaken, 0
             self._schedule(on_stalled)
 
     def progressed(self) -> None:
-        """The client has taken bytes, even if as many were written since."""
+        """To be called when the client has read bytes: `untaken_bytes` does not show it if as many were written."""
         self._idle_checks = 0
 
     def stop(self) -> None:
