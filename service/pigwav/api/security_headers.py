@@ -23,8 +23,8 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 }
 """Headers of every answer; a route may set other values."""
 
-_OF_A_LINK: Final[Mapping[str, str]] = {
-    **SAFE,
+_LINK_HEADERS: Final[Mapping[str, str]] = {
+    **SECURITY_HEADERS,
     # If a browser opens the link itself, it shows its own page with a player, which has an inline style and loads
     # the same link.
     _CONTENT_SECURITY_POLICY: f"{_NOTHING}; media-src 'self'; style-src 'unsafe-inline'",
@@ -34,7 +34,7 @@ _OF_A_LINK: Final[Mapping[str, str]] = {
 headers of its cached answer with those of a 304.
 """
 
-_OF_AN_ASSET: Final[Mapping[str, str]] = {**SAFE, "Cache-Control": "no-cache"}
+_ASSET_HEADERS: Final[Mapping[str, str]] = {**SECURITY_HEADERS, "Cache-Control": "no-cache"}
 """An asset is the same for every client, so a browser may store it; it asks by ETag whether the asset has changed."""
 
 

@@ -77,7 +77,7 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-AT_ONCE: Final = 64
+BATCH_SIZE: Final = 64
 """Connections that are accepted before the first of them is counted, and refused if it exceeds `max_connections`."""
 
 

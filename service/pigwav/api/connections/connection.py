@@ -36,7 +36,7 @@ LINGER_S: Final = 2.0
 client does not receive the refusal.
 """
 
-LINGER_IN_A_BODY_S: Final = 10.0
+LINGER_IN_BODY_S: Final = 10.0
 """The same in the middle of a body. Many clients do not read before they have sent the whole body."""
 
 LINGERING_CONNECTIONS: Final = 200
