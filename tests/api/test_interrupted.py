@@ -103,7 +103,7 @@ def test_a_body_that_says_it_is_too_large_is_refused_unread(settings: Settings) 
                 "title": "The upload is larger than this service allows.",
                 "status": 413,
                 "code": "upload-too-large",
-                "detail": "At most 1048576 bytes are taken.",
+                "detail": "At most 1048576 bytes are accepted.",
             },
         )
 

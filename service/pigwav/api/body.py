@@ -38,7 +38,7 @@ async def body_blocks(receive: Receive, limits: UploadLimits) -> AsyncGenerator[
         if block := message.get("body", b""):
             received_bytes += len(block)
             if received_bytes > limits.max_upload_bytes:
-                raise UploadTooLarge(f"At most {limits.max_upload_bytes} bytes are taken.")
+                raise UploadTooLarge(f"At most {limits.max_upload_bytes} bytes are accepted.")
             yield block
 
 

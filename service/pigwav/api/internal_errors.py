@@ -38,6 +38,6 @@ class CatchUnexpectedErrors:
             elif isinstance(error.__cause__, PigWavError):
                 # The store failed in the middle of a download. When we return here, uvicorn closes the connection,
                 # and the client sees that bytes are missing.
-                log.warning("answer_broke_off", code=error.__cause__.code)
+                log.warning("download_interrupted", code=error.__cause__.code)
             else:
                 raise

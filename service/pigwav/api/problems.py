@@ -176,7 +176,7 @@ async def _named(request: Request, error: Exception) -> Response:  # noqa: ARG00
     assert isinstance(error, PigWavError)  # noqa: S101 - registered for nothing else
     if isinstance(error, errors.Unavailable):
         log.warning(
-            "part_unavailable", code=error.code, detail=str(error), cause=type(error.__cause__).__name__
+            "dependency_unavailable", code=error.code, detail=str(error), cause=type(error.__cause__).__name__
         )
     return answer_for(error)
 

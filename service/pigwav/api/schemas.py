@@ -143,6 +143,10 @@ class ProblemOut(BaseModel):
         examples=["not-a-wav"],
     )
     detail: str | None = Field(None, examples=["The body begins with 'hell', not with 'RIFF'."])
+    errors: list[dict[str, str]] | None = Field(
+        None,
+        description="Only with `invalid-request`: each fault, with its place (`at`) and its description (`message`).",
+    )
     limit: Limit | None = Field(
         None,
         description="Only with `overloaded`: the capacity that is used up; see service/docs/operations.md.",

@@ -36,7 +36,7 @@ class Admission:
         self.open_uploads.check_capacity()
         self.disk_space.check()
         if declared_bytes is not None and declared_bytes > self.max_upload_bytes:
-            raise UploadTooLarge(f"At most {self.max_upload_bytes} bytes are taken.")
+            raise UploadTooLarge(f"At most {self.max_upload_bytes} bytes are accepted.")
 
     def unauthenticated(self) -> AbstractContextManager[Callable[[int], None]]:
         """See OpenUploads.unauthenticated."""
