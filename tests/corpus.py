@@ -39,7 +39,7 @@ class Audio:
 
     @property
     def mp3_rate_hz(self) -> int:
-        """The lowest MP3 rate that is not below the WAV's; above 48 kHz: 44.1 kHz for its multiples, otherwise 48 kHz."""
+        """The lowest MP3 rate not below the WAV's; above 48 kHz, 44.1 kHz for its multiples and 48 kHz otherwise."""
         if self.sample_rate_hz > MP3_RATES_HZ[-1]:
             return 44_100 if self.sample_rate_hz % 44_100 == 0 else 48_000
         return min(rate for rate in MP3_RATES_HZ if rate >= self.sample_rate_hz)

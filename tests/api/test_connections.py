@@ -312,7 +312,7 @@ def test_one_user_cannot_take_all_places(settings: Settings) -> None:
 
 
 def test_what_unauthenticated_uploads_hold_together_is_bounded(settings: Settings) -> None:
-    """If a form's file precedes its fields, up to 1 MiB is buffered until the user is known, and 1 MiB for all uploads."""
+    """A form whose file precedes its credentials is buffered: at most 1 MiB per form, and 1 MiB for all forms."""
     limits = settings.limits.model_copy(update={"max_buffered_bytes": 16 * 2**20})
     part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + bytes(900_000)
     head = b"POST /records HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"

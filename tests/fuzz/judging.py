@@ -111,7 +111,7 @@ class Contract:
         return complaint_about_refusal(answer) if answer.status >= 400 and request.method != "HEAD" else ""
 
     def _declared(self, request: Request) -> set[int] | None:
-        """The declared statuses. None if the parser may read another request than intended: any status below 500 is right."""
+        """The declared statuses. None if the parser may read another request: then any status below 500 is right."""
         if request.raw is not None or not _is_plain(request):
             return None
         for _, pattern, methods in self._operations:
