@@ -1,4 +1,4 @@
-"""Registered users, and short ways to use the API as one of them."""
+"""Registered users, and helpers that call the API as one of them."""
 
 import itertools
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from factories import wav
 
 @dataclass(frozen=True)
 class Account:
-    """A registered user, and what they can do over HTTP."""
+    """A registered user, with calls of the API."""
 
     http: httpx2.Client
     id: int

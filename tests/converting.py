@@ -1,4 +1,4 @@
-"""Run a WAV through the audio package, and play back what comes out."""
+"""Converts a WAV with the audio package, and decodes the MP3."""
 
 import asyncio
 import subprocess
@@ -20,7 +20,7 @@ FFMPEG: Final = imageio_ffmpeg.get_ffmpeg_exe()
 
 @dataclass(frozen=True)
 class Converted:
-    """A finished conversion. `mp3`: the whole file, with the first frame as it turned out to be."""
+    """A finished conversion. `mp3`: the whole file, with the final first frame."""
 
     conversion: Conversion
     result: ConversionResult
@@ -34,7 +34,7 @@ class Converted:
 def convert(
     wav: bytes, *, block_bytes: int = 65_536, bitrate_kbps: int | None = None, **limits: int
 ) -> Converted:
-    """`limits`: fields of UploadLimits."""
+    """Converts a WAV. `limits`: fields of UploadLimits."""
     return asyncio.run(_convert(in_blocks(wav, block_bytes), bitrate_kbps, UploadLimits(**limits)))
 
 
@@ -53,8 +53,9 @@ async def finished(conversion: Conversion) -> Converted:
 
 
 def decoders_running() -> list[psutil.Process]:
-    """Our children that run ffmpeg or are about to, and those that nobody has reaped. A session's servers are children,
-    too.
+    """Our child processes that run ffmpeg or are about to, and those that are not reaped.
+
+    The servers of the session are child processes, too, and are left out.
     """
     return [child for child in psutil.Process().children() if _may_be_decoder(child)]
 
@@ -67,7 +68,7 @@ def _may_be_decoder(child: psutil.Process) -> bool:
 
 
 class a_converter:  # noqa: N801 - reads as a phrase: with a_converter() as converter
-    """A converter and its executor, closed after the block."""
+    """A context manager for a converter and its executor."""
 
     def __init__(self, limits: UploadLimits | None = None, encoder: EncoderSettings | None = None) -> None:
         self._cpu = BoundedExecutor("cpu", width=1)
@@ -86,7 +87,7 @@ async def in_blocks(wav: bytes, block_bytes: int = 65_536) -> AsyncIterator[byte
 
 
 def played(mp3: bytes, folder: Path, *, channels: int) -> bytes:
-    """The PCM that a player which honours delay and padding makes of the MP3 (a file: ffmpeg wants its size)."""
+    """The MP3 decoded to PCM without encoder delay and padding. Uses a file, because ffmpeg needs its size."""
     path = folder / "played.mp3"
     path.write_bytes(mp3)
     command = [FFMPEG, "-nostdin", "-v", "error", "-i", str(path), "-f", "s16le", "-ac", str(channels), "-"]

@@ -1,8 +1,8 @@
-"""A folder of WAVs with an EXPECTED.tsv, and whether what a service made of each is what it should be.
+"""A folder of WAVs with an EXPECTED.tsv, and a check of the service's result for each.
 
-EXPECTED.tsv has a header and tab-separated columns, of which `file` and `expected` count: CONVERT, CONVERT-TINY (a few
-samples), REJECT, POLICY (MP3 in a WAV: refused by our rule), EITHER. Where it has the columns `samples` and `rate`,
-nobody else is asked what the file holds.
+EXPECTED.tsv has a header and tab-separated columns. `file` and `expected` are required; `expected` is CONVERT,
+CONVERT-TINY (a few samples), REJECT, POLICY (MP3 in a WAV, which we do not support) or EITHER. With the columns
+`samples` and `rate`, libsndfile and ffmpeg are not asked about the file.
 """
 
 import csv
@@ -23,8 +23,8 @@ CORPUS: Final = Path(os.environ.get("PIGWAV_WAV_CORPUS", Path(__file__).parents[
 INDEX_NAME: Final = "EXPECTED.tsv"
 
 THREE_SAMPLES: Final = "Borewit-music-metadata/test_samples_wav_odd-list-type.wav"
-"""Expected to be rejected; but its 20 bytes of 24-bit stereo are three whole samples of the 187 s that it declares:
-converted, and marked truncated."""
+"""EXPECTED.tsv says REJECT, but the file's 20 bytes of 24-bit stereo are three whole samples of the declared 187 s.
+The service converts it and marks it truncated."""
 
 REFUSED: Final = frozenset((415, 422))
 MP3_RATES_HZ: Final = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
@@ -32,21 +32,21 @@ MP3_RATES_HZ: Final = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44
 
 @dataclass(frozen=True)
 class Audio:
-    """What a WAV holds, as others read it. `samples`: per channel."""
+    """The audio in a WAV, as read by EXPECTED.tsv, libsndfile or ffmpeg. `samples`: per channel."""
 
     samples: int
     sample_rate_hz: int
 
     @property
     def mp3_rate_hz(self) -> int:
-        """The next one that MP3 has, else one of the highest two."""
+        """The lowest MP3 rate not below the WAV's; above 48 kHz, 44.1 kHz for its multiples and 48 kHz otherwise."""
         if self.sample_rate_hz > MP3_RATES_HZ[-1]:
             return 44_100 if self.sample_rate_hz % 44_100 == 0 else 48_000
         return min(rate for rate in MP3_RATES_HZ if rate >= self.sample_rate_hz)
 
     @property
     def due_samples(self) -> int:
-        """In the MP3; a begun one counts."""
+        """The number of samples per channel in the MP3, rounded up."""
         return -(-self.samples * self.mp3_rate_hz // self.sample_rate_hz)
 
 
@@ -62,13 +62,13 @@ class Row:
         return cls(row["file"], row["expected"], told)
 
     def audio(self, folder: Path) -> Audio | None:
-        """What this file of `folder` holds, as it is told, or as others see it."""
+        """The audio in this file: from EXPECTED.tsv, otherwise as libsndfile or ffmpeg reads it."""
         return self.told or audio_in(folder / self.file)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the service made of a WAV. `code`: of the problem; `recording`: the answer's document; `samples`: played."""
+    """The service's result for a WAV. `code`: the problem's; `recording`: the 201's body; `samples`: in the MP3."""
 
     status: int
     code: str = ""
@@ -77,7 +77,7 @@ class Outcome:
 
 
 def rows(folder: Path = CORPUS) -> list[Row]:
-    """None where there is no such folder."""
+    """The rows of EXPECTED.tsv; empty if the folder does not exist."""
     index = folder / INDEX_NAME
     if not index.exists():
         return []
@@ -87,7 +87,7 @@ def rows(folder: Path = CORPUS) -> list[Row]:
 
 
 def audio_in(wav: Path) -> Audio | None:
-    """As libsndfile counts; as ffmpeg does where libsndfile cannot (sizes left blank, GSM with its pad byte)."""
+    """As libsndfile reads it, or as ffmpeg does if libsndfile cannot (blank sizes, GSM with a pad byte)."""
     try:
         info = soundfile.info(wav)
     except soundfile.LibsndfileError:
@@ -98,7 +98,7 @@ def audio_in(wav: Path) -> Audio | None:
 
 
 def _decoded(wav: Path) -> Audio | None:
-    """ffmpeg says the rate on stderr, and the samples are counted; None where it decodes nothing."""
+    """Takes the rate from ffmpeg's stderr and counts the decoded samples. None if it decodes nothing."""
     command = [FFMPEG, "-nostdin", "-hide_banner", "-i", str(wav), "-ac", "1", "-f", "s16le", "-"]
     done = subprocess.run(command, capture_output=True, check=False)
     rate = re.search(r"Audio: .* (\d+) Hz", done.stderr.decode(errors="replace"))
@@ -106,7 +106,7 @@ def _decoded(wav: Path) -> Audio | None:
 
 
 def outcome_of(http: httpx2.Client, user: int, token: str, wav: bytes) -> Outcome:
-    """Upload, and download and play what comes of it."""
+    """Uploads the WAV, downloads the MP3 and decodes it."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "audio/wav"}
     answer = http.post("/records", params={"user": user}, content=wav, headers=headers)
     document = answer.json()
@@ -117,7 +117,7 @@ def outcome_of(http: httpx2.Client, user: int, token: str, wav: bytes) -> Outcom
 
 
 def played_samples(mp3: bytes, channels: int) -> int:
-    """Per channel, that a player which honours delay and padding plays."""
+    """Samples per channel of the decoded MP3, without encoder delay and padding."""
     with tempfile.NamedTemporaryFile(suffix=".mp3") as file:
         file.write(mp3)
         file.flush()
@@ -126,7 +126,7 @@ def played_samples(mp3: bytes, channels: int) -> int:
 
 
 def disagreement(row: Row, outcome: Outcome, audio: Audio | None) -> str:
-    """What is wrong with this outcome; empty where nothing is. `audio`: what the WAV holds, as others see it."""
+    """What is wrong with this outcome; empty if it is right. `audio`: the audio in the WAV, as others read it."""
     if row.file == THREE_SAMPLES:
         return _not_converted(outcome, Audio(3, 44_100))
     if row.expected.startswith("CONVERT"):
@@ -138,7 +138,7 @@ def disagreement(row: Row, outcome: Outcome, audio: Audio | None) -> str:
 
 def _not_refused(outcome: Outcome, codes: set[str] | None) -> str:
     if outcome.status not in REFUSED:
-        return f"{outcome.status} is no refusal of a WAV"
+        return f"{outcome.status} is not a refusal of a WAV"
     if not outcome.code or (codes and outcome.code not in codes):
         return f"refused as {outcome.code!r}"
     return ""
@@ -148,12 +148,10 @@ def _not_converted(outcome: Outcome, audio: Audio | None) -> str:
     if outcome.recording is None:
         return f"{outcome.status} {outcome.code}"
     if audio is None:
-        return "converted, but nobody else can read it"
+        return "converted, but neither libsndfile nor ffmpeg can read it"
     if outcome.samples != audio.due_samples:
         return f"plays {outcome.samples} samples, not {audio.due_samples}"
     duration_ms = outcome.recording["duration_ms"]
-    if (
-        abs(duration_ms - 1000 * audio.samples / audio.sample_rate_hz) > 1
-    ):  # rounded, and a begun sample counts
-        return f"says {duration_ms} ms"
+    if abs(duration_ms - 1000 * audio.samples / audio.sample_rate_hz) > 1:  # rounded; samples are rounded up
+        return f"declares {duration_ms} ms"
     return ""

@@ -1,4 +1,4 @@
-"""Databases of the tests' own on the session's Postgres."""
+"""New databases on the session's Postgres."""
 
 from uuid import uuid4
 
@@ -9,9 +9,9 @@ from pigwav.db.session import driver_url
 
 
 def fresh_database(url: str, *, revision: str | None = None) -> str:
-    """A new database beside that of `url`; it ends with the session's Postgres.
+    """The URL of a new database on the server of `url`. It is deleted with the session's Postgres.
 
-    `revision`: of its schema; None means this release's.
+    `revision`: the migration of its schema (None: this release's).
     """
     name = f"test_{uuid4().hex}"
     engine = create_engine(driver_url(url), isolation_level="AUTOCOMMIT")

@@ -1,4 +1,4 @@
-"""WAV files made to order: deterministic, with defaults, and as odd as a test needs them."""
+"""WAV files for tests: deterministic, with defaults, and malformed if a test needs that."""
 
 import math
 import random
@@ -28,8 +28,8 @@ def wav(
 ) -> bytes:
     """A WAV of integer PCM (8, 16, 24 or 32 bits).
 
-    `samples` per channel override `seconds`; `content`: sine, noise or silence. `before` and `after` are chunks around
-    the audio; `data_size` is what the header claims (default: the truth).
+    `samples` (per channel) overrides `seconds`. `content`: sine, noise or silence. `before` and `after`: chunks around
+    the audio. `data_size`: the size in the header (default: the real one).
     """
     count = round(seconds * rate) if samples is None else samples
     data = pcm(count, rate=rate, channels=channels, bits=bits, content=content)
@@ -43,7 +43,7 @@ def riff(chunks: bytes, *, magic: bytes = b"RIFF") -> bytes:
 
 
 def chunk(name: bytes, body: bytes, *, size: int | None = None, padded: bool = True) -> bytes:
-    """`size`: what the chunk claims (default: the truth)."""
+    """`size`: the size in the chunk's header (default: the real one)."""
     head = name + (len(body) if size is None else size).to_bytes(4, "little")
     return head + body + (b"\0" if padded and len(body) % 2 else b"")
 
@@ -57,7 +57,7 @@ def fmt_chunk(
     block: int | None = None,
     more: bytes = b"",
 ) -> bytes:
-    """`block`: bytes per block (default: one sample of every channel). `more` follows the 16 bytes of WAVEFORMAT."""
+    """`block`: bytes per block (default: one sample of every channel). `more`: bytes after the 16 of WAVEFORMAT."""
     block = channels * -(-bits // 8) if block is None else block
     fields = struct.pack("<HHIIHH", tag, channels, rate, rate * block & STREAMED, block, bits)
     return chunk(b"fmt ", fields + more)
@@ -78,7 +78,7 @@ def extensible_fmt_chunk(
 
 
 def info_chunk(*, encoding: str = "cp1251", **fields: str) -> bytes:
-    """LIST INFO; `fields`: INAM="title" and the like, zero-terminated and padded as they should be."""
+    """LIST INFO. `fields`: INAM="title" and so on, correctly zero-terminated and padded."""
     said = b"".join(chunk(name.encode(), text.encode(encoding) + b"\0") for name, text in fields.items())
     return chunk(b"LIST", b"INFO" + said)
 
@@ -104,7 +104,7 @@ def ds64_chunk(data_bytes: int) -> bytes:
 def pcm(
     samples: int, *, rate: int = 44_100, channels: int = 2, bits: int = 16, content: str = "sine"
 ) -> bytes:
-    """Interleaved samples; every channel carries its own tone, or its own part of the noise."""
+    """Interleaved samples, with a different tone or noise in each channel."""
     if content == "silence":
         return (b"\x80" if bits == 8 else b"\0") * (samples * channels * (bits // 8))
     if content == "noise":
@@ -113,7 +113,7 @@ def pcm(
 
 
 def _sines(samples: int, rate: int, channels: int) -> "array[int]":
-    """16-bit tones of half scale: 440 Hz, 880 Hz, ... repeated every 0.1 s, so that long ones are cheap."""
+    """16-bit tones at half scale: 440 Hz, 880 Hz, ... A period of 0.1 s is repeated, which is fast for long WAVs."""
     period = max(1, min(samples, rate // 10))
     tones = [(min(440 * (channel + 1), rate // 4)) / rate * 2 * math.pi for channel in range(channels)]
     once = array("h", (round(16_000 * math.sin(tone * index)) for index in range(period) for tone in tones))

@@ -1,4 +1,4 @@
-"""The service's log lines, as a test sees them."""
+"""Captures the service's log lines."""
 
 import logging
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ class _Keep(logging.Handler):
 
 @contextmanager
 def logged() -> Iterator[list[Line]]:
-    """What the service logs at INFO and above for the length of the block; `event` names each line."""
+    """The log lines at INFO and above during the block; `event` names each line."""
     logger, keep = logging.getLogger("pigwav"), _Keep()
     level, propagate = logger.level, logger.propagate
     logger.addHandler(keep)

@@ -1,4 +1,4 @@
-"""Parameters of tests that only `--long` tries."""
+"""Test parameters that run only with `--long`."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ import pytest
 
 
 def long(*parameters: Any) -> list[Any]:
-    """Each as a parameter for `pytest.mark.parametrize` that is left out unless pytest runs with `--long`."""
+    """Wraps each for `pytest.mark.parametrize`, so that it runs only with `--long`."""
     return [pytest.param(parameter, marks=pytest.mark.long) for parameter in parameters]

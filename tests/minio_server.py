@@ -1,4 +1,4 @@
-"""A real MinIO server, started from its program, and what is needed to look at it from outside."""
+"""A real MinIO server that is started from its program, with settings for tests."""
 
 import os
 import shutil
@@ -33,14 +33,14 @@ class MinioServer:
         return ProvisionSettings(access_key=ROOT_KEY, secret_key=SecretStr(ROOT_SECRET))
 
     def unprovisioned(self) -> StoreSettings:
-        """A bucket and a key that are not there yet, named like no other."""
+        """Settings with a unique bucket and key that do not exist yet."""
         name = f"pigwav-{uuid4().hex[:8]}"
         return StoreSettings(
             endpoint=self.endpoint, bucket=name, access_key=name, secret_key=SecretStr("service-secret")
         )
 
     def provisioned(self) -> StoreSettings:
-        """A bucket of its own, with a key for nothing else."""
+        """A new bucket, and a key with access only to it."""
         settings = self.unprovisioned()
         steps = [*Provision(settings, self.operator).run()]
         assert not [step for step in steps if step.state == "WRONG"]
@@ -48,7 +48,7 @@ class MinioServer:
 
 
 def minio_program() -> str:
-    """PIGWAV_MINIO, else `minio` on the PATH."""
+    """The path in PIGWAV_MINIO, otherwise `minio` on the PATH."""
     found = os.environ.get("PIGWAV_MINIO") or shutil.which("minio")
     return found or miss("minio", "there is no `minio` program on the PATH or in PIGWAV_MINIO")
 

@@ -1,4 +1,4 @@
-"""moto: AWS's S3 and IAM in memory, over HTTP, in a thread of the test's process."""
+"""moto: AWS's S3 and IAM in memory, served over HTTP by a thread of the test process."""
 
 import json
 import logging
@@ -24,12 +24,12 @@ EVERYTHING: Final = {
     "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
 }
 REQUEST_LOGGER: Final = "werkzeug"
-"""It logs each request, at INFO, before its answer is sent."""
+"""The logger of moto's HTTP server: one INFO line per request, before the response is sent."""
 
 
 @dataclass(frozen=True)
 class MotoServer:
-    """Every request needs a signature of a known access key and an IAM policy that allows it, as at AWS."""
+    """As on AWS, each request needs a valid signature and an IAM policy that allows it."""
 
     endpoint: str
     operator: ProvisionSettings
@@ -39,20 +39,20 @@ class MotoServer:
     """boto3's clients with that key. Any: boto3 makes their methods at run time."""
 
     def provisioned(self) -> StoreSettings:
-        """A bucket of its own, with a key that has the policy that `pigwav provision` prints."""
+        """A new bucket, and a key with the policy that `pigwav provision` prints."""
         settings = self.unprovisioned()
         self.s3.create_bucket(Bucket=settings.bucket)
         return self.with_user(settings)
 
     def unprovisioned(self) -> StoreSettings:
-        """A bucket and a key that are not there yet, named like no other."""
+        """Settings with a unique bucket and key that do not exist yet."""
         name = f"pigwav-{uuid4().hex[:8]}"
         return StoreSettings(
             endpoint=self.endpoint, bucket=name, access_key=name, secret_key=SecretStr("service-secret")
         )
 
     def with_user(self, settings: StoreSettings) -> StoreSettings:
-        """The same with the key of a new user, named as the bucket. IAM chooses keys itself."""
+        """The same settings with the key of a new user, named like the bucket. IAM chooses the key."""
         policy = policy_for(settings.bucket or "")
         # AWS lets HeadBucket pass with s3:ListBucket; moto wants an action of that name, which AWS does not have.
         head = {"Effect": "Allow", "Action": "s3:HeadBucket", "Resource": f"arn:aws:s3:::{settings.bucket}"}
@@ -63,19 +63,19 @@ class MotoServer:
         return settings.model_copy(update={"access_key": access_key, "secret_key": SecretStr(secret_key)})
 
     def deny(self, settings: StoreSettings, *actions: str) -> None:
-        """From now on the key of `settings` may do none of these actions ("s3:PutObject") anywhere."""
+        """Denies the key of `settings` these actions (such as "s3:PutObject") on all resources."""
         _attach(self.iam, settings.bucket, "denied", _everywhere("Deny", *actions))
 
     def allow_more(self, settings: StoreSettings, *actions: str) -> None:
-        """From now on the key of `settings` may do these actions everywhere."""
+        """Allows the key of `settings` these actions on all resources."""
         _attach(self.iam, settings.bucket, "more", _everywhere("Allow", *actions))
 
     def allow(self, settings: StoreSettings) -> None:
-        """What was denied is allowed again."""
+        """Removes what `deny` has denied."""
         self.iam.delete_user_policy(UserName=settings.bucket, PolicyName="denied")
 
     def seed(self, settings: StoreSettings, objects: Mapping[str, bytes]) -> None:
-        """Put the objects past HTTP: thousands in a second."""
+        """Stores the objects without HTTP: thousands per second."""
         backend = get_backend("s3")[DEFAULT_ACCOUNT_ID]["aws"]
         for key, body in objects.items():
             backend.put_object(settings.bucket or "", key, body)
@@ -99,14 +99,14 @@ def _everywhere(effect: str, *actions: str) -> Policy:
 
 @contextmanager
 def serving_moto() -> Iterator[MotoServer]:
-    """Empty at the beginning. moto's state is the process's: one at a time."""
+    """Starts an empty server. moto's state is global to the process: run one server at a time."""
     logging.getLogger(REQUEST_LOGGER).setLevel(logging.WARNING)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
         endpoint = f"http://{host}:{port}"
-        # Before authentication begins, any key will do.
+        # Before authentication is enabled, any key works.
         anybody = boto3.Session("any", "any", region_name="us-east-1")
         key, secret = _make_user(
             anybody.client("iam", endpoint_url=endpoint), "operator", _everywhere("Allow", "*")

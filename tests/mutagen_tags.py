@@ -1,4 +1,4 @@
-"""Our tags, as another reader of ID3 sees them."""
+"""Reads our ID3 tags with mutagen."""
 
 import io
 
@@ -8,7 +8,7 @@ from pigwav.domain import Tags
 
 
 def seen_by_mutagen(tag: bytes) -> Tags:
-    """Every frame of a tag that holds nothing else."""
+    """The frames of a tag. Fails if there is a frame that we do not write."""
     read = ID3(io.BytesIO(tag))
     seen = {key: str(frame) for key, frame in read.items()}
     reference = seen.pop("TXXX:time_reference", None)

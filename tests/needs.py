@@ -1,4 +1,4 @@
-"""What a kind of test needs of the machine: skipped with a reason, or a failure where PIGWAV_REQUIRE names the kind."""
+"""Skips tests if the machine lacks what they need; fails them if PIGWAV_REQUIRE names their kind."""
 
 import os
 from typing import NoReturn
@@ -7,7 +7,7 @@ import pytest
 
 
 def miss(kind: str, reason: str) -> NoReturn:
-    """This machine lacks what tests of this kind need. PIGWAV_REQUIRE is a comma-separated list of kinds."""
+    """Skips the test, or fails it if its kind is in PIGWAV_REQUIRE (a comma-separated list)."""
     required = {name.strip() for name in os.environ.get("PIGWAV_REQUIRE", "").split(",")}
     if kind in required:
         pytest.fail(f"PIGWAV_REQUIRE names {kind}, but {reason}", pytrace=False)

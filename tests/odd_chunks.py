@@ -1,4 +1,4 @@
-"""WAVs whose chunks lie, are out of place, strange, cut, or more than one of a kind."""
+"""WAVs whose chunks have wrong sizes, are out of place, unknown, cut short, or duplicated."""
 
 import random
 import struct
@@ -18,7 +18,7 @@ from odd_wav import DATA, SAMPLES, OddWav, bad, data_chunk, fact_chunk, good, ju
 
 
 def big_ones() -> Iterator[OddWav]:
-    """RF64 and BW64: the size stands in ds64 where the data chunk says 0xFFFFFFFF."""
+    """RF64 and BW64: the size is in ds64 if the data chunk's size is 0xFFFFFFFF."""
     fmt, streamed, right = fmt_chunk(), data_chunk(STREAMED), ds64_chunk(len(DATA))
     for magic in (b"RF64", b"BW64"):
         name = magic.decode()
@@ -73,7 +73,7 @@ def riff_sizes() -> Iterator[OddWav]:
 
 
 def unpadded() -> Iterator[OddWav]:
-    """An odd chunk should be followed by a zero byte."""
+    """A chunk of odd size should be followed by a zero byte."""
     fmt = fmt_chunk()
     for size in (1, 3, 7, 33):
         body = random.Random(size).randbytes(size)
@@ -119,7 +119,7 @@ def strange_chunks() -> Iterator[OddWav]:
     yield good("whole WAV in a chunk", riff(chunk(b"JUNK", riff(inner)) + fmt + data_chunk()))
     yield good("data within a LIST", riff(fmt + chunk(b"LIST", b"INFO" + inner) + data_chunk()))
     yield good("large chunk before data", riff(fmt + chunk(b"APIC", bytes(300_000)) + data_chunk()))
-    loop = b"LIST" + (STREAMED - 7).to_bytes(4, "little")  # 32-bit sums come back to where they were
+    loop = b"LIST" + (STREAMED - 7).to_bytes(4, "little")  # with 32-bit offsets, the chunk points at itself
     yield bad("chunk that loops", riff(fmt + loop + data_chunk()), "header-too-long", "no-data-chunk")
     for said in (0x7FFFFFFF, 0x80000000, STREAMED):
         wav = riff(fmt + b"LIST" + said.to_bytes(4, "little") + b"INFO" + data_chunk())
@@ -133,7 +133,7 @@ def strange_chunks() -> Iterator[OddWav]:
 
 
 def tags() -> Iterator[OddWav]:
-    """Chunks of tags, before and after."""
+    """Tag chunks before and after the audio."""
     id3 = b"ID3\3\0\0\0\0\0\x15TIT2\0\0\0\x0b\0\0\0" + b"a title..."
     said = {
         "INFO": info_chunk(INAM="Запись", IART="кто-то"),
@@ -175,7 +175,7 @@ def several_of_a_kind() -> Iterator[OddWav]:
 
 
 def facts() -> Iterator[OddWav]:
-    """`fact` tells the samples of compressed audio; it is wrong so often that nobody relies on it."""
+    """`fact` has the number of samples of compressed audio, but is too often wrong to rely on it."""
     for said in (0, 1, SAMPLES + 1, STREAMED):
         yield good(f"fact of {said}", riff(fmt_chunk() + fact_chunk(said) + data_chunk()))
     mu_law = fmt_chunk(tag=7, channels=1, bits=8, rate=8_000, more=b"\0\0")
@@ -185,7 +185,7 @@ def facts() -> Iterator[OddWav]:
 
 
 def cut_headers() -> Iterator[OddWav]:
-    """The body ends at every byte of a header."""
+    """The body ends within a header, once at each byte."""
     plain = riff(fmt_chunk() + data_chunk())
     extensible = riff(
         ds64_chunk(len(DATA)) + extensible_fmt_chunk() + fact_chunk(SAMPLES) + data_chunk(STREAMED),
@@ -201,7 +201,7 @@ def cut_headers() -> Iterator[OddWav]:
 
 
 def relatives() -> Iterator[OddWav]:
-    """By their first bytes."""
+    """Formats with similar first bytes."""
     wav = riff(fmt_chunk() + data_chunk())
     for magic in (b"RIFX", b"FFIR", b"FORM"):
         yield bad(magic.decode(), magic + wav[4:], "unsupported-container")

@@ -1,4 +1,4 @@
-"""WAVs whose `fmt ` chunk has fields that lie or cannot be."""
+"""WAVs whose `fmt ` chunk has wrong or impossible fields."""
 
 import struct
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from odd_wav import DATA, SAMPLES, OddWav, bad, data_chunk, good
 
 
 def block_fields() -> Iterator[OddWav]:
-    """Block size and byte rate repeat what the other fields say, and are often wrong; bits decide."""
+    """Block size and byte rate are redundant and often wrong; the bits per sample count."""
     fmt = fmt_chunk()
     for bytes_per_s in (0, 1, 176_400, 44_100, STREAMED):
         for block in (0, 1, 2, 3, 4, 5, 65_535):
             fields = fmt[:16] + struct.pack("<IH", bytes_per_s, block) + fmt[22:]
             yield good(f"block of {block}, {bytes_per_s} bytes a second", riff(fields + data_chunk()))
-    agreeing = fmt_chunk(block=8)  # 16 bits in 32? or only the bits are true
+    agreeing = fmt_chunk(block=8)  # 16 bits in 32? or are only the bits right?
     yield OddWav("block of 8 that agrees", riff(agreeing + data_chunk()), (SAMPLES // 2, SAMPLES))
 
 
@@ -117,7 +117,7 @@ def wave_format_ex() -> Iterator[OddWav]:
 
 def packets() -> Iterator[OddWav]:
     """MS and IMA ADPCM, GSM 6.10."""
-    silence = data_chunk(body=bytes(len(DATA)))  # noise is no legal packet
+    silence = data_chunk(body=bytes(len(DATA)))  # noise is not a valid packet
     ms = {"tag": 2, "rate": 22_050, "channels": 1, "bits": 4}
     yield good("MS ADPCM", riff(fmt_chunk(block=250, more=b"\x20\0", **ms) + silence), 8 * 488, 22_050)
     yield good("MS ADPCM, its table missing", riff(fmt_chunk(block=250, **ms) + silence), 8 * 488, 22_050)

@@ -1,4 +1,4 @@
-"""What an odd WAV is: its bytes, and what the rules make of it."""
+"""An odd WAV: its bytes, and the results that the specification allows."""
 
 import random
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ DATA: Final = random.Random(SEED).randbytes(4 * SAMPLES)
 
 @dataclass(frozen=True)
 class OddWav:
-    """`samples`: what it may be converted to, at its own rate. `codes`: what it may be refused with. One is empty,
-    where the rules leave no choice.
+    """`samples`: allowed sample counts after conversion, at the WAV's rate. `codes`: allowed codes of a refusal.
+
+    One of them is empty unless both results are allowed.
     """
 
     name: str
@@ -30,7 +31,7 @@ class OddWav:
         return {Audio(samples, self.rate_hz).due_samples for samples in self.samples}
 
     def complaint(self, samples: int, code: str) -> str:
-        """What is wrong with having been converted to so many samples at MP3's rate, or refused with this code."""
+        """What is wrong with a conversion to `samples` at the MP3's rate, or with a refusal with `code`."""
         if samples in self.due_samples or code in self.codes:
             return ""
         return f"{self.name}: {code or samples}, not {self.codes or self.due_samples}"

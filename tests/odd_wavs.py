@@ -1,4 +1,4 @@
-"""Odd WAVs made up: headers that lie, chunks out of place, fields that cannot be; each with what the rules make of it.
+"""Generated odd WAVs: wrong headers, misplaced chunks, impossible fields; each with the allowed results.
 
 python tests/odd_wavs.py FOLDER    writes them with an EXPECTED.tsv, for tests/bench/corpus_table.py
 """
@@ -14,7 +14,7 @@ from odd_wav import OddWav
 
 
 def odd_wavs() -> dict[str, list[OddWav]]:
-    """By kind; the same ones at every call. Names are unique, and fit for files."""
+    """The odd WAVs by kind; deterministic. Names are unique and valid file names."""
     return {
         "RF64 and BW64": [*odd_chunks.big_ones()],
         "data sizes": [*odd_chunks.sizes()],

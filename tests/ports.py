@@ -1,4 +1,4 @@
-"""TCP ports of programs that tests start: each pytest process has a range of its own."""
+"""TCP ports for programs that tests start: each pytest process has its own range."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from pigwav.settings import DEFAULT_EMBEDDED_PORTS, read_port_range
 
 
 def _of_this_process() -> range:
-    """pytest-xdist numbers its processes from `gw0`; without it there is one process."""
+    """The range of this process. pytest-xdist numbers its workers from `gw0`; without xdist there is one process."""
     every = read_port_range(os.environ.get("PIGWAV_EMBEDDED_PORTS") or DEFAULT_EMBEDDED_PORTS)
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % processes
@@ -20,11 +20,11 @@ def _of_this_process() -> range:
 
 PORTS: Final = _of_this_process()
 PORTS_SETTING: Final = {"PIGWAV_EMBEDDED_PORTS": f"{PORTS[0]}-{PORTS[-1]}"}
-"""For a `pigwav` that starts an S3 server of its own."""
+"""The environment of a `pigwav` that starts its own S3 server."""
 
 
 @contextmanager
 def reserved_ports(count: int) -> Iterator[list[int]]:
-    """Ports that no other test and no PigWav uses before the end of the block."""
+    """Ports that no other test and no PigWav uses during the block."""
     with ReservedPorts(count, PORTS) as reserved:
         yield reserved.numbers

@@ -1,4 +1,4 @@
-"""How an error must look, whatever its cause."""
+"""Assertions about error responses."""
 
 import httpx2
 
@@ -8,7 +8,7 @@ def is_sentence(text: str) -> bool:
 
 
 def assert_problem(answer: httpx2.Response, status: int, code: str) -> dict:
-    """RFC 9457, with our stable code; answers the document for a closer look."""
+    """Checks a problem document (RFC 9457) with our stable code. Returns the document."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     document = answer.json()

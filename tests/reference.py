@@ -1,6 +1,6 @@
-"""A WAV's PCM as others have it: what we wrote, as documented; ffmpeg in one go; libsndfile. And what reached LAME.
+"""Reference PCM of a WAV: the documented rules, ffmpeg's decode of the whole file, libsndfile's. And LAME's input.
 
-PCM is an int16 array of (samples, channels). Nothing here uses the code under test.
+PCM is an int16 array of (samples, channels). The references do not use the code under test.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ FASTEST: Final = 9
 
 
 class RecordingEncoder(LameEncoder):
-    """LAME, and the PCM that it was given."""
+    """LAME, and a record of the PCM that it got."""
 
     def __init__(self, mp3: Mp3Format, *, quality: int) -> None:
         super().__init__(mp3, quality=quality)
@@ -47,7 +47,7 @@ class RecordingEncoder(LameEncoder):
 
 @dataclass(frozen=True)
 class Heard:
-    """A conversion as LAME had it."""
+    """The input of LAME in one conversion."""
 
     pcm: Pcm
     sample_rate_hz: int
@@ -55,7 +55,7 @@ class Heard:
 
 
 def reaching_lame(wav: bytes, *, block_bytes: Iterable[int] = (65_536,)) -> list[Heard]:
-    """One conversion of `wav` per block size, in which it arrives."""
+    """Converts `wav` once per size of the blocks in which it arrives."""
     return asyncio.run(_reaching_lame(wav, block_bytes))
 
 
@@ -84,7 +84,7 @@ async def _heard(plain: Converter, wav: bytes, block_bytes: int) -> Heard:
 
 
 def as_documented(values: Values) -> Pcm:
-    """Samples as they are in the WAV (unsigned 8-bit; left-justified integers; floats) in 16 bits.
+    """Converts the WAV's samples (unsigned 8-bit, left-justified integers, floats) to 16 bits.
 
     Integers lose their low bits. Floats are scaled by 32768, rounded half to even and clipped; NaN is silence.
     """
@@ -99,7 +99,7 @@ def as_documented(values: Values) -> Pcm:
 def by_ffmpeg(
     wav: bytes, *, channels: int, rate_hz: int | None = None, demand: Iterable[str] = (), filters: str = ""
 ) -> Pcm:
-    """ffmpeg's decode of the whole file in one go, resampled to `rate_hz`. `demand`: options of the input."""
+    """ffmpeg's decode of the whole file, resampled to `rate_hz`. `demand`: input options."""
     options = ["-ar", str(rate_hz)] if rate_hz else []
     options += ["-af", filters] if filters else []
     with tempfile.TemporaryDirectory() as folder:
@@ -111,8 +111,8 @@ def by_ffmpeg(
 
 
 def by_libsndfile(wav: bytes) -> Pcm:
-    """libsndfile's decode. Linear PCM is read in its own type and converted as documented: its own way to 16 bits
-    scales floats by 32767 and wraps them.
+    """libsndfile's decode. Linear PCM is read in its own type and converted by `as_documented`, because libsndfile's
+    conversion to 16 bits scales floats by 32767 and wraps them.
     """
     with soundfile.SoundFile(io.BytesIO(wav)) as file:
         own = {"FLOAT": "float32", "DOUBLE": "float64", "PCM_24": "int32", "PCM_32": "int32"}
@@ -121,17 +121,17 @@ def by_libsndfile(wav: bytes) -> Pcm:
 
 
 def encoded_by_ffmpeg(values: Pcm, codec: str, *, rate_hz: int, options: Iterable[str] = ()) -> bytes:
-    """A WAV of `values` in one of ffmpeg's codings, such as adpcm_ms."""
+    """A WAV of `values` in one of ffmpeg's codecs, such as adpcm_ms."""
     raw = ["-f", "s16le", "-ar", str(rate_hz), "-ac", str(values.shape[1])]
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "encoded.wav")  # not a pipe: the sizes are filled in at the end
+        file = Path(folder, "encoded.wav")  # not a pipe: ffmpeg writes the sizes last
         command = [FFMPEG, "-v", "error", *raw, "-i", "-", "-c:a", codec, *options, str(file)]
         subprocess.run(command, input=values.astype("<i2").tobytes(), check=True)
         return file.read_bytes()
 
 
 def encoded_by_libsndfile(values: Pcm, subtype: str, *, rate_hz: int) -> bytes:
-    """A WAV of `values` in one of libsndfile's codings, such as GSM610."""
+    """A WAV of `values` in one of libsndfile's codecs, such as GSM610."""
     file = io.BytesIO()
     soundfile.write(file, values, rate_hz, format="WAV", subtype=subtype)
     return file.getvalue()

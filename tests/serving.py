@@ -1,4 +1,4 @@
-"""The API in this process, on a real socket, over real parts."""
+"""The API in this process, on a real socket, with a real database and store."""
 
 import socket
 import threading
@@ -26,7 +26,7 @@ class ServedApi:
 
 @contextmanager
 def served(settings: Settings, *, store: ObjectStore | None = None) -> Iterator[ServedApi]:
-    """A uvicorn in a thread; on leaving, it stops as it would on SIGTERM."""
+    """Runs uvicorn in a thread; on exit, stops it as SIGTERM does."""
     with open_services(settings, store=store) as services:
         app = create_app(services, background=working(services))
         config = server_config(app, services)

@@ -1,4 +1,4 @@
-"""What a session's tests share, and one clear line if it does not start: pytest repeats the error for every test."""
+"""Session fixtures that fail to start: prints one clear line, because pytest repeats the error for every test."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ Part = TypeVar("Part")
 
 
 def started(name: str, part: AbstractContextManager[Part]) -> Iterator[Part]:
-    """For a session fixture to yield from. An error of the start becomes one line that names the part and the cause.
+    """A session fixture yields from this. Turns an error at start into one line with the name and the cause.
 
-    pytest keeps the failure of a session fixture: no later test starts the part again.
+    pytest caches the failure of a session fixture: no later test tries the start again.
     """
     with ExitStack() as stack:
         try:
@@ -29,7 +29,7 @@ def started(name: str, part: AbstractContextManager[Part]) -> Iterator[Part]:
 
 
 def write_what_did_not_start(terminalreporter: pytest.TerminalReporter) -> None:
-    """Each cause once, with the number of tests that could not run for it."""
+    """Prints each cause once, with the number of tests that could not run."""
     texts = [report.longreprtext.rstrip() for report in terminalreporter.stats.get("error", [])]
     causes = Counter(text.splitlines()[-1] for text in texts if _DID_NOT_START in text)
     for cause, count in causes.most_common():

@@ -1,4 +1,4 @@
-"""An event loop whose time passes when the test says so."""
+"""An event loop with a clock that the test advances."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ STEP_S: Final = 0.125
 
 
 class SteppedLoop(asyncio.SelectorEventLoop):
-    """asyncio's own loop and timers with a clock of its own."""
+    """asyncio's loop and timers with a simulated clock."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What an object store holds, as a test looks at it."""
+"""Reads what an object store contains."""
 
 from pigwav.domain import ObjectKey
 from pigwav.store.base import ObjectStore

@@ -1,4 +1,4 @@
-"""A program at a terminal: what a person types, and what they see."""
+"""Runs a program at a pseudo-terminal: types input and reads the screen."""
 
 import codecs
 import fcntl
@@ -18,7 +18,7 @@ from typing import Final
 
 CTRL_C: Final = "\x03"
 
-# The program gets the terminal as its own, as a shell gives it: getpass opens /dev/tty, Ctrl-C reaches its group.
+# The terminal becomes the program's controlling terminal: getpass opens /dev/tty, and Ctrl-C reaches its group.
 _TAKE_TERMINAL: Final = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -28,7 +28,7 @@ _CONTROL: Final = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|\x1b\]8;.*?\x1b\\|[\r\
 
 
 class Terminal:
-    """`typed_out`: all that the program has written so far, escape sequences included."""
+    """`typed_out`: all output so far, with escape sequences."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", master: int) -> None:
         self._process = process
@@ -46,23 +46,23 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def end(self, *, within_s: float = 60) -> int:
-        """Its exit status, when it has ended by itself."""
+        """Waits until the program has ended and returns its exit status."""
         deadline = time.monotonic() + within_s
         while self._read():
             assert time.monotonic() < deadline, f"it did not end: {self.typed_out!r}"
         return self._process.wait(within_s)
 
     def screen(self) -> str:
-        """What stands on it now."""
+        """The text on the screen now."""
         return screen_of(self.typed_out)
 
     def _read(self) -> bool:
-        """Whether there may be more."""
+        """Reads output. False if there is no more."""
         if not select.select([self._master], [], [], 0.5)[0]:
             return True
         try:
             piece = os.read(self._master, 65536)
-        except OSError:  # Linux says EIO when the last writer has gone
+        except OSError:  # Linux raises EIO when the last writer has closed it
             return False
         self.typed_out += self._decoder.decode(piece)
         return bool(piece)
@@ -78,7 +78,7 @@ def at_terminal(
     kind: str = "xterm-256color",
     standard_output: int | None = None,
 ) -> Iterator[Terminal]:
-    """Run it there. `kind`: what TERM says. `standard_output`: a descriptor, where that is not the terminal."""
+    """Runs the program at a terminal. `kind`: TERM. `standard_output`: a descriptor (None: the terminal)."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     with subprocess.Popen(
@@ -100,12 +100,12 @@ def at_terminal(
 
 
 def _without_size(environment: Mapping[str, str]) -> dict[str, str]:
-    """A size in the environment, such as a test runner leaves there, goes before the terminal's own."""
+    """Removes the terminal size that a test runner may set: it takes precedence over the terminal's own."""
     return {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
 
 
 def screen_of(output: str) -> str:
-    """What a terminal shows after this: the cursor moves, lines are erased, colours are dropped."""
+    """The text on a terminal after this output: applies cursor moves and erasures, ignores colours."""
     lines, row, column, position = [""], 0, 0, 0
     for control in _CONTROL.finditer(output):
         column = _write(lines, row, column, output[position : control.start()])
@@ -124,7 +124,7 @@ def screen_of(output: str) -> str:
 
 
 def _write(lines: list[str], row: int, column: int, text: str) -> int:
-    """The column behind it."""
+    """Writes text on the screen and returns the column after it."""
     if text:
         lines[row] = lines[row].ljust(column)[:column] + text + lines[row][column + len(text) :]
     return column + len(text)

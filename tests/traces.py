@@ -1,4 +1,4 @@
-"""What an upload has left behind, in Postgres and in the store."""
+"""Rows and objects that an upload has left."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Traces:
             return len(db.execute(select(RecordingRow.id)).all())
 
     def of_store(self, user: int) -> list[str]:
-        """Keys of this user's objects and open multipart uploads."""
+        """The keys of this user's objects and open multipart uploads."""
         store, prefix = self.services.add_recording.store, f"recordings/{user}/"
         uploads = [upload.key for upload in store.open_uploads() if upload.key.startswith(prefix)]
         return [stored.key for stored in store.list(prefix)] + uploads

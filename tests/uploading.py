@@ -1,4 +1,4 @@
-"""Uploads straight into the use-case, as a body would arrive."""
+"""Uploads by calling the use-case with the body's blocks."""
 
 import asyncio
 import itertools
@@ -36,7 +36,7 @@ def add(services: Services, body: bytes, *, then: PigWavError | None = None) -> 
 def fails(
     services: Services, body: bytes, error: type[PigWavError], *, then: PigWavError | None = None
 ) -> UserId:
-    """Expect the upload to fail so; answers whose it was."""
+    """Asserts that the upload fails with this error. Returns the user's id."""
 
     async def run() -> UserId:
         user = await new_user(services)

@@ -1,4 +1,4 @@
-"""The real `pigwav up`, as a user starts it."""
+"""Runs the real `pigwav up`."""
 
 import os
 import selectors
@@ -24,7 +24,7 @@ _OURS = ("PIGWAV_", "POSTGTRES_", "API_", "PROMETHEUS_", "PG", "AWS_")
 
 @dataclass(frozen=True)
 class RunningUp:
-    """`announcement`: what it wrote on standard output until it was ready. `log`: its standard error."""
+    """`announcement`: its standard output until it was ready. `log`: its standard error."""
 
     url: str
     announcement: str
@@ -33,7 +33,7 @@ class RunningUp:
     process: subprocess.Popen[str]
 
     def family(self) -> list[psutil.Process]:
-        """Every process that it started."""
+        """All its child processes, at any depth."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def child(self, name: str) -> psutil.Process:
@@ -42,7 +42,7 @@ class RunningUp:
         return next(child for child in children if child.name() == name)
 
     def press_ctrl_c(self) -> None:
-        """A terminal sends it to the whole process group."""
+        """Sends SIGINT to the whole process group, as a terminal does."""
         os.killpg(self.process.pid, signal.SIGINT)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -51,7 +51,7 @@ class RunningUp:
 
 
 def plain_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Ours without any setting of PigWav's or of its drivers, and with the ports of this pytest process."""
+    """The environment without settings of PigWav and its drivers, with the ports of this pytest process."""
     others = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     return others | PORTS_SETTING | dict(extra or {})
 
@@ -69,7 +69,7 @@ def pigwav_up(
     prefix: Sequence[str] = (),
     program: Sequence[str] = INSTALLED_HERE,
 ) -> Iterator[RunningUp]:
-    """Start it (port 0 unless `options` say else), wait until it says that it is ready, and stop it at the end."""
+    """Starts `pigwav up` (port 0 unless in `options`), waits until it is ready, and stops it at the end."""
     with (
         log.open("w") as errors,
         subprocess.Popen(
@@ -79,7 +79,7 @@ def pigwav_up(
             stderr=errors,
             text=True,
             cwd=log.parent,
-            process_group=0,  # of its own, as a terminal gives it
+            process_group=0,  # its own group, as at a terminal
         ) as process,
     ):
         try:
@@ -117,7 +117,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def gone(processes: Sequence[psutil.Process], *, within_s: float) -> bool:
-    """Whether all have ended by then; one that only waits to be reaped has ended."""
+    """Whether all processes end within `within_s`. A zombie has ended."""
     deadline = time.monotonic() + within_s
     while any(_lives(process) for process in processes):
         if time.monotonic() > deadline:

@@ -11,7 +11,7 @@ from pigwav.executors import BoundedExecutor
 
 @contextmanager
 def full(executor: BoundedExecutor) -> Iterator[None]:
-    """All its threads are at work until the end of the block, and one call is waiting."""
+    """During the block, all threads of the executor are busy and one call waits."""
     go, begun = threading.Event(), threading.Semaphore(0)
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""HTTP by hand, for what no client sends."""
+"""Raw HTTP over sockets, for requests that no HTTP library sends."""
 
 import json
 import socket
@@ -15,7 +15,7 @@ def connect(api: ServedApi) -> "closing[socket.socket]":
 
 
 def upload_head(account: Account, *lines: str) -> bytes:
-    """Of a raw upload; `lines` say how its body is framed."""
+    """The head of a raw upload. `lines`: the fields that frame its body."""
     text = "\r\n".join(
         ("Host: localhost", "Content-Type: audio/wav", f"Authorization: Bearer {account.token}", *lines)
     )
@@ -24,7 +24,7 @@ def upload_head(account: Account, *lines: str) -> bytes:
 
 @dataclass(frozen=True)
 class Answer:
-    """The first answer on a connection. Header names are in lower case."""
+    """The first response on a connection. Header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -33,7 +33,7 @@ class Answer:
 
     @classmethod
     def read(cls, connection: socket.socket, received: bytes = b"") -> Self:
-        """`received`: what has been read already."""
+        """Reads a response. `received`: the bytes of it that were already read."""
         while b"\r\n\r\n" not in received:
             received += _more(connection)
         start, _, body = received.partition(b"\r\n\r\n")
@@ -53,7 +53,7 @@ class Answer:
         assert ("retry-after" in self.headers) == (status == 503)
 
     def ends_the_connection(self) -> bool:
-        """Whether it says so, and nothing comes behind it."""
+        """Whether the response has Connection: close and nothing follows it."""
         try:
             rest = self.connection.recv(1)
         except ConnectionResetError:

@@ -1,4 +1,4 @@
-"""What a connection may do around its requests: heads that never end, bodies in odd frames, answers nobody takes."""
+"""Limits of a connection: endless heads, unusual body framing, responses that the client does not read."""
 
 import select
 import socket
@@ -34,14 +34,14 @@ def connection(api: ServedApi) -> Iterator[socket.socket]:
 
 @contextmanager
 def served_with(settings: Settings, **http: object) -> Iterator[ServedApi]:
-    """An API over a store of its own, with other bounds."""
+    """An API with a new store and other HTTP settings."""
     changed = settings.model_copy(update={"http": settings.http.model_copy(update=http)})
     with served(changed, store=MemoryStore()) as running:
         yield running
 
 
 def sent_until_answered(connection: socket.socket, pieces: Iterator[bytes]) -> Answer:
-    """The answer that comes while `pieces`, which never end, are being sent."""
+    """Sends `pieces`, which never end, until a response comes."""
     connection.settimeout(0.01)
     received = b""
     for piece in pieces:
@@ -50,7 +50,7 @@ def sent_until_answered(connection: socket.socket, pieces: Iterator[bytes]) -> A
         except TimeoutError:
             pass
         except OSError:
-            break  # it was answered, and closed in the meantime
+            break  # the service has answered and closed the connection
         try:
             received += connection.recv(65536)
         except TimeoutError:
@@ -139,7 +139,7 @@ def test_a_connection_is_kept_between_requests_for_so_long(settings: Settings) -
     "nonsense",
     [
         b"nonsense\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",  # TLS, to a port without
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",  # TLS to a plain HTTP port
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"GET /\x80 HTTP/1.1\r\n\r\n",
         b"CONNECT example.org:80 HTTP/1.1\r\n\r\n",
@@ -290,7 +290,7 @@ def test_who_drips_forms_without_a_token_takes_no_place_from_those_who_have_one(
         form = b"POST /records HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
         dripping.sendall(form + b"Content-Length: 9999\r\n\r\n--b\r\nContent-Disposition: form-data; name=")
         for _ in range(3):
-            http.get("/healthz")  # what came before these has been begun
+            http.get("/healthz")  # by then the form's request has started
 
         assert account.upload_raw(wav(seconds=0.1)).status_code == 201
 
@@ -312,7 +312,7 @@ def test_one_user_cannot_take_all_places(settings: Settings) -> None:
 
 
 def test_what_unauthenticated_uploads_hold_together_is_bounded(settings: Settings) -> None:
-    """A form whose file stands before its fields is held until its sender is known: at most 1 MiB, and 1 MiB in all."""
+    """A form whose file precedes its credentials is buffered: at most 1 MiB per form, and 1 MiB for all forms."""
     limits = settings.limits.model_copy(update={"max_buffered_bytes": 16 * 2**20})
     part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + bytes(900_000)
     head = b"POST /records HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
@@ -332,7 +332,7 @@ def test_what_unauthenticated_uploads_hold_together_is_bounded(settings: Setting
 def test_a_phone_that_is_refused_in_the_middle_hears_it_at_once_and_can_end_its_body(
     api: ServedApi, account: Account
 ) -> None:
-    """The rest of a body is read away for up to ten seconds; the answer does not wait for it."""
+    """The rest of the body is read and discarded for up to ten seconds; the response does not wait for that."""
     body = wav(seconds=5)
     unauthenticated = Account(account.http, account.id, "no such token")
     with connect(api) as phone:
@@ -371,7 +371,7 @@ def answers(api: ServedApi) -> bool:
 
 @contextmanager
 def listening(api: ServedApi, link: str) -> Iterator[socket.socket]:
-    """Somebody who has heard the answer's head, and takes no more."""
+    """A client that has read the start of the response and stops reading."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         listener.settimeout(30)
@@ -383,7 +383,7 @@ def listening(api: ServedApi, link: str) -> Iterator[socket.socket]:
 
 @pytest.fixture(scope="module")
 def long_recording(settings: Settings) -> Callable[[ServedApi], str]:
-    """The path of a recording that no socket's buffer swallows."""
+    """Makes a recording that does not fit into socket buffers; returns its path."""
     body = wav(seconds=220, rate=32_000, channels=1, content="silence")
 
     def record(api: ServedApi) -> str:

@@ -1,4 +1,4 @@
-"""X-Forwarded-* counts where it comes from a trusted address, and nowhere else."""
+"""X-Forwarded-* is used only if it comes from a trusted address."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Disks that are full, or nearly: uploads are refused with 507, and all the rest goes on."""
+"""If a disk is full or nearly full, uploads get 507 and everything else works."""
 
 import re
 import socket
@@ -28,7 +28,7 @@ MIB = 1024 * 1024
 def api(
     settings: Settings, folder: Path | None = None, *, keep: int = 0, **more: object
 ) -> Iterator[tuple[ServedApi, httpx2.Client]]:
-    """`keep`: bytes that must be free on the disk of `folder`."""
+    """An API and a client. `keep`: the minimum of free bytes on the disk of `folder`."""
     disk = DiskSettings.model_validate({"folders": str(folder or ""), "min_free_bytes": keep})
     with (
         served(settings.model_copy(update={"disk": disk}), **more) as running,
@@ -38,7 +38,7 @@ def api(
 
 
 def again(account: Account, http: httpx2.Client) -> Account:
-    """The same user, at another process."""
+    """The same user, with the client of another API."""
     return Account(http, account.id, account.token)
 
 
@@ -124,7 +124,7 @@ def test_a_store_that_says_it_is_full_keeps_nothing_and_is_left_alone_for_a_whil
 
 
 def test_a_database_that_says_it_is_full_is_told_as_507(settings: Settings) -> None:
-    """A trigger stands for the disk: Postgres names both alike (SQLSTATE 53100)."""
+    """A trigger simulates the full disk: it raises the same error (SQLSTATE 53100)."""
     with api(settings, store=MemoryStore()) as (running, http):
         account = register(http)
         run(
@@ -150,7 +150,7 @@ def run(api: ServedApi, *statements: str) -> None:
 
 
 def test_an_s3_server_whose_disk_is_full_is_told_as_507(settings: Settings) -> None:
-    """As MinIO answers."""
+    """The response is MinIO's."""
     with answering(lambda _: xml_error(507, "XMinioStorageFull")) as endpoint:
         elsewhere = settings.model_copy(update={"store": fictional(endpoint)})
         with api(elsewhere) as (_, http):

@@ -1,4 +1,4 @@
-"""Uploads that mean harm to the decoder, through the whole service: answered cleanly, and nothing comes of them."""
+"""Uploads that attack the decoder, through the whole service: they get a proper response and have no effect."""
 
 import re
 import signal
@@ -27,7 +27,7 @@ CODINGS = {
 
 @pytest.fixture
 def canary() -> Iterator[socket.socket]:
-    """Nobody has any business to connect to it."""
+    """A listening socket to which nothing may connect."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(0)
         yield listening
@@ -36,7 +36,7 @@ def canary() -> Iterator[socket.socket]:
 
 
 def lures(port: int) -> list[bytes]:
-    """What leads a careless ffmpeg to files and addresses, if it takes audio for one of its other formats."""
+    """Files that make ffmpeg open other files and addresses, if it detects one of its other formats."""
     url = f"http://127.0.0.1:{port}/x.wav"
     texts = [
         f"#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:1,\n{url}\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",

@@ -1,4 +1,4 @@
-"""`Idempotency-Key` on `POST /records`: an upload that is tried again is there once."""
+"""`Idempotency-Key` on `POST /records`: a repeated upload creates one recording."""
 
 import threading
 import uuid

@@ -1,4 +1,4 @@
-"""Uploads that break off, stall or are refused on the way: the client hears why, and nothing is left."""
+"""Uploads that end early, stall or are refused before their end: the client gets the reason, and nothing is left."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def head(account: Account, length: int, **headers: str) -> bytes:
 
 
 def answer(connection: socket.socket) -> tuple[int, dict]:
-    """Status and problem document of the answer, read to the connection's end or the body's length."""
+    """Reads a response. Returns its status and its problem document ({} if there is no body)."""
     raw = b""
     while b"\r\n\r\n" not in raw:
         raw += _received(connection)
@@ -68,7 +68,7 @@ def test_a_wrong_token_in_a_large_body_is_told_after_the_body_is_read_away(
     wrong = Account(account.http, account.id, "no such token")
     with connect(api) as connection:
         connection.sendall(head(wrong, len(body)))
-        connection.sendall(body)  # a server that answers and closes would break this pipe
+        connection.sendall(body)  # fails if the server closes after its response
 
         assert answer(connection)[0] == 401
 
@@ -79,7 +79,7 @@ def test_a_client_that_expects_100_continue_gets_the_refusal_itself(api: ServedA
         connection.sendall(head(wrong, 10**9, Expect="100-continue"))
 
         assert answer(connection)[0] == 401
-        assert connection.recv(1) == b""  # nobody can tell a body from a next request now
+        assert connection.recv(1) == b""  # the rest of the body could be read as a request
 
 
 def test_a_client_that_expects_100_continue_is_told_to_go_on(api: ServedApi, account: Account) -> None:
@@ -158,7 +158,7 @@ def test_a_client_that_leaves_while_the_encoder_is_busy_is_not_converted_first(s
             body = wav(seconds=200)
             connection.sendall(head(account, 10 * MIB) + body[: MIB // 8])
             wait_until(lambda: api.services.executors.cpu.longest_wait_s() > 0)
-            connection.sendall(body[MIB // 8 : MIB // 2])  # nobody takes it: reading is paused
+            connection.sendall(body[MIB // 8 : MIB // 2])  # the server does not read it: reading is paused
             assert traces.of(account.id) == ["pending"]
 
         wait_until(lambda: traces.of(account.id) == [])
@@ -172,7 +172,7 @@ def test_a_client_that_leaves_while_the_encoder_is_busy_is_not_converted_first(s
 
 @contextmanager
 def encoder_held(services: Services) -> Iterator[None]:
-    """Its one thread is busy for as long as the block."""
+    """The encoder's only thread is busy during the block."""
     begun, ended = threading.Event(), threading.Event()
 
     def busy() -> None:
@@ -245,7 +245,7 @@ def metrics(account: Account) -> str:
 
 @contextmanager
 def served_with(settings: Settings, **limits: object) -> Iterator[tuple[ServedApi, Account]]:
-    """An API with other limits, and a user of it."""
+    """An API with other limits, and a user."""
     changed = settings.limits.model_copy(update=limits)
     with (
         served(settings.model_copy(update={"limits": changed})) as api,

@@ -1,4 +1,4 @@
-"""Each limit, reached on purpose: the answer, the log line and the metric name it."""
+"""Reaches each limit on purpose: the response, the log line and the metric name the limit."""
 
 import select
 import socket
@@ -32,7 +32,7 @@ HEALTHZ = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class Situation:
-    """An API with other settings, and a user of it. What is opened in it is closed behind the test."""
+    """An API with other settings, and a user. Everything is closed after the test."""
 
     def __init__(self, settings: Settings, folder: Path, stack: ExitStack) -> None:
         self.folder = folder
@@ -40,7 +40,7 @@ class Situation:
         self._stack = stack
 
     def serve(self, **sections: Mapping[str, Any] | object) -> None:
-        """A section's fields, or a field of the settings' own."""
+        """Starts the API. Each argument is a section with some of its fields, or a top-level setting."""
         changed = {
             name: getattr(self._settings, name).model_copy(update=value) if isinstance(value, dict) else value
             for name, value in sections.items()
@@ -80,7 +80,7 @@ def memory(here: Situation) -> httpx2.Response:
 
 
 def unauthenticated_memory(here: Situation) -> Answer:
-    """Two forms whose file stands before its fields; together they hold more than a sixteenth of 16 MiB."""
+    """Two forms whose file precedes the fields. Together they exceed 1/16 of the 16 MiB of `max_buffered_bytes`."""
     here.serve(limits={"max_buffered_bytes": 16 * 2**20})
     part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + bytes(900_000)
     head = b"POST /records HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
@@ -89,7 +89,7 @@ def unauthenticated_memory(here: Situation) -> Answer:
         connection.sendall(head + b"Content-Length: 9999999\r\n\r\n" + part)
     [refused], _, _ = select.select(connections, [], [], 30)
     answer = Answer.read(refused)
-    refused.close()  # else the rest of the body is waited for, and only then logged
+    refused.close()  # otherwise the server waits for the rest of the body before it logs
     return answer
 
 
@@ -109,7 +109,7 @@ def decoders(here: Situation) -> httpx2.Response:
 
 
 def processes(here: Situation) -> httpx2.Response:
-    """A program that the loader cannot start ends with 127, as a shell tells it."""
+    """Exit status 127 is what a shell reports if the loader cannot start a program."""
     program = here.folder / "ffmpeg"
     program.write_text("#!/bin/sh\nexit 127\n")
     program.chmod(0o755)
@@ -135,13 +135,13 @@ def downloads(here: Situation) -> httpx2.Response:
 
 
 def connections(here: Situation) -> Answer:
-    here.serve(http={"max_connections": 2})  # the account's client keeps one
+    here.serve(http={"max_connections": 2})  # the account's client holds one open
     here.connection().sendall(HEALTHZ)
     return Answer.read(here.connection())
 
 
 def pipelined_requests(here: Situation) -> None:
-    """The refused request has no answer: those before it come first, and then the connection ends."""
+    """The refused request gets no response: earlier requests are answered, then the connection ends."""
     here.serve()
     here.connection().sendall(HEALTHZ * 10 * MAX_PIPELINED)
 

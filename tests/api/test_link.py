@@ -1,4 +1,4 @@
-"""The public link: whole, in ranges, conditionally."""
+"""The public link: whole downloads, ranges, preconditions."""
 
 import base64
 import hashlib

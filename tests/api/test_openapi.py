@@ -1,4 +1,4 @@
-"""The OpenAPI document is the contract: complete, true, and readable without the internet."""
+"""The OpenAPI document is complete, correct, and readable offline."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ MULTIPART = "multipart/form-data"
 
 @pytest.mark.long
 def test_schemathesis_finds_no_5xx_and_no_undeclared_answer(api: ServedApi, account: Account) -> None:
-    """The caller may neither delete itself nor change its token, or all the rest would only be 401."""
+    """Deleting the user and changing the token are excluded, because all later requests would get 401."""
     account.recording()
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{api.url}/openapi.json"]
     options = ["--checks", CHECKS, "--max-examples", "30", "--seed", "1", "--no-color"]

@@ -1,4 +1,4 @@
-"""What machines that watch are told."""
+"""Health checks, metrics and request logs."""
 
 import re
 
@@ -33,7 +33,7 @@ def test_a_service_without_its_database_says_503_and_nothing_of_the_inside(setti
             httpx2.get(f"{api.url}/readyz"),
             httpx2.post(f"{api.url}/users", json={"name": "x"}),
             httpx2.get(f"{api.url}/records", headers={"Authorization": "Bearer x"}),
-            httpx2.get(f"{api.url}/records"),  # no token takes the path of a wrong one
+            httpx2.get(f"{api.url}/records"),  # without a token, the same code runs as for a wrong one
         ):
             assert_problem(answer, 503, "database-unavailable")
             assert "hidden" not in answer.text
@@ -100,7 +100,7 @@ def test_what_nobody_foresaw_is_a_500_that_tells_nothing_and_is_counted(settings
 
 
 def test_a_download_that_the_store_breaks_for_good_ends_short(settings: Settings) -> None:
-    """The length was promised: the listener sees that bytes are missing."""
+    """Content-Length was sent, so the client sees that bytes are missing."""
     store = FaultyStore(MemoryStore())
     with served(settings, store=store) as api, httpx2.Client(base_url=api.url) as http:
         link = register(http).recording(seconds=30)["url"]

@@ -1,4 +1,4 @@
-"""Executors that are full: who comes new is told so soon, who is being served is slowed down and loses nothing."""
+"""If an executor is full, new requests are refused soon; open uploads slow down and lose nothing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,7 +70,7 @@ def test_without_a_place_an_upload_is_refused_before_its_body_and_one_that_is_se
         refusal.assert_problem(503, "overloaded")
         assert refusal.headers["connection"] == "close"
     assert 'pigwav_uploads_total{outcome="overloaded"} 2.0' in metrics
-    assert 'status="503"' not in metrics  # the application has not been asked
+    assert 'status="503"' not in metrics  # the request did not reach the application
     assert finished == 201
 
 

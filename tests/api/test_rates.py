@@ -1,4 +1,4 @@
-"""Rates per address and per user: told in every answer, and refused past the bound so that the refusal arrives."""
+"""Rate limits per address and per user: headers in every response, and refusals that reach the client."""
 
 import re
 import socket
@@ -36,12 +36,12 @@ def api(
 
 
 def policies(answer: httpx2.Response) -> dict[str, tuple[int, int]]:
-    """RateQuota and window (s) by name."""
+    """Quota and window (s) by policy name."""
     return _items(answer, "RateLimit-Policy", "q", "w")
 
 
 def limits(answer: httpx2.Response) -> dict[str, tuple[int, int]]:
-    """What remains, and when there will be one more (s), by name."""
+    """Remaining quota, and seconds until one more request is allowed, by policy name."""
     return _items(answer, "RateLimit", "r", "t")
 
 
@@ -52,7 +52,7 @@ def _items(answer: httpx2.Response, field: str, *parameters: str) -> dict[str, t
 
 
 def assert_limited(answer: httpx2.Response, policy: str) -> dict:
-    """429, with when to come back: the same in the sentence, in Retry-After and in RateLimit."""
+    """Asserts a 429 whose waiting time is the same in the detail, in Retry-After and in RateLimit."""
     document = assert_problem(answer, 429, "rate-limited")
     retry_after_s = int(answer.headers["retry-after"])
     assert limits(answer)[policy] == (0, retry_after_s)
@@ -163,7 +163,7 @@ def test_registrations_of_an_address_are_bounded(settings: Settings) -> None:
 
 
 def test_a_refusal_in_the_middle_of_a_body_arrives(settings: Settings) -> None:
-    """Of a client that sends all of it before it reads: a server that answered and closed would break its pipe."""
+    """The client sends its whole body before it reads: it would get EPIPE if the server answered and closed."""
     with api(settings, uploads_per_user="1/hour", requests_per_address="6/hour") as (_, http):
         account = register(http)
         account.recording()

@@ -1,4 +1,4 @@
-"""What a person reads when something is refused: a whole sentence that says what is wrong with this very request."""
+"""The detail of a refusal is a whole sentence that names what is wrong with the request."""
 
 from collections.abc import Callable
 from uuid import uuid4

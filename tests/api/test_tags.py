@@ -1,4 +1,4 @@
-"""What a WAV says of itself: in the row, in the answer, in the MP3 that players read, in the download's name."""
+"""A WAV's tags: in the row, in the response, in the MP3's ID3 tag, in the download's file name."""
 
 import hashlib
 import io
@@ -126,7 +126,7 @@ def test_a_title_field_behind_the_file_is_in_a_small_mp3(account: Account) -> No
 def test_a_long_mp3_carries_what_stood_before_the_audio_and_the_row_has_the_rest(
     account: Account, size: int | None
 ) -> None:
-    """Its head is sent before the WAV has ended."""
+    """The MP3's ID3 tag is stored before the WAV has ended."""
     behind = b"" if size else info_chunk(INAM="behind", IPRD="album")
     before = info_chunk(IART="before")
     body = wav(140, before=before, after=behind, data_size=size)

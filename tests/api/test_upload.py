@@ -1,4 +1,4 @@
-"""POST /records: what is taken, what is answered, what is refused."""
+"""POST /records: accepted requests, responses, refusals."""
 
 import hashlib
 import uuid
@@ -114,7 +114,7 @@ def test_the_title_field_wins_over_the_file_name(account: Account) -> None:
 
 
 def multipart(*parts: tuple[str, bytes]) -> tuple[bytes, dict[str, str]]:
-    """A form with its parts in exactly this order; a part called `file` is the file."""
+    """A form with its parts in this order; the part `file` is the file."""
     body = b""
     for name, value in parts:
         filename = '; filename="late.wav"' if name == "file" else ""
@@ -191,7 +191,7 @@ def test_a_form_that_ends_early_is_refused(account: Account) -> None:
 
 
 def by_form(account: Account, *, query: object = None, bearer: str = "", **fields: object) -> httpx2.Response:
-    """A form with exactly these credentials."""
+    """Uploads a form with only these credentials."""
     return account.http.post(
         "/records",
         params={} if query is None else {"user": query},
@@ -228,7 +228,7 @@ def test_credentials_that_contradict_each_other_are_refused_wherever_they_stand(
         by_form(account, bearer=mine[1], query=other[0]),
         by_form(account, bearer="nonsense", user_id=mine[0], token=mine[1]),
         by_form(account, user_id=mine[0], token=mine[1], query=other[0]),
-        by_form(account, token=mine[1]),  # a form's token names its user, too
+        by_form(account, token=mine[1]),  # a form's token identifies its user, too
         by_form(account, token=mine[1], query=mine[0]),
         account.upload_raw(wav(seconds=0.1), user=other[0]),
     ]
@@ -247,8 +247,8 @@ def test_a_raw_body_with_bearer_need_not_name_its_user(account: Account) -> None
 
 
 def test_behind_the_file_a_form_with_bearer_may_still_name_its_title(account: Account) -> None:
-    """The file streams at once, since nothing is missing that would have to come before it."""
-    body = wav(seconds=9)  # more than a form without credentials may hold back
+    """The file is converted at once, because no credentials are missing."""
+    body = wav(seconds=9)  # more than is buffered for a form without credentials
     parts = [("file", ("a.wav", body, "audio/wav")), ("title", (None, "Standup"))]
 
     answer = account.http.post("/records", files=parts, headers=account.bearer)
@@ -281,7 +281,7 @@ def test_every_wrong_user_or_token_has_the_same_answer(account: Account, other_u
         form = account.upload_form(wav(seconds=0.1), user_id=user, token=token)
         documents.append(assert_problem(form, 401, "not-authenticated"))
         if not token:
-            continue  # there is no such header
+            continue  # not a valid header
         raw = account.http.post(
             "/records",
             params={"user": user},

@@ -30,7 +30,7 @@ def test_a_form_registers_too(http: httpx2.Client) -> None:
 
 
 def test_a_multipart_form_registers_too(http: httpx2.Client) -> None:
-    """As `curl -F name=...` sends it."""
+    """`curl -F name=...` sends this."""
     parts = {"remark": (None, b"skipped"), "name": (None, "Жук в форме".encode())}
 
     answer = http.post("/users", files=parts)

@@ -1,9 +1,10 @@
-"""Does the time of a refusal tell who exists? Refusals that must look alike are asked for in turn, and compared.
+"""Timing attack: does the response time of a refusal reveal which users and recordings exist?
 
-python tests/bench/account_enumeration.py [SAMPLES]     # of every case, 2000 where none is said
+python tests/bench/account_enumeration.py [SAMPLES]     # requests per case (default: 2000)
 
-Every case is compared with the first one of its group, by the rank-sum test of Mann and Whitney. "again" is the first
-case a second time, which shows what chance does; "played" is a link that plays, which must be told apart.
+Each group holds refusals that must be indistinguishable. The requests of a group are sent in random order, and each
+case is compared with the first one of its group by the Mann-Whitney rank-sum test. The case "again" repeats the first
+case and shows the noise of the measurement. The case "played" is a link that plays; the test must tell it apart.
 """
 
 import gc
@@ -29,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.harness import RunningPigWav, music, running_pigwav
 
 SURE: Final = 0.001
-"""A difference that chance makes less often than this can be told apart."""
+"""Significance level: two cases are told apart if p is below this."""
 
 UNLIKE: Final = frozenset({"date", "x-request-id"})
 """Headers that differ between any two answers."""
@@ -37,7 +38,7 @@ UNLIKE: Final = frozenset({"date", "x-request-id"})
 
 @dataclass(frozen=True)
 class Case:
-    """A request, byte for byte; drawn anew for every sample, so that nothing is remembered of the last."""
+    """A request, byte for byte. `<new>` becomes a new UUID in every sample, so that no cache helps."""
 
     name: str
     method: str
@@ -55,14 +56,14 @@ class Case:
         ]
         header = (
             "Authorization" if self.token else "X-Authorizatio"
-        )  # as long: a shorter request takes less time
+        )  # the same length, because a shorter request takes less time
         lines.append(f"{header}: {(self.token or 'Bearer <new>').replace('<new>', str(uuid4()))}")
         return "\r\n".join([*lines, "", ""]).encode() + self.body
 
 
 @dataclass(frozen=True)
 class Person:
-    """`recording` plays, `deleted` did."""
+    """A user with a recording that plays and one that was deleted."""
 
     id: int
     token: str
@@ -71,7 +72,7 @@ class Person:
 
 
 class Wire:
-    """One connection, kept open."""
+    """One persistent connection."""
 
     def __init__(self, url: str) -> None:
         address = urlsplit(url)
@@ -79,7 +80,7 @@ class Wire:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ask(self, request: bytes, *, without_body: bool) -> tuple[float, bytes, bytes]:
-        """Seconds from the request's first byte to the answer's last; head and body of the answer."""
+        """Returns the seconds from the request's first byte to the response's last, then its head and its body."""
         began_s = time.perf_counter()
         self._socket.sendall(request)
         answer = self._socket.recv(65536)
@@ -101,7 +102,7 @@ def _headers(head: bytes) -> dict[str, str]:
 
 
 def groups(me: Person, other: Person) -> Iterator[list[Case]]:
-    """What must look alike, each group with its plain case first. `other` is the one whom nobody may find out about."""
+    """Groups of indistinguishable refusals. The first case is the baseline; `other` is the user to be discovered."""
     nobody = 10**9
     unknown, mine = "Bearer <new>", f"Bearer {me.token}"
     yield [
@@ -153,7 +154,7 @@ def groups(me: Person, other: Person) -> Iterator[list[Case]]:
 
 
 def measure(url: str, cases: Sequence[Case], samples: int) -> dict[str, array]:
-    """Seconds of every case; in every round each is asked once, in a new order. Refusals that differ end it."""
+    """The response times (s) by case. Each round sends every case once, in random order. Exits if responses differ."""
     wire = Wire(url)
     again = Case("again", cases[0].method, cases[0].path, cases[0].token, cases[0].body, cases[0].kind)
     order = [*cases, again]
@@ -163,12 +164,12 @@ def measure(url: str, cases: Sequence[Case], samples: int) -> dict[str, array]:
         random.shuffle(order)
         for case in order:
             took_s, head, body = wire.ask(case.request(), without_body=case.method == "HEAD")
-            if number >= samples // 10:  # the first ones warm up
+            if number >= samples // 10:  # the first tenth is warm-up
                 seconds[case.name].append(took_s)
             alike.add(without_chance(head, body))
     wire.close()
     if len(alike) != 1:
-        sys.exit(f"these answers differ: {alike}")
+        sys.exit(f"these responses differ: {alike}")
     return seconds
 
 
@@ -178,8 +179,8 @@ def without_chance(head: bytes, body: bytes) -> tuple[object, ...]:
 
 
 def rank_sum(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float]:
-    """Mann and Whitney: the chance that one of `ours` takes longer than one of `theirs` (0.5: nothing to tell), and
-    how often chance alone makes it that far from a half.
+    """The Mann-Whitney test: the probability that one of `ours` takes longer than one of `theirs` (0.5: no difference),
+    and the two-sided p-value.
     """
     n, m = len(ours), len(theirs)
     ranks = np.empty(n + m)
@@ -190,7 +191,7 @@ def rank_sum(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, flo
 
 
 def report(cases: Sequence[Case], seconds: dict[str, array]) -> int:
-    """Print a line for every case; the number of those that can be told apart from the first."""
+    """Prints a line per case. Returns how many cases can be told apart from the first one."""
     plain, *others = seconds
     usual_us = median(seconds[plain]) * 1e6
     print(f"{cases[0].method} {cases[0].path.partition('?')[0]}: {plain}, {usual_us:.0f} us")
@@ -210,7 +211,7 @@ def report(cases: Sequence[Case], seconds: dict[str, array]) -> int:
 
 
 def check_that_it_measures(url: str, other: Person, samples: int) -> None:
-    """A link that plays takes longer than one that does not: where that cannot be seen, nothing can."""
+    """Exits if a link that plays does not take measurably longer than one that does not: the machine is too busy."""
     wire = Wire(url)
     cases = [
         Case("refused", "HEAD", f"/record?id=<new>&user={other.id}"),
@@ -222,7 +223,7 @@ def check_that_it_measures(url: str, other: Person, samples: int) -> None:
             seconds[case.name].append(wire.ask(case.request(), without_body=True)[0])
     wire.close()
     if not report(cases, seconds):
-        sys.exit("This machine is too busy to measure anything.")
+        sys.exit("This machine is too busy for this measurement.")
 
 
 @contextmanager
@@ -247,7 +248,7 @@ def person(pigwav: RunningPigWav, name: str) -> Person:
 
 
 def main(samples: int = 2000) -> None:
-    # Swept rows are gone; here the deleted one has to be there still, which is the harder case.
+    # No sweep: the row of the deleted recording must still exist, which is the harder case.
     with running_pigwav(PIGWAV_SWEEP_EVERY_S="86400") as pigwav, no_pauses():
         me, other = person(pigwav, "me"), person(pigwav, "other")
         for n in range(100):
@@ -256,7 +257,7 @@ def main(samples: int = 2000) -> None:
         told = 0
         for cases in groups(me, other):
             told += report(cases, measure(pigwav.url, cases, samples))
-    print(f"{told} cases can be told apart" if told else "nothing tells who exists")
+    print(f"{told} cases can be told apart" if told else "no case can be told apart")
 
 
 if __name__ == "__main__":

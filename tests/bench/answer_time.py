@@ -1,4 +1,4 @@
-"""Uploads paced like a network: how long after the last byte is the answer there?
+"""Uploads at the speed of a network: how long after the last byte does the response arrive?
 
 python tests/bench/answer_time.py [MBIT_PER_S] [SECONDS ...]
 """

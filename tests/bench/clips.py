@@ -1,4 +1,4 @@
-"""1-second clips from 8 clients: how many a second, and as a share of what LAME alone does on all cores?
+"""1-second clips from 8 clients: clips per second, and their share of what LAME alone encodes on all cores.
 
 python tests/bench/clips.py [CLIPS] [CLIENTS]
 """

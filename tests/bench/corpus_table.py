@@ -1,8 +1,8 @@
-"""What a folder of WAVs becomes: each uploaded to a running PigWav, downloaded, decoded, and compared with the WAV.
+"""Uploads a folder of WAVs to a running PigWav; downloads, decodes and compares each MP3 with its WAV.
 
 python tests/bench/corpus_table.py [FOLDER]    FOLDER has an EXPECTED.tsv (see tests/corpus.py); default: the corpus
 
-Exit code 1 where a row comes out otherwise than expected. `python tests/odd_wavs.py FOLDER` makes up more files.
+The exit code is 1 if a result differs from EXPECTED.tsv. `python tests/odd_wavs.py FOLDER` generates more files.
 """
 
 import sys
@@ -27,12 +27,12 @@ def main(folder: Path = CORPUS) -> int:
     print(COLUMNS.format("file", "expected", "answer", "due", "played", "ms", "ok"))
     with running_pigwav() as pigwav, closing(httpx2.Client(base_url=pigwav.url, timeout=120)) as http:
         wrong = [*_wrong(pigwav, http, folder, table)]
-    print(f"{len(table)} files, {len(wrong)} otherwise than expected; {_summary(table)}")
+    print(f"{len(table)} files, {len(wrong)} not as expected; {_summary(table)}")
     return 1 if wrong else 0
 
 
 def _wrong(pigwav: RunningPigWav, http: httpx2.Client, folder: Path, table: list[Row]) -> Iterator[Row]:
-    """Prints every row; answers those that came out otherwise."""
+    """Prints every row; yields those whose result differs from the expected one."""
     for row in table:
         outcome = outcome_of(http, pigwav.user, pigwav.token, (folder / row.file).read_bytes())
         audio = row.audio(folder) if outcome.recording else None

@@ -1,4 +1,4 @@
-"""What it costs to confine a decoder: one second of MS ADPCM, decoded by a bare and by a confined ffmpeg, and uploaded.
+"""The cost of confining a decoder: 1 s of MS ADPCM, decoded by plain ffmpeg and by confined ffmpeg, and uploaded.
 
 python tests/bench/decoder_start.py [TIMES]
 """
@@ -45,7 +45,7 @@ def _decode(argv: list[str]) -> None:
 
 
 def _tell(name: str, times: int, act: Callable[[], object]) -> None:
-    """CPU time is that of our own children; the upload's are another process's."""
+    """Prints CPU time only for our own child processes: the upload's decoder is a child of the service."""
     took_s = []
     before = psutil.Process().cpu_times()
     for _ in range(times):

@@ -1,4 +1,4 @@
-"""Downloads through PigWav against a direct GET of the same object from the same store.
+"""Downloads through PigWav, compared with direct GETs of the same object from the same store.
 
 python tests/bench/download_speed.py [ROUNDS]
 """
@@ -30,7 +30,7 @@ def main(rounds: int = 200) -> None:
 
 
 def _row(name: str, size_bytes: int, link: str, direct: str, rounds: int) -> None:
-    """Both sides in turn, so that the machine's moods meet both."""
+    """Alternates between the two, so that other load on the machine affects both."""
     ratios = []
     for _ in range(5):
         ours, theirs = _per_s(link, rounds), _per_s(direct, rounds)

@@ -1,4 +1,4 @@
-"""What the benchmarks share: a running PigWav, audio to send, a paced sender, memory as the kernel accounts it."""
+"""Shared by the benchmarks: a running PigWav, test audio, uploads at a given bit rate, memory (PSS)."""
 
 import http.client
 import json
@@ -36,7 +36,7 @@ class RunningPigWav:
     token: str
 
     def own_processes(self) -> list[psutil.Process]:
-        """`up` itself and its API processes; Postgres and the S3 server are not ours to account for."""
+        """`pigwav up` and its API processes, without Postgres and the S3 server."""
         children = self.process.children(recursive=True)
         return [self.process, *(child for child in children if "serve" in child.cmdline())]
 
@@ -58,7 +58,7 @@ class RunningPigWav:
         connection.endheaders()
 
     def upload(self, audio: bytes, *, bits_per_s: float | None = None) -> "Upload":
-        """Send a WAV, as fast as it goes or paced like a network; blocks are due at fixed times."""
+        """Sends a WAV at `bits_per_s` (None: as fast as possible). Each block is due at a fixed time."""
         connection = self.connect()
         began_s = time.perf_counter()
         self.send_head(connection, len(audio))
@@ -75,7 +75,7 @@ class RunningPigWav:
 
 @dataclass(frozen=True)
 class Upload:
-    """`answer_s`: from the last byte sent to the answer read."""
+    """`answer_s`: seconds from the last byte sent until the response was read."""
 
     recording: dict[str, Any]
     total_s: float
@@ -93,7 +93,7 @@ def answered(connection: http.client.HTTPConnection) -> dict[str, Any]:
 
 @contextmanager
 def running_pigwav(*, python: str = sys.executable, **environment: str) -> Iterator[RunningPigWav]:
-    """`pigwav up` with an empty data folder, and a user. `python`: of the environment that PigWav is installed in."""
+    """`pigwav up` with an empty data folder and one user. `python`: the interpreter that PigWav is installed for."""
     with tempfile.TemporaryDirectory(prefix="pigwav-bench-") as folder:
         command = [python, "-m", "pigwav", "up", "--port", "0", "--data", f"{folder}/data"]
         with Path(folder, "log").open("wb") as log:
@@ -121,7 +121,7 @@ def _registered(process: "subprocess.Popen[str]", log: Path) -> RunningPigWav:
 
 
 def music(seconds: float, *, rate_hz: int = RATE_HZ, channels: int = CHANNELS, seed: int = 7) -> bytes:
-    """A 16-bit WAV that gives an encoder real work: a chord that moves, with noise, different in each channel."""
+    """A 16-bit WAV that gives the encoder realistic work: a moving chord with noise, different in each channel."""
     random = Random(seed)
     samples = int(seconds * rate_hz)
     loop = min(samples, LOOP_S * rate_hz)

@@ -1,10 +1,10 @@
-"""Many clients of `pigwav up`: as many as it should serve, ten times as many, and a signal to stop in the middle.
+"""Load test of `pigwav up`: the number of clients that it should serve, ten times as many, and SIGTERM under load.
 
 python tests/bench/load.py [PHONES] [LISTENERS] [SECONDS]
 python tests/bench/load.py --sigterm
 
-Ratios and bounds are printed; exit status 1 where a bound is not kept. The clients share the machine with the service,
-and both want it for themselves: other work makes the ratios mean nothing.
+Prints ratios and bounds; the exit status is 1 if a bound is exceeded. Clients and service share the machine: run
+nothing else on it, or the ratios mean nothing.
 """
 
 import asyncio
@@ -36,16 +36,16 @@ IDLE_S: Final = 8.0
 LIGHT_PER_S: Final = 40.0
 BURST: Final = 20
 PSS_EVERY_S: Final = 5.0
-"""Reading it holds the process up."""
+"""Not more often: reading PSS delays the measured process."""
 
 LONG_S: Final = 240
-"""Of the recording that listeners hear: longer than they stay."""
+"""Length of the recording that listeners play: longer than the test."""
 
 SIGTERM_ENVIRONMENT: Final = {"PIGWAV_DRAIN_S": "2", "PIGWAV_GRACE_S": "20"}
 
 
 class Bounds:
-    """What was promised, and what was seen."""
+    """Compares measurements with their bounds and counts those that are exceeded."""
 
     def __init__(self) -> None:
         self.broken = 0
@@ -56,7 +56,7 @@ class Bounds:
 
 
 class LoadClients:
-    """Phones, listeners and bursts in front of one service, for as long as the `gathered` block."""
+    """Phones, listeners and bursts against one service for the duration of a `gathered` block."""
 
     def __init__(self, pigwav: RunningPigWav, wavs: Sequence[bytes], links: tuple[str, str]) -> None:
         address = urlsplit(pigwav.url)
@@ -72,7 +72,7 @@ class LoadClients:
     async def gathered(
         self, phones: int, listeners: int, burst: int, *, leave_within_s: float
     ) -> AsyncIterator[Seen]:
-        """They come within some seconds; at the block's end who still waits for an answer has `leave_within_s`."""
+        """The clients arrive over a few seconds. After the block, open requests get `leave_within_s` to end."""
         seen, over = Seen(), asyncio.Event()
         come_s = max(2.0, phones / 600)
         tasks = [
@@ -101,14 +101,14 @@ class LoadClients:
             await asyncio.gather(*running, return_exceptions=True)
 
     def _tell_cores(self, seconds: float, own_cpu_s: float, service_cpu_s: float) -> None:
-        """Since the processes had taken so much."""
+        """Prints CPU use since the given CPU times, and the delay of the clients' event loop."""
         service, own = self._pigwav.cpu_s() - service_cpu_s, time.process_time() - own_cpu_s
         late_ms = percentile(self.late_s, 0.99) * 1000
         print(f"  PigWav took {service / seconds:.2f} cores, the clients {own / seconds:.2f}", end=", ")
-        print(f"which was late by {late_ms:.0f} ms (p99)")
+        print(f"clients' event loop late by {late_ms:.0f} ms (p99)")
 
     async def steady_light(self, seconds: float, seen: Seen) -> None:
-        """The light requests that are measured."""
+        """Sends the light requests whose response times are measured."""
         over = asyncio.Event()
         callers = [asyncio.create_task(self.light.steadily(LIGHT_PER_S / 4, seen, over)) for _ in range(4)]
         await asyncio.sleep(seconds)
@@ -116,7 +116,7 @@ class LoadClients:
         await asyncio.gather(*callers)
 
     async def _watch_itself(self, over: asyncio.Event) -> None:
-        """If the clients fall behind, they measure themselves."""
+        """Records how late the clients' event loop is: if it falls behind, the response times measure the clients."""
         while not over.is_set():
             due_s = time.perf_counter() + 0.05
             await asyncio.sleep(0.05)
@@ -141,7 +141,7 @@ def load_clients(pigwav: RunningPigWav) -> Iterator[LoadClients]:
 
 @contextmanager
 def file_descriptors() -> Iterator[None]:
-    """Each client is a socket."""
+    """Raises the limit of open files to the hard limit: each client needs a socket."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
@@ -157,8 +157,10 @@ def _target(url: str) -> str:
 
 @dataclass(frozen=True)
 class Idle:
-    """p99 of light requests while nobody uploads and nobody listens; the second while bursts come as well. Requests of
-    a burst wait for each other, with or without other clients: what those cost is the difference to the second.
+    """p99 of light requests without uploads and downloads; the second value is with bursts.
+
+    Requests of a burst wait for each other even without other clients. `with_bursts_p99_s` is therefore the baseline
+    for the cost of the other clients.
     """
 
     p99_s: float
@@ -191,8 +193,8 @@ async def served(visitors: LoadClients, quiet: Idle, shape: tuple[int, int, floa
     ratio, other = p99_s / quiet.p99_s, p99_s / quiet.with_bursts_p99_s
     bounds.check(
         other <= P99_RATIO,
-        f"p99 of light requests is {other:.1f} times that of the same without phones and listeners (bound: "
-        f"{P99_RATIO:g}), {ratio:.1f} times that without bursts, too",
+        f"p99 of light requests is {other:.1f} times that without phones and listeners (bound: "
+        f"{P99_RATIO:g}), {ratio:.1f} times that without any other client",
     )
     most = visitors.most_pss_bytes
     bounds.check(
@@ -228,8 +230,8 @@ async def overloaded(
 
 
 async def _recovered(visitors: LoadClients, limit_s: float) -> float:
-    """When small requests are quick again, and an upload works."""
-    wav = visitors._wavs[0][: 44 + 16_000]  # noqa: SLF001 - one second of it
+    """The time at which light requests are fast again and an upload succeeds."""
+    wav = visitors._wavs[0][: 44 + 16_000]  # noqa: SLF001 - its first second
     while True:
         seen = Seen()
         await visitors.steady_light(0.5, seen)
@@ -247,7 +249,7 @@ async def _recovered(visitors: LoadClients, limit_s: float) -> float:
 
 
 async def stopped_under_load(visitors: LoadClients, shape: tuple[int, int, float], bounds: Bounds) -> None:
-    """SIGTERM while all upload: it says that it is not ready while it still listens, and every upload hears its end."""
+    """SIGTERM during uploads: the service is not ready while it still accepts connections, and answers every upload."""
     phones, listeners, seconds = shape
     async with visitors.gathered(phones, listeners, 0, leave_within_s=1) as seen:
         await asyncio.sleep(seconds)
@@ -257,11 +259,11 @@ async def stopped_under_load(visitors: LoadClients, shape: tuple[int, int, float
         unready_s, closed_s = await _unready(visitors), await _closed(visitors)
         code = await asyncio.to_thread(visitors._pigwav.process.wait, 60)  # noqa: SLF001
         await asyncio.sleep(1)
-    print(f"  {answered} uploads had ended before; unready after {unready_s - began_s:.2f} s", end=", ")
-    print(f"closed after {closed_s - began_s:.2f} s, gone after {time.perf_counter() - began_s - 1:.1f} s")
+    print(f"  {answered} uploads ended before SIGTERM; not ready after {unready_s - began_s:.2f} s", end=", ")
+    print(f"closed after {closed_s - began_s:.2f} s, ended after {time.perf_counter() - began_s - 1:.1f} s")
     outcomes = {name: count for name, count in seen.uploads.items() if name != "0"}
     allowed = {"201", "503 shutting-down"}
-    bounds.check(unready_s < closed_s, "ready was false before the socket was closed")
+    bounds.check(unready_s < closed_s, "not ready before the socket was closed")
     bounds.check(set(outcomes) <= allowed, f"uploads ended with {outcomes}")
     bounds.check(code == 0, f"exit status {code}")
 
@@ -280,7 +282,7 @@ async def _closed(visitors: LoadClients) -> float:
 
 
 async def _play_all(visitors: LoadClients, seen: Seen, bounds: Bounds) -> None:
-    """Every link that an upload was answered with."""
+    """Plays the link of every acknowledged upload."""
     silent = 0
     for recording in seen.recordings:
         heard = await visitors.caller.call(visitors.caller.head("GET", _target(recording["url"])))
@@ -300,7 +302,7 @@ def _report(seen: Seen) -> None:
     for name, counts in counted.items():
         print(f"  {name}: {json.dumps(dict(counts))}")
     print(f"  {_percentiles('light requests', seen.light_s)}; {_percentiles('in bursts', seen.burst_s)}")
-    print(f"  listeners heard {mib(seen.heard_bytes)}", flush=True)
+    print(f"  listeners received {mib(seen.heard_bytes)}", flush=True)
 
 
 def _percentiles(name: str, seconds: Sequence[float]) -> str:

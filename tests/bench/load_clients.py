@@ -1,5 +1,6 @@
-"""Many clients on one event loop, written to use little CPU beside the service: phones that upload at the pace of a
-voice, listeners that read at the pace of playback, and small requests.
+"""Many clients on one event loop that use little CPU, because they share the machine with the service.
+
+Phones upload at the speed of recording, listeners read at the speed of playback, others send light requests.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ VOICE_BYTES_PER_S: Final = 16_000
 
 BLOCK_S: Final = 0.5
 NOT_ANSWERED: Final = 0
-"""The status where the connection could not be had, or ended before the answer."""
+"""The status if the connection failed or ended before the response."""
 
 _PATIENCE_S: Final = 60.0
 _RESET: Final = struct.pack("ii", 1, 0)
@@ -28,7 +29,7 @@ _RESET: Final = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True)
 class Answer:
-    """`seconds`: since the request was begun."""
+    """`seconds`: from the start of the request to the end of the response."""
 
     status: int
     body: bytes
@@ -41,10 +42,10 @@ class Answer:
 
 
 class Exchange(asyncio.Protocol):
-    """One connection, one request at a time. Bodies are kept where they are short."""
+    """One connection, one request at a time. The response's body is held in memory."""
 
     def __init__(self) -> None:
-        self.transport: asyncio.Transport = None  # type: ignore[assignment] # until it is connected
+        self.transport: asyncio.Transport = None  # type: ignore[assignment] # set by connection_made
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._received = bytearray()
 
@@ -52,7 +53,7 @@ class Exchange(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment]
 
     def request(self, data: bytes) -> None:
-        """Begin one; `data` may be only its beginning."""
+        """Starts a request. `data` may be only the first part of it."""
         self._began_s = time.perf_counter()
         self._is_head = data.startswith(b"HEAD")
         self._answer = asyncio.get_running_loop().create_future()
@@ -112,7 +113,7 @@ class Caller:
         return exchange
 
     async def call(self, request: bytes) -> Answer:
-        """On a connection of its own."""
+        """Sends a request on a new connection. The status is NOT_ANSWERED if there is no response."""
         began_s = time.perf_counter()
         try:
             exchange = await self.connect()
@@ -127,7 +128,7 @@ class Caller:
 
 @dataclass
 class Seen:
-    """What the clients have seen. Statuses of failures come with the problem's code."""
+    """The clients' measurements. Keys of counters: the status, followed by the problem's code for an error."""
 
     uploads: Counter[str] = field(default_factory=Counter)
     refusal_s: list[float] = field(default_factory=list)
@@ -158,8 +159,9 @@ def voice(pcm: bytes, seconds: float) -> bytes:
 async def phone(
     caller: Caller, wavs: Sequence[bytes], seen: Seen, over: asyncio.Event, begin_s: float
 ) -> None:
-    """Upload at the pace of a voice, again and again; refused, come again when told. The first one is cut short by
-    chance, so that not all phones end together.
+    """Uploads at the speed of recording, repeatedly; after a refusal, waits as long as Retry-After says.
+
+    The first upload has a random length, so that the phones do not end together.
     """
     await asyncio.sleep(begin_s)
     wav = voice(random.choice(wavs)[44:], random.uniform(5, 40))
@@ -173,7 +175,7 @@ async def phone(
 
 
 async def _upload(caller: Caller, wav: bytes, over: asyncio.Event) -> Answer | None:
-    """None: the load was over before it ended."""
+    """None if the load test ended before the upload."""
     began_s = time.perf_counter()
     try:
         exchange = await caller.connect()
@@ -196,7 +198,7 @@ async def _upload(caller: Caller, wav: bytes, over: asyncio.Event) -> Answer | N
 
 
 class _Ear(asyncio.Protocol):
-    """Takes `bytes_per_s` and no more."""
+    """Reads at most `bytes_per_s`."""
 
     def __init__(self, request: bytes, bytes_per_s: float, seen: Seen, ended: Callable[[str], None]) -> None:
         self._request = request
@@ -225,7 +227,7 @@ class _Ear(asyncio.Protocol):
 
 
 async def listener(caller: Caller, link: str, seen: Seen, over: asyncio.Event, begin_s: float) -> None:
-    """Hear the recording at the pace of its sound, again and again; refused, come again later."""
+    """Downloads the recording at the speed of playback, repeatedly; waits 5 s after a refusal."""
     await asyncio.sleep(begin_s)
     loop = asyncio.get_running_loop()
     while not over.is_set():
@@ -252,7 +254,7 @@ async def listener(caller: Caller, link: str, seen: Seen, over: asyncio.Event, b
 
 
 async def _narrow_socket(caller: Caller) -> socket.socket:
-    """Whose kernel does not take the recording at once."""
+    """A connected socket whose receive buffer is too small for the whole recording."""
     narrow = socket.socket()
     narrow.setblocking(False)  # noqa: FBT003 - its name says it
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
@@ -261,7 +263,7 @@ async def _narrow_socket(caller: Caller) -> socket.socket:
 
 
 class LightRequests:
-    """The mix: who am I, what do I have, is it there, and a new user."""
+    """A random mix: the user's own data, the list of recordings, HEAD of a link, and (1 in 10) a new user."""
 
     def __init__(self, caller: Caller, link: str) -> None:
         self._caller = caller
@@ -281,7 +283,7 @@ class LightRequests:
         return random.choice(self._kinds)
 
     async def steadily(self, per_s: float, seen: Seen, over: asyncio.Event) -> None:
-        """One after the other on a connection that is kept, due at fixed times."""
+        """Sends requests one at a time on one persistent connection, `per_s` on average."""
         exchange, due_s = None, time.perf_counter()
         while not over.is_set():
             due_s = max(due_s + random.expovariate(per_s), time.perf_counter())
@@ -300,7 +302,7 @@ class LightRequests:
             exchange.leave()
 
     async def in_bursts(self, at_once: int, seen: Seen, over: asyncio.Event) -> None:
-        """So many at once, each on a connection of its own, every second."""
+        """Sends `at_once` requests at the same time every second, each on a new connection."""
         while not over.is_set():
             began_s = time.perf_counter()
             for answer in await asyncio.gather(*(self._caller.call(self.next()) for _ in range(at_once))):
@@ -310,5 +312,5 @@ class LightRequests:
 
 
 def percentile(seconds: Sequence[float], share: float) -> float:
-    """NaN where there is none."""
+    """NaN if `seconds` is empty."""
     return sorted(seconds)[min(len(seconds) - 1, int(len(seconds) * share))] if seconds else float("nan")

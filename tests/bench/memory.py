@@ -1,4 +1,4 @@
-"""Memory of PigWav's own processes (PSS): idle, with one upload open, with hundreds of slow ones.
+"""Memory of PigWav's own processes (PSS): idle, with one open upload, with hundreds of slow uploads.
 
 python tests/bench/memory.py [SLOW_UPLOADS] [LONG_SECONDS]
 """
@@ -15,7 +15,7 @@ SETTLED_S = 1.0
 
 def main(slow: int = 500, long_s: float = 3600) -> None:
     with running_pigwav() as pigwav:
-        pigwav.upload(music(5))  # the first upload loads what every upload needs
+        pigwav.upload(music(5))  # the first upload loads the modules that every upload needs
         idle = pigwav.pss_bytes()
         print(f"idle: {mib(idle)}")
         for seconds in (60, long_s):
@@ -30,7 +30,7 @@ def main(slow: int = 500, long_s: float = 3600) -> None:
 
 
 def _peak_while_open(pigwav: RunningPigWav, audio: bytes) -> int:
-    """The most that is seen between blocks, up to the last block."""
+    """The highest PSS between blocks of the upload, in bytes."""
     connection = pigwav.connect()
     pigwav.send_head(connection, len(audio))
     peak = 0
@@ -43,7 +43,7 @@ def _peak_while_open(pigwav: RunningPigWav, audio: bytes) -> int:
 
 
 def _slow_ones(pigwav: RunningPigWav, count: int) -> None:
-    """Voice notes of a minute from phones, all half-way at the same time."""
+    """Prints the memory of `count` one-minute voice recordings, each half uploaded at the same time."""
     audio = music(60, rate_hz=16000, channels=1)
     half = len(audio) // 2
     idle = pigwav.pss_bytes()
@@ -65,7 +65,7 @@ def _slow_ones(pigwav: RunningPigWav, count: int) -> None:
 
 
 def _until_quiet(pigwav: RunningPigWav) -> None:
-    """Until the encoder has nothing left to do."""
+    """Waits until the encoder is idle."""
     before = -1.0
     while (now := pigwav.cpu_s()) - before > 0.02:
         before = now

@@ -1,16 +1,19 @@
-"""How an MP3 of ours sounds next to ffmpeg's of the same WAV and bit rate, in numbers.
+"""Sound quality of PigWav's MP3, compared with ffmpeg's MP3 of the same WAV and bit rate.
 
 python tests/bench/quality.py [SECONDS]
 
-Both MP3s are decoded by ffmpeg to floats and compared with ffmpeg's decode of the WAV at the MP3's rate; six channels
-are mixed down as documented for both, by the same filter. SNR: power of the signal over that of the difference, sample
-by sample. Level: power of what is played over that of the signal. Lag: samples by which what is played comes late;
-"inverted" where it is upside down. Exact: whether as many samples are played as there were. Bandwidth: where a sweep
-over all frequencies falls by 6 dB.
+ffmpeg decodes both MP3s to floats; the reference is ffmpeg's decode of the WAV at the MP3's rate. For both, the same
+filter mixes six channels down as documented.
 
-The LAMEs differ: lameenc 1.9 brings LAME 4.0, the bundled ffmpeg 9 LAME 4.1, with other choices of what is not heard;
-more noise where nobody hears it is no worse sound. Quality 3 is what both do unless told otherwise. At quality 7 they
-make the same choices: what is left of the difference is ours to explain.
+SNR: power of the signal over power of the difference, sample by sample.
+Level: power of the decoded MP3 over power of the signal.
+Lag: delay of the decoded MP3 in samples; "inverted" if its polarity is inverted.
+Exact: whether the number of samples is unchanged.
+Bandwidth: the frequency at which a sweep over all frequencies falls by 6 dB.
+
+The two use different versions of LAME (lameenc 1.9: LAME 4.0; the bundled ffmpeg 9: LAME 4.1), whose psychoacoustic
+models differ: more inaudible noise is not worse sound. Quality 3 is the default of both. At quality 7 their models make
+the same choices, so any difference that remains is caused by PigWav.
 """
 
 import asyncio
@@ -51,7 +54,7 @@ HEAD: Final = (
 
 @dataclass(frozen=True)
 class Input:
-    """A kind of WAV. `rates`: of the WAV and the MP3, Hz. `mix`: ffmpeg's filter to the MP3's channels."""
+    """A kind of WAV. `mix`: ffmpeg's filter that makes the MP3's channels of the WAV's."""
 
     name: str
     rate_hz: int
@@ -143,7 +146,7 @@ def _said(yes: object) -> str:
 
 
 def music_of(seconds: float, rate_hz: int, channels: int) -> Signal:
-    """Gliding tones, strokes that ring out, a floor of noise; other ones in every channel, to 0.8 of full scale."""
+    """Gliding tones, decaying strokes and a noise floor, different in each channel. The peak is 0.8 of full scale."""
     random, time_s = np.random.default_rng(SEED), np.arange(int(seconds * rate_hz)) / rate_hz
     made = np.empty((len(time_s), channels))
     for channel in range(channels):
@@ -158,14 +161,14 @@ def music_of(seconds: float, rate_hz: int, channels: int) -> Signal:
 
 
 def sweep_of(seconds: float, rate_hz: int, channels: int) -> Signal:
-    """From 0 to half the rate in straight time, the same in every channel."""
+    """A linear sweep from 0 Hz to half the sample rate, the same in every channel."""
     time_s = np.arange(int(seconds * rate_hz)) / rate_hz
     tone = 0.5 * np.sin(np.pi * rate_hz / 2 / seconds * time_s**2)
     return np.repeat(tone[:, None], channels, axis=1)
 
 
 def qualities(coding: Coding, music: Signal, sweep: Signal) -> Iterator[Quality]:
-    """Ours, then ffmpeg's."""
+    """Yields PigWav's quality, then ffmpeg's."""
     kind = coding.kind
     wav, sweep_wav = kind.written(music, kind.rate_hz), kind.written(sweep, kind.rate_hz)
     due = -(-len(music) * kind.mp3_rate_hz // kind.rate_hz)
@@ -189,7 +192,7 @@ def _by_libmp3lame(coding: Coding, wav: bytes) -> bytes:
     mix = ["-af", f"aformat=sample_fmts=fltp,{coding.kind.mix}"] if coding.kind.mix else []
     lame = ["-c:a", "libmp3lame", "-compression_level", str(coding.lame_quality), "-b:a", f"{coding.kbps}k"]
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "out.mp3")  # not a pipe: its first frame is written last
+        file = Path(folder, "out.mp3")  # not a pipe: ffmpeg writes the first frame last
         ffmpeg(["-i", "-", *mix, *lame, str(file)], wav)
         return file.read_bytes()
 
@@ -202,7 +205,7 @@ def _signal(kind: Input, wav: bytes) -> Signal:
 
 
 def played(mp3: bytes, kind: Input) -> Signal:
-    """From a file, so that a decoder can honour delay and padding."""
+    """Decodes from a file: only then does the decoder honour delay and padding."""
     with tempfile.NamedTemporaryFile(suffix=".mp3") as file:
         file.write(mp3)
         file.flush()
@@ -216,7 +219,7 @@ def ffmpeg(arguments: list[str], standard_input: bytes = b"") -> bytes:
 
 
 def compared(reference: Signal, heard: Signal, due: int) -> Quality:
-    """Over the samples that both have, as they lie: what comes late counts as noise."""
+    """Compares the samples that both have, without alignment: a delay counts as noise."""
     both = min(len(reference), len(heard))
     one, other = reference[:both], heard[:both]
     power = np.sum(one**2)
@@ -225,7 +228,7 @@ def compared(reference: Signal, heard: Signal, due: int) -> Quality:
 
 
 def lag_of(reference: NDArray[np.float64], heard: NDArray[np.float64]) -> str:
-    """Where their correlation is largest."""
+    """The lag (samples) with the largest correlation."""
     size = 2 * len(reference)
     product = np.conj(np.fft.rfft(reference, size)) * np.fft.rfft(heard, size)
     correlation = np.fft.irfft(product, size)
@@ -235,12 +238,12 @@ def lag_of(reference: NDArray[np.float64], heard: NDArray[np.float64]) -> str:
 
 
 def bandwidth_of(reference: Signal, heard: Signal, kind: Input) -> float:
-    """The frequency of the last window of the sweep that is not yet down by 6 dB."""
+    """The frequency (Hz) of the sweep's last window that has not fallen by 6 dB."""
     window = int(WINDOW_S * kind.mp3_rate_hz)
     count = min(len(reference), len(heard)) // window
     powers = [np.sum(s[: count * window].reshape(count, -1) ** 2, axis=1) for s in (reference, heard)]
     audible = powers[1] > powers[0] * 10 ** (FALLEN_DB / 10)
-    audible &= powers[0] > powers[0].max() / 100  # the resampler's own edge is not the MP3's
+    audible &= powers[0] > powers[0].max() / 100  # ignore what the resampler itself cuts off
     swept = (np.flatnonzero(audible)[-1] + 1) * window / len(reference)
     return float(swept) * kind.rate_hz / 2
 

@@ -1,9 +1,9 @@
-"""This PigWav beside another one, in one run: the same uploads, downloads and small requests, in turn, as ratios.
+"""Compares this PigWav with another version in one run: the same uploads, downloads and small requests on each.
 
 python tests/bench/two_versions.py OTHER_PYTHON [ROUNDS]
 
-OTHER_PYTHON: of a virtual environment in which the other version is installed. Every figure is the median of the
-rounds; a ratio is this one's by the other's, pair by pair: below 1, this one is faster or smaller.
+OTHER_PYTHON: the interpreter of a virtual environment with the other version. Each figure is the median of all rounds.
+A ratio is this version divided by the other one, round by round: below 1, this version is faster or smaller.
 """
 
 import statistics
@@ -20,7 +20,7 @@ DOWNLOADS = 20
 
 
 def measures(audio: bytes, clip: bytes) -> Iterator[tuple[str, Callable[[RunningPigWav], float]]]:
-    """Name and unit, and what measures it."""
+    """Yields the name with the unit, and the function that measures it."""
     yield f"upload of {len(audio) // 2**20} MiB, s", lambda pigwav: pigwav.upload(audio).total_s
     yield "upload of 1 s, ms", lambda pigwav: 1000 * pigwav.upload(clip).total_s
     yield "CPU of that long upload, s", lambda pigwav: cpu_of(pigwav, lambda: pigwav.upload(audio))
@@ -56,7 +56,7 @@ def small_requests(pigwav: RunningPigWav) -> float:
 def main(other_python: str, rounds: int = 7) -> None:
     with running_pigwav() as this, running_pigwav(python=other_python) as other:
         for pigwav in (this, other):
-            pigwav.upload(music(1))  # both have loaded what they need
+            pigwav.upload(music(1))  # the first upload loads modules
         for name, measure in measures(music(60), music(1)):
             pairs = [(measure(this), measure(other)) for _ in range(rounds)]
             print_error(name, [a for a, _ in pairs], [b for _, b in pairs])

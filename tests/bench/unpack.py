@@ -1,4 +1,4 @@
-"""24-bit and float samples unpacked in this process, against the same decoded by an ffmpeg process, both into LAME.
+"""24-bit and float samples: unpacking in this process compared with decoding by an ffmpeg process, both into LAME.
 
 python tests/bench/unpack.py [SECONDS] [CLIPS]
 
@@ -40,7 +40,7 @@ def main(seconds: int = 120, clips: int = 40) -> None:
     for name, make in (("24-bit", s24), ("float", f32)):
         for many, length_s in ((1, seconds), (clips, 1)):
             wav = make(length_s)
-            asyncio.run(in_process(wav))  # numpy, once
+            asyncio.run(in_process(wav))  # loads numpy before the measurement
             ours_s = _timed(in_process, wav, many)
             theirs_s = _timed(by_ffmpeg, wav, many)
             print(
@@ -62,7 +62,7 @@ async def in_process(wav: bytes) -> None:
 
 
 async def by_ffmpeg(wav: bytes) -> None:
-    """What the converter does for ADPCM, done for these samples."""
+    """Converts these samples with an external decoder, as the converter does for ADPCM."""
     header = HeaderWalk().feed(wav)
     assert header
     plan = Plan.of(header, SETTINGS, max_duration_s=3_600)

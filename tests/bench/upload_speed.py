@@ -1,4 +1,4 @@
-"""600 s of 44.1 kHz stereo, first byte to 201, against the bundled ffmpeg on the same file, both on one core.
+"""Upload of 600 s of 44.1 kHz stereo, from the first byte to 201, compared with the bundled ffmpeg; each on one core.
 
 python tests/bench/upload_speed.py [SECONDS] [ROUNDS]
 """
@@ -19,11 +19,11 @@ from bench.harness import music, running_pigwav
 
 def main(seconds: float = 600, rounds: int = 3) -> None:
     audio = music(seconds)
-    os.sched_setaffinity(0, {0})  # inherited by ffmpeg and by pigwav up: one core for each side
+    os.sched_setaffinity(0, {0})  # inherited by ffmpeg and by `pigwav up`
     with tempfile.TemporaryDirectory() as folder, running_pigwav() as pigwav:
         source = Path(folder, "in.wav")
         source.write_bytes(audio)
-        os.sched_setaffinity(0, {1 % os.cpu_count()})  # the sender stands for a client elsewhere
+        os.sched_setaffinity(0, {1 % os.cpu_count()})  # the client would be on another machine
         rows = []
         for _ in range(rounds):
             ffmpeg_s = _ffmpeg(source, Path(folder, "out.mp3"))

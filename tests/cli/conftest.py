@@ -1,4 +1,4 @@
-"""People who use the running API with the program `pigwav`, each in a home of their own."""
+"""Users of the program `pigwav` with the running API, each with a home folder."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +13,13 @@ NewPerson = Callable[[], Person]
 
 @pytest.fixture
 def newcomer(api: ServedApi, tmp_path: Path) -> Person:
-    """Somebody who has never used the service. PIGWAV_URL names it."""
+    """A user without an account. PIGWAV_URL is set."""
     return Person.in_folder(tmp_path / "newcomer", api.url)
 
 
 @pytest.fixture
 def anna(api: ServedApi, tmp_path: Path) -> Person:
-    """Somebody who has registered; her credentials are remembered."""
+    """A registered user whose credentials are saved."""
     person = Person.in_folder(tmp_path / "anna", api.url)
     person.be_registered()
     return person

@@ -1,4 +1,4 @@
-"""Somebody with a home folder and the program `pigwav`."""
+"""A user with a home folder who runs the program `pigwav`."""
 
 import itertools
 import json
@@ -28,7 +28,7 @@ _names = (f"{uuid4()} {n}" for n in itertools.count())
 
 @dataclass(frozen=True)
 class Person:
-    """Works in `home`. `environment` comes on top of what a program finds anyway."""
+    """Runs programs in `home`. `environment`: variables in addition to the usual ones."""
 
     home: Path
     url: str
@@ -49,7 +49,7 @@ class Person:
         return json.loads(self.credentials_file.read_text())
 
     def with_environment(self, **variables: object) -> "Person":
-        """Only these are set. What is remembered stays."""
+        """The same user with only these variables. Saved credentials stay."""
         return Person(self.home, self.url, {name: str(value) for name, value in variables.items()})
 
     def all_variables(self) -> dict[str, str]:
@@ -59,7 +59,7 @@ class Person:
     def run(
         self, *words: object, stdin: IO[Any] | int = subprocess.DEVNULL, typed: str | None = None
     ) -> Ended:
-        """Not at a terminal. `typed`: what comes through a pipe on standard input."""
+        """Runs `pigwav` without a terminal. `typed`: text on standard input, through a pipe."""
         with ExitStack() as pipe:
             if typed is not None:
                 stdin = pipe.enter_context(typed_into_a_pipe(typed))
@@ -68,7 +68,7 @@ class Person:
             )
 
     def run_anew(self, *words: object) -> Ended:
-        """`run`, for what Python or a module may look at while it is loaded."""
+        """Like `run` in a new Python process, for variables that are read at import."""
         return subprocess.run(
             [*_PIGWAV, *map(str, words)],
             cwd=self.home,
@@ -82,21 +82,21 @@ class Person:
 
     @staticmethod
     def program() -> str:
-        """For a shell's command line."""
+        """The program's command, quoted for a shell."""
         return shlex.join(_PIGWAV)
 
     @contextmanager
     def at_terminal(
         self, *words: object, command: Sequence[str] = _PIGWAV, **more: Any
     ) -> Iterator[Terminal]:
-        """`more`: as `terminals.at_terminal` takes it."""
+        """`more`: arguments of `terminals.at_terminal`."""
         with at_terminal(
             [*command, *map(str, words)], environment=self.all_variables(), folder=self.home, **more
         ) as terminal:
             yield terminal
 
     def seen(self, *words: object, columns: int = 100) -> tuple[int, str]:
-        """At a terminal: exit status, and what stands on the screen at the end."""
+        """Runs it at a terminal. Returns the exit status and the final screen."""
         with self.at_terminal(*words, columns=columns) as terminal:
             return terminal.end(), terminal.screen()
 
@@ -105,7 +105,7 @@ class Person:
         assert ended.returncode == 0, ended
 
     def be_registered(self) -> None:
-        """As after `register`, for what does not ask how: a program's start takes longer than all it does."""
+        """Registers with the client instead of the program, which is faster. Saves the credentials as `register` does."""
         with PigWavClient(self.url) as client:
             registered = client.register(next(_names))
         document = {"url": self.url, "user": registered.id, "token": str(registered.token)}
@@ -113,14 +113,14 @@ class Person:
         self.credentials_file.write_text(json.dumps(document))
 
     def file(self, name: str, content: bytes | None = None, *, seconds: float = 0.5) -> Path:
-        """A WAV in the home folder, unless `content` is another."""
+        """Writes a file in the home folder: a WAV, or `content`."""
         path = self.home / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(wav(seconds=seconds) if content is None else content)
         return path
 
     def upload(self, *words: object) -> str:
-        """The link of one WAV; without words, it comes without the program."""
+        """Uploads one WAV and returns its link. Without `words`, uses the client instead of the program."""
         if not words:
             known = self.remembered
             with PigWavClient(self.url, user_id=known["user"], token=known["token"]) as client:
@@ -143,7 +143,7 @@ def id_in(link: str) -> str:
 
 @contextmanager
 def typed_into_a_pipe(typed: str) -> Iterator[int]:
-    """The reading end; what is typed must be short enough to wait in a pipe."""
+    """The reading end of a pipe with the text, which must fit into the pipe's buffer."""
     reading, writing = os.pipe()
     try:
         os.write(writing, typed.encode())
@@ -154,7 +154,7 @@ def typed_into_a_pipe(typed: str) -> Iterator[int]:
 
 
 def closed_end() -> int:
-    """The writing end of a pipe that nobody reads."""
+    """The writing end of a pipe whose reading end is closed."""
     reading, writing = os.pipe()
     os.close(reading)
     return writing

@@ -174,7 +174,7 @@ def test_rotating_another_users_token_leaves_the_remembered_one(anna: Person, ne
 def test_rotating_with_another_users_token_under_ones_own_id_costs_no_token(
     anna: Person, newcomer: Person
 ) -> None:
-    """The service goes by the token alone."""
+    """The token alone identifies the user."""
     newcomer.register()
     before = anna.remembered
     mistaken = anna.with_environment(

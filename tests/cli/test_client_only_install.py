@@ -1,7 +1,6 @@
-"""`pip install .` without extras: the user's commands need nothing that it does not bring.
+"""`pip install .` without extras: the user's commands need only its dependencies.
 
-The program runs with a finder in front of all others that hides what the base install would lack. The real install is
-made in `tests/client/test_install.py`.
+An import hook hides all modules that the base install lacks. `tests/client/test_install.py` tests a real install.
 """
 
 import json
@@ -50,7 +49,7 @@ main()
 
 
 def brought_by(distribution: str, seen: set[str] | None = None) -> set[str]:
-    """The distributions that an install without extras brings."""
+    """The distributions that are installed without extras."""
     seen = set() if seen is None else seen
     seen.add(distribution)
     for line in requires(distribution) or ():
@@ -127,7 +126,7 @@ def test_operators_command_says_what_to_install(newcomer: Person, modules: list[
 
 
 def test_hook_hides_what_an_extra_brings(newcomer: Person, modules: list[str]) -> None:
-    """Else the tests above would prove nothing."""
+    """Checks the hook, because the tests above rely on it."""
     program = BASE_INSTALL.replace("from pigwav.cli.app import main", "import fastapi")
     ended = subprocess.run(
         [sys.executable, "-c", program, json.dumps(modules)], capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""Shell completion, as typer brings it."""
+"""Shell completion, which typer implements."""
 
 import shutil
 import subprocess
@@ -28,7 +28,7 @@ def in_shell(person: Person, *words: str, **variables: str) -> str:
 
 
 def completed_by_bash(person: Person, *line: str) -> list[str]:
-    """What bash offers for the last word."""
+    """bash's completions of the last word."""
     words = " ".join(f"'{word}'" for word in line)
     script = (
         'eval "$(pigwav --show-completion bash)"\n'

@@ -1,4 +1,4 @@
-"""Which address, user and token hold, when options, environment and what is remembered say different things."""
+"""The precedence of options, environment and saved credentials for address, user and token."""
 
 import stat
 from uuid import UUID, uuid4
@@ -138,7 +138,7 @@ def test_token_is_in_no_representation() -> None:
 
 
 def test_remembered_token_is_not_sent_to_another_service(anna: Person) -> None:
-    """Nothing listens there: a connection would end with another status."""
+    """Nothing listens at that address: a connection attempt would give another exit status."""
     for words in (
         ["list"],
         ["delete", UUID(int=0), "-y"],

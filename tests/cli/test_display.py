@@ -1,4 +1,4 @@
-"""Lengths and text as people read them."""
+"""Display of lengths and text."""
 
 import json
 

@@ -214,7 +214,7 @@ def test_token_is_not_sent_with_a_link(anna: Person) -> None:
 
 
 def test_links_of_a_list_may_be_piped_into_it(anna: Person) -> None:
-    """As the help says: `pigwav list | cut -f 5 | xargs pigwav download -o FOLDER`."""
+    """The example of the help: `pigwav list | cut -f 5 | xargs pigwav download -o FOLDER`."""
     links = [anna.upload(anna.file(f"{name}.wav")) for name in "ab"]
     listed = [line.split("\t")[4] for line in anna.run("list").stdout.splitlines()]
 

@@ -1,4 +1,4 @@
-"""What errors are told as, and which exit status they have."""
+"""Messages and exit statuses of errors."""
 
 import errno
 import subprocess

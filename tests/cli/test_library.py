@@ -132,7 +132,7 @@ def test_delete_of_several_goes_on_behind_one_that_is_gone(anna: Person) -> None
 
 
 def test_what_a_service_says_cannot_drive_a_terminal_or_break_a_line(anna: Person) -> None:
-    """PigWav cleans titles; what answers may be another, or an older one."""
+    """PigWav cleans titles, but another or an older service may not."""
     anna.upload()
     recording = anna.listed()[0] | {"title": HOSTILE, "tags": {"artist": HOSTILE}}
     with stub_service(lambda _, target: _of_stub(target, recording)) as stub:

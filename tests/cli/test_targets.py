@@ -1,4 +1,4 @@
-"""Where downloads are saved: names that are taken, files that are there, and files that are on their way."""
+"""File names of downloads: duplicate names, existing files, partial files."""
 
 import hashlib
 from pathlib import Path
@@ -20,7 +20,7 @@ def test_one_command_gives_a_name_once_whether_or_not_the_download_succeeded(
     tmp_path: Path,
     force: bool,  # noqa: FBT001
 ) -> None:
-    for _ in range(2):  # nothing was saved: the next command finds the same partial files
+    for _ in range(2):  # nothing was saved, so the next command finds the same partial files
         folder = Folder(tmp_path / "music", force)
         assert folder.target(offered(ONE)) == Target(tmp_path / "music" / "Same.mp3", there=False)
         assert folder.target(offered(TWO)) == Target(tmp_path / "music" / "Same (2).mp3", there=False)

@@ -1,4 +1,4 @@
-"""What appears only at a terminal: progress, tables, questions. And that nothing of it appears elsewhere."""
+"""Output that appears only at a terminal: progress, tables, questions."""
 
 import os
 import re
@@ -24,7 +24,7 @@ LINK = r"http://\S+/record\?id=\S+&user=\d+"
 
 @contextmanager
 def stalled_upload(person: Person, *words: object) -> Iterator[tuple[Terminal, threading.Event]]:
-    """`pigwav upload` at a terminal, of 64 MB files to a service that takes nothing until the event is set."""
+    """`pigwav upload` of 64 MB files at a terminal, to a service that reads nothing until the event is set."""
     goes_on = threading.Event()
 
     def answer(_method: str, _target: str) -> Reply:
@@ -197,7 +197,7 @@ def test_list_shows_a_page_while_the_next_is_still_to_come(newcomer: Person) -> 
 
 BUSY = problem(503, "overloaded", "Full.", limit="uploads", headers={"Retry-After": "1"})
 WHY = "Full. (overloaded, limit: uploads)"
-WHY_OF_HEAD = "Service Unavailable. (service-unavailable)"  # no document comes with it
+WHY_OF_HEAD = "Service Unavailable. (service-unavailable)"  # HEAD has no body
 
 
 @pytest.mark.parametrize(("command", "why"), [("list", WHY), ("upload", WHY), ("download", WHY_OF_HEAD)])

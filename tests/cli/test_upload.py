@@ -1,4 +1,4 @@
-"""`pigwav upload`, elsewhere than at a terminal."""
+"""`pigwav upload` without a terminal."""
 
 import json
 import os
@@ -186,7 +186,9 @@ def test_ctrl_c_ends_quietly_while_it_waits_for_a_pipe(anna: Person) -> None:
             text=True,
         ) as process,
     ):
-        never_ending.write(wav(seconds=20, data_size=STREAMED))  # more than the pipe holds: it is being read
+        never_ending.write(
+            wav(seconds=20, data_size=STREAMED)
+        )  # exceeds the pipe's buffer, so the program has started to read
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
 

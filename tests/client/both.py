@@ -1,4 +1,4 @@
-"""The two clients behind one face, so that one test tries both; and what services answer them."""
+"""One interface for both clients, so that each test runs with both; and responses of stub services."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from fakes.stub_service import Reply, Stub, stub_service
 from pigwav.client import AsyncPigWavClient, PigWavClient
 
 OpenClient = Callable[..., Any]
-"""Takes what the clients take; a context manager that gives one, whose calls return their values."""
+"""Takes the clients' arguments. Returns a context manager for a client whose calls return values."""
 
 TOKEN: Final = "23e10bfa-ce68-4444-95dd-4af608f2bf47"
 ID: Final = "afadaeeb-2842-41de-987c-ae31169310b5"
@@ -18,7 +18,7 @@ LINK: Final = f"http://localhost:8080/record?id={ID}&user=1"
 
 
 class Awaited:
-    """An AsyncPigWavClient whose calls have been awaited."""
+    """An AsyncPigWavClient with synchronous calls: each one is awaited."""
 
     def __init__(self, client: AsyncPigWavClient, loop: asyncio.Runner) -> None:
         self._client = client
@@ -65,7 +65,7 @@ def awaited(*args: Any, **more: Any) -> Iterator[Awaited]:
 def talking(
     open_client: OpenClient, answer: Reply | Callable[[str, str], Reply], *credentials: Any, **more: Any
 ) -> Iterator[tuple[Stub, Any]]:
-    """A stub that answers so, and a client of it."""
+    """A stub service with these replies, and a client."""
     replies = (lambda *_: answer) if isinstance(answer, Reply) else answer
     with stub_service(replies) as stub, open_client(stub.url, *credentials, **more) as client:
         yield stub, client

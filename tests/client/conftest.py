@@ -1,4 +1,4 @@
-"""Both clients, one after the other; and a running API."""
+"""Fixtures: both clients, and a running API."""
 
 from collections.abc import Iterator
 

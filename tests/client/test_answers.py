@@ -1,4 +1,4 @@
-"""Answers are declared once: JSON is read and written as the declaration says."""
+"""Response classes: their declarations define how JSON is read and written."""
 
 from dataclasses import dataclass, fields
 from types import NoneType
@@ -17,7 +17,7 @@ NULLABLE_TAGS = [one.name for one in fields(Tags)]
 
 @dataclass(frozen=True)
 class RecordingOfTomorrow(Recording):
-    """With one more line in its declaration."""
+    """A class with one more field."""
 
     loudness_lufs: float | None = None
 
@@ -92,7 +92,7 @@ def test_a_fact_that_is_always_there_must_be_there() -> None:
     ],
 )
 def test_the_declaration_is_that_of_the_services_schema(kind: type[Answer], schema: type[BaseModel]) -> None:
-    """Names, and which of them may be null."""
+    """The same names, and the same ones may be null."""
     declared = {fact.metadata.get("json", fact.name): fact.type for fact in fields(kind)}
     served = {name: field.annotation for name, field in schema.model_fields.items()}
 

@@ -1,4 +1,4 @@
-"""Calls and answers: what is asked, how answers are read, and what refusals become."""
+"""Calls: requests, parsing of responses, errors for refusals."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime

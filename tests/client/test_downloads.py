@@ -1,4 +1,4 @@
-"""A download is whole and right, or `to` stays as it was; what has come is not fetched twice."""
+"""A download is complete and correct, or `to` is unchanged. Received bytes are not fetched again."""
 
 import asyncio
 import hashlib
@@ -213,7 +213,7 @@ def test_part_that_points_elsewhere_is_not_followed(
 
 
 def test_output_that_points_elsewhere_is_replaced_itself(open_client: OpenClient, tmp_path: Path) -> None:
-    """Nothing is written outside the folder of the output."""
+    """If the output is a symbolic link, no file outside its folder is written."""
     elsewhere = tmp_path / "elsewhere" / "precious"
     elsewhere.parent.mkdir()
     elsewhere.write_bytes(b"precious")

@@ -1,4 +1,4 @@
-"""Names from outside become names that may be written to."""
+"""Names from a service become safe file names."""
 
 import pytest
 from hypothesis import given

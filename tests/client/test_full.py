@@ -1,4 +1,4 @@
-"""A client repeats an upload that got 507, after as many seconds as Retry-After says."""
+"""A client repeats an upload that got 507 after the seconds in Retry-After."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The client by itself."""
+"""The client without the service."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def test_client_needs_nothing_of_the_server() -> None:
 
 @pytest.mark.long
 def test_base_install_is_the_client_and_its_commands_alone(tmp_path: Path) -> None:
-    """In an empty environment, as `pip install .` makes it."""
+    """Installs it with `pip install .` into an empty environment."""
     venv.create(tmp_path / "venv", with_pip=True)
     programs = tmp_path / "venv" / "bin"
     install = [programs / "python", "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", ROOT]
@@ -37,7 +37,7 @@ def test_base_install_is_the_client_and_its_commands_alone(tmp_path: Path) -> No
 
     server = "('fastapi', 'sqlalchemy', 'boto3', 'minio', 'lameenc', 'ffmpeg', 'numpy')"
     look = f"import importlib.util as u, pigwav.client; print([n for n in {server} if u.find_spec(n)])"
-    # Isolated: nothing of this process's environment or folder helps.
+    # Isolated from this process's environment and folder.
     found = subprocess.run(
         [programs / "python", "-I", "-c", look], capture_output=True, text=True, check=True
     )

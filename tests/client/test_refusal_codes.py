@@ -1,4 +1,4 @@
-"""Every code that the service answers with has its class of error in the client."""
+"""Every problem code of the service has an error class in the client."""
 
 import re
 from typing import Final
@@ -32,7 +32,7 @@ MEANT: Final = {
     507: TryLater,
 }
 OF_CONFLICTS: Final = {"name-taken": NameTaken, "upload-in-progress": TryLater}
-"""Both are 409: the status alone does not tell what to do."""
+"""Both are 409, but need different reactions."""
 
 
 def test_the_client_knows_each_code_of_the_service_and_no_other() -> None:

@@ -1,4 +1,4 @@
-"""What is repeated, and what is not: nothing is done twice that was asked for once."""
+"""Which requests are repeated. A repetition never executes a call twice."""
 
 import logging
 import socket
@@ -154,7 +154,7 @@ def test_what_can_be_read_once_is_not_sent_in_part(open_client: OpenClient) -> N
 def test_what_can_be_read_once_is_untouched_while_there_is_no_connection(open_client: OpenClient) -> None:
     blocks = iter([b"RIFF"])
     with closing(socket.socket()) as deaf:
-        deaf.bind(("127.0.0.1", 0))  # and does not listen
+        deaf.bind(("127.0.0.1", 0))  # without listen()
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         with open_client(url, *CREDENTIALS, attempts=2) as client, pytest.raises(NotConnected):
             client.upload(blocks)

@@ -31,7 +31,7 @@ def new_user(api: ServedApi) -> Registered:
 
 
 def info(**fields: str) -> bytes:
-    """A LIST chunk of INFO, in CP1251 as old Windows programs write it."""
+    """A LIST chunk of INFO in CP1251, as old Windows programs write it."""
     listed = b"".join(chunk(name.encode(), text.encode("cp1251") + b"\0") for name, text in fields.items())
     return chunk(b"LIST", b"INFO" + listed)
 

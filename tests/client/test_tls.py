@@ -1,4 +1,4 @@
-"""https: our own sockets under anyio's TLS; and an environment with a proxy that is not for this service."""
+"""https: our sockets with anyio's TLS; proxy variables for other hosts."""
 
 import os
 import shutil
@@ -39,7 +39,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of 127.0.0.1, signed by itself, with its key in the same file."""
+    """A self-signed certificate of 127.0.0.1, with its key in the same file."""
     openssl = shutil.which("openssl")
     if openssl is None:
         miss("openssl", "openssl is not installed")
@@ -53,7 +53,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(certificate: Path, folder: Path, *, trusts: bool) -> list[str]:
-    """What the program says of a service that refuses uploads early, and closes, and has one MP3."""
+    """Runs a program against a service that refuses uploads early and closes, and has one MP3. Returns its output."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
     refusal = replace(problem(401, "not-authenticated", "No."), reads="never")

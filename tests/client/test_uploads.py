@@ -1,4 +1,4 @@
-"""What may be uploaded, how it is sent, and what happens when the service answers before it is."""
+"""Uploads: accepted sources, the request, early responses."""
 
 import asyncio
 import gzip
@@ -40,7 +40,7 @@ def opened_at_8() -> io.BytesIO:
 
 
 class ReadOnly:
-    """The least that a file can be."""
+    """A minimal file object."""
 
     def __init__(self) -> None:
         self.read = io.BytesIO(WAV).read
@@ -231,7 +231,7 @@ def test_cancelled_upload_leaves_the_files_and_the_client_usable(wav: Path) -> N
 
 
 def test_other_tasks_run_while_a_pipe_is_waited_for() -> None:
-    """A blocking read in the event loop would wait for ever: who writes is a task of the same loop."""
+    """A blocking read in the event loop would wait forever, because a task of the same loop writes to the pipe."""
     reading, writing = os.pipe()
 
     async def write() -> None:

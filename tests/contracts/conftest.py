@@ -1,4 +1,4 @@
-"""The stores that one suite is run over: memory, the embedded S3 server, moto, and MinIO or any other given one."""
+"""The stores of the contract suite: memory, the embedded S3 server, moto, and MinIO or another configured server."""
 
 import os
 import uuid
@@ -21,7 +21,7 @@ GIVEN = ("ENDPOINT", "BUCKET", "ACCESS_KEY", "SECRET_KEY")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What streams into a store is tried on moto only with --long: the contract that it builds on is tried always."""
+    """Streaming uploads run on moto only with --long. The contract that they rely on always runs on moto."""
     for item in items:
         if item.path.name == "test_streaming_upload.py" and "moto" in item.name:
             item.add_marker(pytest.mark.long)
@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def given_settings(request: pytest.FixtureRequest) -> StoreSettings:
-    """PIGWAV_TEST_S3_* where they are set; else a real MinIO, with the key that `pigwav provision` makes."""
+    """PIGWAV_TEST_S3_* if all are set, otherwise a real MinIO with the key that `pigwav provision` makes."""
     given = {name.lower(): os.environ.get(f"PIGWAV_TEST_S3_{name}") for name in GIVEN}
     if not all(given.values()):
         minio: MinioServer = request.getfixturevalue("minio")
@@ -58,14 +58,14 @@ def opened_moto(moto_settings: StoreSettings) -> Iterator[S3Store]:
 
 
 def _opened(settings: StoreSettings) -> Iterator[S3Store]:
-    store = open_s3(settings, page_size=3)  # small, so that every list is a walk over pages
+    store = open_s3(settings, page_size=3)  # small, so that every list needs several pages
     yield store
     store.close()
 
 
 @pytest.fixture(params=["memory", "embedded", "moto", "given"])
 def store(request: pytest.FixtureRequest, prefix: str) -> Iterator[ObjectStore]:
-    """Each kind of store; what a test leaves under its prefix is removed."""
+    """Each kind of store. Removes what a test leaves under its prefix."""
     kind = request.param
     _expect_known_difference(request, kind)
     opened: ObjectStore = MemoryStore() if kind == "memory" else request.getfixturevalue(f"opened_{kind}")
@@ -75,7 +75,7 @@ def store(request: pytest.FixtureRequest, prefix: str) -> Iterator[ObjectStore]:
 
 @pytest.fixture(params=["embedded", "moto", "given"])
 def s3(request: pytest.FixtureRequest) -> StoreSettings:
-    """The settings of an S3 server with a bucket, for what cannot be asked of a store in memory."""
+    """The settings of an S3 server with a bucket, for tests that need real S3."""
     _expect_known_difference(request, request.param)
     name = {"embedded": "s3_settings", "moto": "moto_settings", "given": "given_settings"}[request.param]
     settings: StoreSettings = request.getfixturevalue(name)
@@ -83,7 +83,7 @@ def s3(request: pytest.FixtureRequest) -> StoreSettings:
 
 
 def _expect_known_difference(request: pytest.FixtureRequest, kind: str) -> None:
-    """A test with the mark `moto_differs` has to fail on moto: once it passes there, the mark goes."""
+    """A test with the mark `moto_differs` must fail on moto. If it passes, remove the mark."""
     if kind == "moto" and (mark := request.node.get_closest_marker("moto_differs")):
         request.applymarker(
             pytest.mark.xfail(strict=True, raises=AssertionError, reason=f"moto: {mark.args[0]}")
@@ -100,7 +100,7 @@ def s3_store(s3: StoreSettings, prefix: str) -> Iterator[S3Store]:
 
 @pytest.fixture
 def opened_in_small_parts(s3: StoreSettings, s3_store: S3Store) -> Iterator[S3Store]:
-    """The same store, which copies all that is longer than a part in parts of that size."""
+    """The same store with `copy_part_bytes` of one part, so that it copies longer objects in parts."""
     store = open_s3(s3, copy_part_bytes=PART_BYTES)
     yield store
     store.close()
@@ -108,7 +108,7 @@ def opened_in_small_parts(s3: StoreSettings, s3_store: S3Store) -> Iterator[S3St
 
 @pytest.fixture
 def s3_client(s3: StoreSettings) -> Iterator[Any]:
-    """boto3 itself, to see what is really there."""
+    """A boto3 client, to inspect the stored objects."""
     assert s3.secret_key
     client = boto3.client(
         "s3",
@@ -132,7 +132,7 @@ def _clean(store: ObjectStore, prefix: str) -> None:
 
 @pytest.fixture
 def prefix() -> str:
-    """A folder of the test's own: the bucket is shared."""
+    """A unique key prefix for the test, because the bucket is shared."""
     return f"recordings/{uuid.uuid4()}/"
 
 

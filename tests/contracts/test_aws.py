@@ -1,4 +1,4 @@
-"""What AWS refuses, on moto: a key without a right, parts that are too small, a condition that does not hold."""
+"""AWS's refusals, on moto: a missing permission, parts that are too small, a failed precondition."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ ETAG = '"0cc175b9c0f1b6a831c399e269772661"'
 
 @pytest.fixture
 def settings(moto: MotoServer) -> StoreSettings:
-    """A bucket of the test's own, which may be spoilt."""
+    """A new bucket, which the test may damage."""
     return moto.provisioned()
 
 
@@ -39,7 +39,7 @@ RefusedAtOnce = Callable[[str], AbstractContextManager[None]]
 
 @pytest.fixture
 def refused_at_once(caplog: pytest.LogCaptureFixture) -> RefusedAtOnce:
-    """`with refused_at_once(code)`: the block makes one request, which is refused so, and raises StoreUnavailable."""
+    """`with refused_at_once(code)`: the block makes one request, gets this code, and raises StoreUnavailable."""
     caplog.set_level(logging.INFO, REQUEST_LOGGER)
 
     @contextmanager
@@ -61,7 +61,7 @@ def read(store: S3Store, key: ObjectKey) -> bytes:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of the store that needs `action`."""
+    """A call of the store, and the IAM action that it needs."""
 
     name: str
     action: str
@@ -93,7 +93,7 @@ CALLS = [
 
 
 class TestAKeyWithoutARight:
-    """The key of tests/contracts has exactly the rights that `pigwav provision` prints, so all of them are needed."""
+    """The other contract tests pass with exactly the permissions that `pigwav provision` prints; each one is needed."""
 
     @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
     def test_its_call_is_unavailable_and_all_is_as_it_was(
@@ -119,7 +119,7 @@ class TestAKeyWithoutARight:
     def test_its_error_does_not_repeat_the_key_of_the_object(
         self, moto: MotoServer, settings: StoreSettings, store: S3Store
     ) -> None:
-        """It would be as good as a link."""
+        """The object's key is enough to make a link."""
         moto.deny(settings, "s3:PutObject")
 
         with pytest.raises(StoreUnavailable, match="AccessDenied") as raised:
@@ -129,7 +129,7 @@ class TestAKeyWithoutARight:
 
 
 class TestRefusals:
-    """They carry AWS's code, and are not tried again: they would be refused again."""
+    """Errors contain AWS's code. The calls are not repeated, because they would be refused again."""
 
     def test_a_right_that_the_key_lacks(
         self, moto: MotoServer, settings: StoreSettings, store: S3Store, refused_at_once: RefusedAtOnce
@@ -196,7 +196,7 @@ class TestRefusals:
     def test_a_write_whose_condition_does_not_hold(
         self, settings: StoreSettings, store: S3Store, refused_at_once: RefusedAtOnce
     ) -> None:
-        """`If-None-Match: *` writes only where there is nothing yet."""
+        """`If-None-Match: *` writes only if the object does not exist."""
         store.put(KEY, b"first", PLAIN)
 
         with (
@@ -210,7 +210,7 @@ class TestRefusals:
 
 
 def test_a_copy_in_parts_that_fails_leaves_no_open_upload(settings: StoreSettings, store: S3Store) -> None:
-    """And says why it failed: AWS takes no parts of 5 bytes."""
+    """The error contains the reason: AWS refuses parts of 5 bytes."""
     store.put(KEY, b"ten bytes.", PLAIN)
 
     with pytest.raises(StoreUnavailable, match="EntityTooSmall"):
@@ -223,7 +223,7 @@ def test_a_copy_in_parts_that_fails_leaves_no_open_upload(settings: StoreSetting
 def test_an_object_in_an_archive_is_unavailable_not_missing(
     moto: MotoServer, settings: StoreSettings, store: S3Store
 ) -> None:
-    """As a lifecycle rule of the bucket may leave it."""
+    """A lifecycle rule of the bucket may move an object to an archive."""
     moto.s3.put_object(Bucket=settings.bucket, Key=KEY, Body=b"a", StorageClass="GLACIER")
 
     with pytest.raises(StoreUnavailable) as raised:

@@ -1,4 +1,4 @@
-"""What every object store promises (store/base.py), asked of each of them."""
+"""The contract of object stores (store/base.py), tested on each kind."""
 
 import asyncio
 import hashlib
@@ -256,7 +256,7 @@ class TestMultipart:
     ) -> None:
         upload = store.begin_multipart(key, PLAIN)
         assert store.parts(key, upload) == []
-        # More than a page of them, and one twice.
+        # More than one page of parts, and one part twice.
         bodies = ((7, b"g"), (2, PART_2), (5, PART_3), (3, PART_1), (2, PART_2))
         sent = {number: store.put_part(key, upload, number, body) for number, body in bodies}
         assert store.parts(key, upload) == [sent[number] for number in (2, 3, 5, 7)]
@@ -264,7 +264,7 @@ class TestMultipart:
     def test_parts_with_gaps_in_their_numbers_become_an_object(
         self, store: ObjectStore, key: ObjectKey
     ) -> None:
-        """An upload that died has parts, but not the first one, which is sent last."""
+        """A dead upload lacks part 1, which is sent last."""
         upload = store.begin_multipart(key, PLAIN)
         for number, body in ((5, PART_3), (3, PART_2), (2, PART_1)):
             store.put_part(key, upload, number, body)
@@ -358,7 +358,7 @@ class TestWhatS3ToolsSee:
     def test_a_copy_in_parts_has_bytes_and_headers_of_its_source(
         self, s3, s3_client, opened_in_small_parts, prefix, key
     ) -> None:
-        """As an object of more than 64 MiB is copied."""
+        """Objects of more than 64 MiB are copied in this way."""
         store, target = opened_in_small_parts, ObjectKey(f"{prefix}b.mp3")
         store.put(key, PART_1 + PART_2, self.HEADERS)
         store.copy(key, target)
@@ -372,7 +372,7 @@ class TestWhatS3ToolsSee:
 def test_the_longest_title_fits_beside_all_else_that_is_said_of_an_object(
     store: ObjectStore, key: ObjectKey
 ) -> None:
-    """S3 refuses an object with more than 2,048 bytes of metadata; 200 emoji are 2,400."""
+    """S3 refuses more than 2,048 bytes of metadata; 200 escaped emoji are 2,400 bytes."""
     headers = ObjectHeaders(metadata={"title": metadata_text("🎙" * 200), "the-rest": "x" * 900})
     store.put(key, b"x", headers)
     store.abort_multipart(key, store.begin_multipart(key, headers))
@@ -406,7 +406,7 @@ PARTIAL = (
 
 
 def passed_on(request: bytes, endpoint: str) -> bytes:
-    """What the server at `endpoint` answers to a short request."""
+    """Forwards a short request to `endpoint` and returns the response."""
     url = urlsplit(endpoint)
     with socket.create_connection((url.hostname, url.port)) as upstream:
         upstream.sendall(request)
@@ -414,15 +414,15 @@ def passed_on(request: bytes, endpoint: str) -> bytes:
 
 
 def until_closed(connection: socket.socket) -> None:
-    """Say nothing until the client has had enough."""
+    """Sends nothing until the client closes the connection."""
     with suppress(ConnectionError):
         while connection.recv(65536):
             pass
 
 
 def stall(connection: socket.socket) -> None:
-    """Answer a request with the first 400,000 bytes of a million, and say no more."""
-    connection.recv(65536)  # an answer that is there before its request has gone out breaks the connection
+    """Sends the first 400,000 bytes of a body of 1,000,000, then nothing."""
+    connection.recv(65536)  # a response before the request would break the connection
     connection.sendall(PARTIAL + bytes(400_000))
     until_closed(connection)
 

@@ -1,4 +1,4 @@
-"""What the service makes of errors that no S3 server, and not moto either, gives on demand."""
+"""Errors that no S3 server, including moto, produces on demand."""
 
 import asyncio
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def test_an_error_that_stays_is_unavailable_after_as_many_attempts(status: int, 
 
 
 def test_a_completion_that_fails_inside_a_200_is_tried_again() -> None:
-    """S3 says 200 before it joins the parts, and may find only then that it cannot."""
+    """S3 sends status 200 before it joins the parts, and may then fail."""
     answers = [xml_error(200, "InternalError"), COMPLETED]
     with answering(lambda _: answers.pop(0)) as endpoint:
         open_s3(fictional(endpoint)).complete_multipart(KEY, UPLOAD, PARTS)
@@ -91,7 +91,7 @@ def test_a_read_that_is_put_off_is_unavailable_not_missing() -> None:
 
 
 def test_of_a_part_that_is_listed_twice_the_later_one_counts() -> None:
-    """As SeaweedFS lists what was put twice."""
+    """SeaweedFS lists a part twice if it was put twice."""
     listed = ((2, 9, "new"), (2, 8, "old"), (1, 7, "old"), (1, 8, "new"), (3, 1, "only"))
     entries = "".join(
         f"<Part><PartNumber>{number}</PartNumber><LastModified>2026-11-24T12:00:{second:02}Z</LastModified>"

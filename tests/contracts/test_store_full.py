@@ -1,4 +1,4 @@
-"""How S3 servers say that they are full."""
+"""Errors of S3 servers whose disk is full."""
 
 from collections.abc import Callable
 
@@ -57,6 +57,6 @@ def test_other_troubles_are_not_taken_for_it(status: int, code: str) -> None:
 
 
 def test_whoever_waits_for_database_or_store_waits_for_a_full_one_too() -> None:
-    """Clean-up, sweeps and leases go on as after any other trouble."""
+    """Clean-up, sweeps and leases retry as after any other failure."""
     assert issubclass(StorageFull, StoreUnavailable)
     assert issubclass(StorageFull, DatabaseUnavailable)

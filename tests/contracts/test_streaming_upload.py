@@ -1,4 +1,4 @@
-"""An upload of unknown length, over every store, and over stores that fail or wait in its middle."""
+"""Uploads of unknown length, on every store, and on stores that fail or block."""
 
 import asyncio
 import hashlib
@@ -49,7 +49,7 @@ def open_upload(
 
 
 async def write_all(upload: StreamingUpload, size_bytes: int, *, block_bytes: int = 65_536) -> None:
-    """Write the predicted head and as much of AUDIO as makes `size_bytes`."""
+    """Writes `size_bytes`: the predicted head and the start of AUDIO."""
     await upload.write(HEAD)
     audio = memoryview(AUDIO)[: size_bytes - len(HEAD)]
     for at in range(0, len(audio), block_bytes):
@@ -223,7 +223,7 @@ class TestFinishing:
     def test_an_object_is_read_back_whole_and_no_call_reads_more_than_a_part(
         self, executor: BoundedExecutor, key: ObjectKey
     ) -> None:
-        """A thread of the executor is not taken for as long as a long recording is read."""
+        """A long object does not occupy a thread of the executor for the whole time."""
         size_bytes = 3 * PART_BYTES + 1000
         store = RangesRead(MemoryStore())
         asyncio.run(write_and_finish(open_upload(store, executor, key), size_bytes, FINAL_HEAD))
@@ -234,7 +234,7 @@ class TestFinishing:
 
 
 class RangesRead(FaultyStore):
-    """Remembers what was read by blocking calls."""
+    """Records the ranges of blocking reads."""
 
     def __init__(self, inner: ObjectStore) -> None:
         super().__init__(inner)
@@ -252,7 +252,7 @@ class TestMemory:
         async def upload() -> None:
             upload = open_upload(
                 store, executor, key, predicted=False
-            )  # else part 1 is held and in flight at once
+            )  # otherwise part 1 is both in memory and in flight
             await write_all(upload, 2 * PART_BYTES + 1)
             assert await asyncio.to_thread(gate.reached.wait, 10)
             await upload.write(AUDIO[: PART_BYTES - 1])
@@ -322,7 +322,7 @@ class TestAborting:
         call: int,
         when: str,
     ) -> None:
-        """Whether the operation took effect before it failed or not."""
+        """The operation fails before it takes effect, or after."""
 
         async def upload() -> None:
             upload = open_upload(faulty, executor, key)
@@ -373,7 +373,7 @@ class TestAborting:
         size_bytes: int,
         hold: str,
     ) -> None:
-        """The busy thread cannot be stopped: it is waited for, and what it did is undone."""
+        """A running thread cannot be stopped. The upload waits for it and undoes its effect."""
 
         async def upload(upload: StreamingUpload) -> None:
             try:
@@ -559,7 +559,7 @@ class TestPhase:
     def test_a_part_that_lands_does_not_hide_another_that_failed_beside_it(
         self, executor: BoundedExecutor, key: ObjectKey
     ) -> None:
-        """The last part, and part 1 once more, are in flight at the same time."""
+        """The last part and the final part 1 are in flight at the same time."""
 
         async def upload() -> None:
             upload = open_upload(store, executor, key)
@@ -598,7 +598,7 @@ class TestPhase:
 
 
 class SecondFailsThirdLandsLater:
-    """A hook for two calls at the same time: one fails when both have begun, and the other goes on only then."""
+    """A hook: call 2 fails after call 3 has started, and call 3 continues after call 2 has failed."""
 
     def __init__(self) -> None:
         self._calls = itertools.count(1)
@@ -617,7 +617,7 @@ class SecondFailsThirdLandsLater:
 
 
 async def turns_of_the_loop() -> None:
-    """Let every task go as far as it can without the threads."""
+    """Runs the event loop until all tasks wait for threads."""
     for _ in range(20):
         await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""A database whose disk is full says so in a name of its own."""
+"""A database whose disk is full raises its own error class."""
 
 import pytest
 from sqlalchemy import text

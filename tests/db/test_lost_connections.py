@@ -1,4 +1,4 @@
-"""A database that says nothing at all, a connection that dies in between, a client that holds what others wait for."""
+"""A database that never answers, connections that break between transactions, clients that hold locks."""
 
 import socket
 import threading
@@ -22,7 +22,7 @@ POOL_SIZE = 2
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """The address of a server that takes connections, acknowledges all that it is sent, and never answers."""
+    """The address of a server that accepts connections and never answers."""
     over = threading.Event()
 
     def say_nothing(connection: socket.socket) -> None:
@@ -95,6 +95,6 @@ def test_connections_that_die_between_two_statements_of_a_read_are_replaced(
             end(other, db.execute(text("SELECT pg_backend_pid()")).scalar_one())
 
     with suppress(DatabaseUnavailable), database.read() as db:
-        db.execute(text("SELECT 1"))  # the last one to die
+        db.execute(text("SELECT 1"))  # uses the last dead connection
     with database.read() as db:
         assert db.execute(text("SELECT 1")).scalar_one() == 1

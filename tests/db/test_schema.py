@@ -1,4 +1,4 @@
-"""The migrations make what the models say, and Postgres refuses the impossible."""
+"""The migrations create the schema of the models, and constraints refuse invalid rows."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,7 +80,7 @@ def user(connection: Connection) -> int:
 
 
 LEASE = {"lease_id": uuid4(), "lease_until": "now"}
-REQUIRED = (  # as the first release asked for them; migration 0001 names them, too
+REQUIRED = (  # as in the first release; migration 0001 contains them, too
     "size_bytes",
     "sha256",
     "wav_size_bytes",
@@ -139,7 +139,7 @@ def test_postgres_refuses_a_second_user_of_the_same_name(connection: Connection)
 
 @pytest.fixture
 def before_tags(settings: Settings) -> Iterator[tuple[str, Engine]]:
-    """A database of the first schema, with one recording."""
+    """A database with the first release's schema and one recording."""
     assert settings.database.url
     url = fresh_database(settings.database.url.get_secret_value(), revision="0001")
     engine = create_engine(driver_url(url))

@@ -1,4 +1,4 @@
-"""A database that cannot serve says why, to operators and logs, and never shows a password."""
+"""If the database is unavailable, operators and logs get the reason without passwords."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -30,7 +30,7 @@ def url(stack: StackAddress) -> str:
 
 @pytest.fixture
 def unprivileged(url: str) -> Iterator[str]:
-    """The URL for a role without any right."""
+    """The URL for a role without privileges."""
     role = f"unprivileged_{uuid4().hex}"
     run(url, f"CREATE ROLE {role} LOGIN")
     yield driver_url(url).set(username=role).render_as_string()

@@ -1,4 +1,4 @@
-"""A small proxy in front of several services: TCP, each new connection to the next of them."""
+"""A TCP proxy in front of several services: round robin per connection."""
 
 import socket
 import socketserver
@@ -11,7 +11,7 @@ _BLOCK_BYTES: Final = 64 * 1024
 
 
 class Balancer(socketserver.ThreadingTCPServer):
-    """`backends`: ports on 127.0.0.1 that new connections go to; those that are open stay where they are."""
+    """`backends`: ports on 127.0.0.1 for new connections. Open connections are not moved."""
 
     request_queue_size = 128
     block_on_close = True
@@ -49,7 +49,7 @@ class _Connection(socketserver.BaseRequestHandler):
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
-    """Until the source ends; a connection that breaks is an end, too."""
+    """Copies until the source ends or a connection breaks."""
     with suppress(OSError):
         while block := source.recv(_BLOCK_BYTES):
             target.sendall(block)

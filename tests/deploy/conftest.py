@@ -1,4 +1,4 @@
-"""A Docker engine, the image, and compose projects; nothing of it is left at the end."""
+"""Fixtures: the Docker engine, the image, compose projects. Everything is removed at the end."""
 
 import os
 import shutil
@@ -22,20 +22,20 @@ IMAGES = (
 PIP = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT")
 
 ODD = "p@ss:w%rd/ \\#"
-"""Whatever quotes a password wrongly fails on this one."""
+"""A password that fails if any component quotes it wrongly."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
     for item in here:
-        item.add_marker(pytest.mark.timeout(600))  # containers start within fixtures
+        item.add_marker(pytest.mark.timeout(600))  # fixtures start containers
 
 
 @pytest.fixture(scope="session")
 def engine() -> None:
-    """For tests that need a Docker engine with Compose v2, and minutes: only where they are asked for."""
+    """Skips tests without a Docker engine with Compose v2. They take minutes and run only if PIGWAV_REQUIRE asks."""
     if "docker" not in os.environ.get("PIGWAV_REQUIRE", ""):
-        miss("docker", "containers are tried only where PIGWAV_REQUIRE names docker")
+        miss("docker", "container tests run only if PIGWAV_REQUIRE names docker")
     if shutil.which("docker") is None:
         miss("docker", "there is no docker command")
     for what in (["version"], ["compose", "version"]):
@@ -43,17 +43,17 @@ def engine() -> None:
         if ended.returncode:
             miss("docker", f"`docker {' '.join(what)}` says: {ended.stderr.strip()}")
     if not (ROOT / ".git").exists():
-        miss("docker", "a clean copy is made with git, and this is no checkout")
+        miss("docker", "this folder is not a git checkout, which the clean copy needs")
     if names := leftovers():
-        miss("docker", f"this engine runs {names} already")
+        miss("docker", f"this engine already has {names}")
     for name in IMAGES:
         if run(["docker", "image", "inspect", name]).returncode and run(["docker", "pull", name]).returncode:
-            miss("docker", f"the image {name} is neither on this engine nor can it be pulled")
+            miss("docker", f"the image {name} is not on this engine and cannot be pulled")
 
 
 @pytest.fixture(scope="session")
 def image(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The image, built as README says, under a name of our own."""
+    """The image, built as in the README, with a unique tag."""
     folder, tag = tmp_path_factory.mktemp("build"), f"pigwav-test:{os.getpid()}"
     copy_of_the_repository(folder)
     arguments = [word for name in PIP if name in os.environ for word in ("--build-arg", name)]
@@ -67,14 +67,14 @@ def image(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 @pytest.fixture
 def fresh_project(image: str, tmp_path: Path) -> Iterator[Project]:
-    """Nothing runs yet, and nothing is configured but ports."""
+    """A project that is not started; only ports are configured."""
     with clean_project(tmp_path, image) as project:
         yield project
 
 
 @pytest.fixture(scope="module")
 def apiapp(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """The profile of that name, up and healthy, the same for all tests of a module: leave it as it was."""
+    """The profile `apiapp`, up and healthy. All tests of a module share it and must not change its state."""
     passwords = ("POSTGRES_PASSWORD", "MINIO_ROOT_PASSWORD", "PIGWAV_S3_SECRET_KEY")
     settings = {name: f"{ODD}{number}" for number, name in enumerate(passwords)}
     with clean_project(tmp_path_factory.mktemp("apiapp"), image, **settings) as project:
@@ -84,6 +84,6 @@ def apiapp(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pro
 
 @pytest.fixture
 def account(apiapp: Project) -> Iterator[Account]:
-    """A user of the compose service, by a name of their own."""
+    """A user of the compose service with a unique name."""
     with httpx2.Client(base_url=apiapp.url("API_PUBLISHED_PORT"), timeout=60) as http:
         yield register(http, f"user {os.urandom(8).hex()}")

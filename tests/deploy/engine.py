@@ -1,4 +1,4 @@
-"""The Docker engine that the environment offers, through its own command line."""
+"""The Docker engine, controlled by its command line."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from upping import plain_environment
 from waiting import wait_until
 
 HELPER_IMAGE: Final = "postgres:17"
-"""For small jobs as root: every test has it anyway."""
+"""The image for small jobs as root: the tests need it anyway."""
 
 HEALTHY_WITHIN_S: Final = 120
 _COMMAND_S: Final = 400
@@ -22,7 +22,7 @@ _OURS: Final = ("POSTGRES_", "PGADMIN_", "MINIO_", "APIAPP_", "COMPOSE_", "PYTHO
 
 
 class CommandFailed(AssertionError):
-    """A command that should have gone well did not."""
+    """A command failed that must succeed."""
 
 
 def run(
@@ -32,7 +32,7 @@ def run(
     stdin: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Without any setting of PigWav's or its compose file's but those that are given here."""
+    """Runs a command. `environment`: its only settings of PigWav and the compose file."""
     ours = {name: value for name, value in plain_environment().items() if not name.startswith(_OURS)}
     return subprocess.run(
         [*map(str, command)],
@@ -48,7 +48,7 @@ def run(
 
 
 def docker(*words: object, folder: Path | None = None, stdin: str | None = None) -> str:
-    """Standard output. Raises CommandFailed."""
+    """Runs docker and returns its standard output. Raises CommandFailed."""
     ended = run(["docker", *words], folder=folder, stdin=stdin)
     if ended.returncode:
         raise CommandFailed(f"docker {' '.join(map(str, words))}\n{ended.stdout}{ended.stderr}")
@@ -60,7 +60,7 @@ def inspect(name: str) -> dict[str, Any]:
 
 
 def as_root_on_the_host(*command: object, folder: Path | None = None) -> str:
-    """In a container that sees the host's processes, and `folder` under /it: works from any user, on any engine."""
+    """Runs a command in a container with the host's PIDs and `folder` at /it. Needs no root on the host."""
     mount = ["-v", f"{folder}:/it"] if folder else []
     entry, *words = command
     options = ["--rm", "--pid=host", "--privileged", "--network=none", *mount, f"--entrypoint={entry}"]
@@ -86,7 +86,7 @@ class Container:
         return {name: value for name, _, value in pairs}
 
     def logs(self) -> str:
-        """Both streams."""
+        """Standard output and standard error."""
         ended = run(["docker", "logs", self.name])
         return ended.stdout + ended.stderr
 
@@ -94,11 +94,11 @@ class Container:
         return docker("exec", self.name, *command)
 
     def published(self, port: int) -> int:
-        """The port of the host that leads to this one."""
+        """The host's port for this container port."""
         return int(inspect(self.name)["NetworkSettings"]["Ports"][f"{port}/tcp"][0]["HostPort"])
 
     def kill_main_process(self) -> None:
-        """By its pid on the host: to the engine a crash. (`docker kill` is a wish, after which nothing restarts.)"""
+        """Kills it by its PID on the host, which the engine treats as a crash. After `docker kill`, it would not restart."""
         before = self.restarts
         as_root_on_the_host("kill", "-9", inspect(self.name)["State"]["Pid"])
         wait_until(lambda: self.restarts > before)
@@ -107,14 +107,14 @@ class Container:
         wait_until(lambda: self.health == "healthy", within_s=HEALTHY_WITHIN_S)
 
     def stop(self, *, within_s: int = 60) -> int:
-        """As the operator does: SIGTERM, and SIGKILL when it takes longer. Answers the exit code."""
+        """Sends SIGTERM, and SIGKILL after `within_s`. Returns the exit code."""
         docker("stop", "--time", within_s, self.name)
         return inspect(self.name)["State"]["ExitCode"]
 
 
 @contextmanager
 def running(image: str, *options: object, command: Sequence[str] = ()) -> Iterator[Container]:
-    """`docker run -d`; gone at the end, with its anonymous volumes."""
+    """Like `docker run -d`. Removes the container and its anonymous volumes at the end."""
     made = Container(docker("create", "--label", f"pigwav-test={os.getpid()}", *options, image, *command))
     try:
         docker("start", made.name)

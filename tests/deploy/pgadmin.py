@@ -1,4 +1,4 @@
-"""pgAdmin, as a browser uses it."""
+"""A client of pgAdmin's web interface."""
 
 import re
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ from waiting import wait_until
 
 @dataclass(frozen=True)
 class PgAdmin:
-    """Logged in."""
+    """A logged-in session."""
 
     http: httpx2.Client
 
     def servers(self) -> dict[str, int]:
-        """Names and ids of the list's first group."""
+        """Ids by name of the servers in the first group."""
         return {node["label"]: node["_id"] for node in self._data("GET", "/browser/server/nodes/1/")}
 
     def connect(self, server: int) -> dict:
-        """Without giving a password."""
+        """Connects to a server without sending a password."""
         return self._data("POST", f"/browser/server/connect/1/{server}")
 
     def _data(self, method: str, path: str) -> dict:
@@ -34,7 +34,7 @@ class PgAdmin:
 def logged_in(url: str, email: str, password: str) -> Iterator[PgAdmin]:
     with httpx2.Client(base_url=url, follow_redirects=True, timeout=60) as http:
         answer = http.post("/authenticate/login", data=_form(http) | {"email": email, "password": password})
-        assert answer.url.path == "/browser/", "pgAdmin did not let us in"
+        assert answer.url.path == "/browser/", "pgAdmin refused the login"
         token = re.search(r"\['csrf_token'\] = '([^']+)'", http.get("/browser/js/utils.js").text)
         assert token
         http.headers["X-pgA-CSRFToken"] = token[1]

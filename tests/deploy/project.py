@@ -1,4 +1,4 @@
-"""A compose project from a clean folder, as somebody has it who has just cloned the repository."""
+"""A compose project in a fresh copy of the repository."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from ports import reserved_ports
 ROOT: Final = Path(__file__).parents[2]
 NAME: Final = "pigwav-test"
 NAMED: Final = ("pigwavdb_container", "pgadmin_container", "minio_container", "apiapp_container")
-"""People know these names, so there is one of each on an engine."""
+"""Fixed container names, so an engine can have only one of each."""
 
 PORTS: Final = ("API_PUBLISHED_PORT", "POSTGRES_PORT", "PGADMIN_PORT", "MINIO_PORT", "MINIO_CONSOLE_PORT")
 PROFILES: Final = ("apiapp", "only_db", "admin_db")
@@ -28,7 +28,7 @@ DATABASE, PGADMIN, MINIO, API = map(Container, NAMED)
 
 @dataclass(frozen=True)
 class Project:
-    """`settings`: what stands in its .env."""
+    """`settings`: the contents of its .env."""
 
     folder: Path
     settings: Mapping[str, str]
@@ -37,7 +37,7 @@ class Project:
         return docker("compose", "--ansi=never", "-p", NAME, *words, folder=self.folder)
 
     def up(self, profile: str) -> None:
-        """Returns when all that should run is healthy and all that should end has ended well."""
+        """Returns when all services are healthy and one-time services have succeeded."""
         try:
             self.compose("--profile", profile, "up", "-d", "--wait")
         except CommandFailed as failure:
@@ -50,11 +50,11 @@ class Project:
         return json.loads(self.compose("--profile", profile, "config", "--format", "json"))
 
     def running(self) -> set[str]:
-        """Names of services."""
+        """The names of running services."""
         return set(self._all("ps", "--services", "--status", "running").split())
 
     def states(self) -> dict[str, str]:
-        """Of every service: healthy (or else), or the exit code of one that has ended."""
+        """By service: its health, or "exit CODE" if it has ended."""
         lines = self._all("ps", "-a", "--format", "json").splitlines()
         return {
             state["Service"]: state["Health"] if state["State"] == "running" else f"exit {state['ExitCode']}"
@@ -65,7 +65,7 @@ class Project:
         return f"http://127.0.0.1:{self.settings[port]}"
 
     def psql(self, sql: str) -> str:
-        """In the database's container, as its user."""
+        """Runs psql in the database's container as its user."""
         return DATABASE.run("sh", "-c", 'psql -U "$POSTGRES_USER" -d "$POSTGRES_DB" -qAtc "$0"', sql)
 
     def s3(self) -> Any:
@@ -86,7 +86,7 @@ class Project:
 
 @contextmanager
 def clean_project(folder: Path, image: str, **settings: str) -> Iterator[Project]:
-    """Nothing runs yet. At the end nothing is left, data included."""
+    """A project that is not started. At the end, everything is removed, including data."""
     with ExitStack() as cleaning:
         copy_of_the_repository(folder)
         cleaning.callback(as_root_on_the_host, "find", "/it", "-mindepth", 1, "-delete", folder=folder)
@@ -100,18 +100,18 @@ def clean_project(folder: Path, image: str, **settings: str) -> Iterator[Project
 
 
 def copy_of_the_repository(folder: Path) -> None:
-    """What git would give to others."""
+    """Copies the files that git tracks or would add."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, names.split("\0")):
         source, target = ROOT / name, folder / name
-        if source.is_file():  # not deleted just now
+        if source.is_file():  # not deleted in the meantime
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
 
 
 def leftovers() -> str:
-    """Containers that have our names and are not ours to remove."""
-    run(["docker", "compose", "-p", NAME, "down", "--volumes"])  # of a run of these tests that was killed
+    """Containers with our names that other projects have created."""
+    run(["docker", "compose", "-p", NAME, "down", "--volumes"])  # left by a killed test run
     names = docker("ps", "-a", "--format", "{{.Names}}").split()
     return ", ".join(name for name in NAMED if name in names)

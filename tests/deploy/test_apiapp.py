@@ -1,4 +1,4 @@
-"""The whole service under Compose: its journey, what an operator sees, and what survives."""
+"""The whole service under Compose: the main journey, the operator's view, and durability."""
 
 import re
 import threading
@@ -22,7 +22,7 @@ KEPT_SECONDS = (0.5, 3)
 
 @pytest.fixture
 def kept(account: Account) -> Iterator[Callable[[], None]]:
-    """Recordings that were acknowledged; to be called when every one of them must still be what it was."""
+    """Makes recordings. Returns a function that asserts that all of them are unchanged."""
     made = [account.recording(seconds=seconds) for seconds in KEPT_SECONDS]
 
     def check() -> None:
@@ -167,7 +167,7 @@ def test_run_by_hand_beside_it_as_people_know_it(apiapp: Project, image: str) ->
 
 
 def stopped_well_while_an_upload_ends(container: Container, account: Account) -> None:
-    """SIGTERM: nobody new is let in, who is inside may finish."""
+    """SIGTERM: new connections are refused, open uploads may end."""
     with open_upload(account, wav(seconds=5)) as upload:
         codes: list[int] = []
         stopping = threading.Thread(target=lambda: codes.append(container.stop()))
@@ -181,7 +181,7 @@ def stopped_well_while_an_upload_ends(container: Container, account: Account) ->
 
 
 def until_refused(container: Container) -> None:
-    """Until the service, asked from inside, no longer takes connections."""
+    """Waits until the service refuses connections from inside its container."""
     probe = "import socket, sys; sys.exit(socket.socket().connect_ex(('127.0.0.1', 8080)) == 0)"
     while run(["docker", "exec", container.name, "python", "-c", probe]).returncode:
         assert inspect(container.name)["State"]["Running"]

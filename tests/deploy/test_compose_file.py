@@ -1,4 +1,4 @@
-"""What compose.yaml promises, read from what Compose itself makes of it."""
+"""compose.yaml, as Compose itself resolves it."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def test_what_should_run_is_watched_restarted_and_reaped_and_the_rest_runs_once(
     for name in services.keys() - ONCE:
         assert services[name]["restart"] == "unless-stopped", name
         assert services[name]["init"], name
-        assert name == "apiapp" or services[name]["healthcheck"]["test"], name  # the image brings the API's
+        assert name == "apiapp" or services[name]["healthcheck"]["test"], name  # the image defines the API's
     for name in ONCE:
         assert "restart" not in services[name], name
 
@@ -108,7 +108,7 @@ def test_the_root_key_is_given_to_minio_and_provision_and_to_no_service(fresh_pr
         if {"the-root-user", "the-root-password"} & {*service["environment"].values()}
     }
 
-    assert knowing == {"minio", "provision", "prepare"}  # prepare warns of a password that everybody knows
+    assert knowing == {"minio", "provision", "prepare"}  # prepare warns of the default password
 
 
 def test_a_clean_checkout_builds_its_image_by_itself(fresh_project: Project) -> None:

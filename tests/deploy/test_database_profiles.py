@@ -1,4 +1,4 @@
-"""The profiles for people who want the database, from a clean folder, with nothing configured."""
+"""The database profiles, in a clean folder without configuration."""
 
 from deploy.engine import as_root_on_the_host, docker
 from deploy.pgadmin import logged_in
@@ -9,7 +9,7 @@ PREPARE = Container(f"{NAME}-prepare-1")
 
 
 def query(project: Project, host: str, sql: str) -> str:
-    """From another container of the project's network, with the known user and password."""
+    """Runs a query from another container of the project's network, with the default user and password."""
     psql = ["psql", KNOWN.format(host), "-qAtc", sql]
     return docker(
         "run", "--rm", "--network", f"{NAME}_default", "--entrypoint", *psql[:1], "postgres:17", *psql[1:]
@@ -64,7 +64,7 @@ def test_admin_db_opens_with_the_server_in_its_list_and_keeps_what_is_done_there
 def test_folders_belong_to_the_users_that_the_servers_run_as(fresh_project: Project) -> None:
     data = fresh_project.folder / "data"
     (data / "pgadmin" / "sessions").mkdir(parents=True)
-    (data / "pgadmin" / "sessions" / "restored").touch()  # by whoever runs the tests
+    (data / "pgadmin" / "sessions" / "restored").touch()  # as the user who runs the tests
     fresh_project.up("only_db")
 
     owners = as_root_on_the_host(
@@ -72,7 +72,7 @@ def test_folders_belong_to_the_users_that_the_servers_run_as(fresh_project: Proj
     ).split()
     assert set(owners) == {"5050", "postgres"}
     assert DATABASE.health == "healthy"
-    # The image of pgAdmin runs as this user.
+    # pgAdmin's image runs as this user.
     mount = ("-v", f"{data}/pgadmin:/var/lib/pgadmin")
     docker(
         "run", "--rm", "--user=5050", "--entrypoint=touch", *mount, "postgres:17", "/var/lib/pgadmin/probe"

@@ -1,4 +1,4 @@
-"""The image by itself."""
+"""The image without Compose."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from accounts import Account, register
 from deploy.engine import Container, docker, inspect, run, running, volume
 from waiting import wait_until
 
-READ_ONLY = ("--read-only", "--tmpfs", "/tmp", "--cap-drop=ALL")  # SeaweedFS insists on /tmp
+READ_ONLY = ("--read-only", "--tmpfs", "/tmp", "--cap-drop=ALL")  # SeaweedFS needs /tmp
 TOOLS = ("gcc", "cc", "g++", "make", "ld", "cmake", "cargo", "go")
 
 
@@ -23,7 +23,7 @@ def test_it_runs_as_an_ordinary_user_and_holds_no_build_tools(image: str) -> Non
     found = docker("run", "--rm", "--entrypoint", "sh", image, "-c", find, "sh", *TOOLS)
 
     sys.stdout.write(f"{made['Size'] / 1e6:.0f} MB, user {made['Config']['User']}\n")
-    assert found == "10001"  # and not one tool
+    assert found == "10001"  # and no tool was found
     assert made["Config"]["User"] == "10001:10001"
     assert made["Config"]["Healthcheck"]
     assert [*made["Config"]["Volumes"]] == ["/data"]
@@ -79,7 +79,7 @@ def test_a_folder_that_it_may_not_write_is_named_in_one_sentence(image: str, tmp
 def test_orphans_are_buried(image: str) -> None:
     with running(image) as container:
         container.until_healthy()
-        container.run("sh", "-c", "sleep 0.1 & sleep 0.1 &")  # their parent is gone before them
-        # The unburied have no command line any more, but a name.
+        container.run("sh", "-c", "sleep 0.1 & sleep 0.1 &")  # their parent ends first
+        # Zombies have no command line, but a name.
         names = ("sh", "-c", "cat /proc/[0-9]*/comm 2> /dev/null || true")
         wait_until(lambda: "sleep" not in container.run(*names).split())

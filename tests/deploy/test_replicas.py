@@ -1,4 +1,4 @@
-"""Three replicas behind a small proxy: any of them serves what another took, and they are replaced under load."""
+"""Three replicas behind a proxy: each serves the others' recordings; a rolling restart under load."""
 
 import json
 import threading
@@ -24,20 +24,20 @@ CLIENTS = 3
 
 @dataclass(frozen=True)
 class Replica:
-    """`http` leads to it past the proxy."""
+    """`http`: a client that bypasses the proxy."""
 
     container: Container
     port: int
     http: httpx2.Client
 
     def seen_by(self, account: Account) -> Account:
-        """The same user, here."""
+        """The same user, at this replica."""
         return Account(self.http, account.id, account.token)
 
 
 @dataclass
 class Load:
-    """What clients got who upload and listen all the time, each on a connection of its own."""
+    """The results of clients that upload and download continuously, each request on a new connection."""
 
     account: Account
     links: list[str] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Load:
 
 @pytest.fixture(scope="module")
 def replicas(apiapp: Project, image: str) -> Iterator[list[Replica]]:
-    """Configured like the compose service, on its database and store."""
+    """Three replicas with the configuration, database and store of the compose service."""
     given = {name: value for name, value in API.environment.items() if name.startswith(("PIGWAV_", "PG"))}
     environment = given | {"PIGWAV_GRACE_S": str(GRACE_S)}
     options = [word for name, value in environment.items() for word in ("-e", f"{name}={value}")]
@@ -135,7 +135,10 @@ def under_load(user: Account) -> Iterator[Load]:
 
 
 def replace(replica: Replica, balancer: Balancer, user: Account, *, outlasting: bool) -> None:
-    """Out of the proxy, stopped, started, back. One upload ends within the grace; one, where asked for, does not."""
+    """Restarts a replica while it is removed from the proxy.
+
+    One open upload ends within the grace period. If `outlasting`, another one does not.
+    """
     direct = replica.seen_by(user)
     with ExitStack() as opened:
         short = opened.enter_context(open_upload(direct, wav(seconds=2)))
@@ -156,7 +159,7 @@ def replace(replica: Replica, balancer: Balancer, user: Account, *, outlasting: 
 
 
 def until_it_takes_no_more(replica: Replica) -> None:
-    """The engine's own proxy still takes connections; behind it nobody does."""
+    """Waits until requests fail. A TCP connection is not enough: Docker's own proxy still accepts it."""
 
     def takes() -> bool:
         try:

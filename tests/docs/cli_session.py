@@ -1,4 +1,4 @@
-"""A session of `pigwav` at a terminal of 100 columns, as text: the real program against a `pigwav up` of its own.
+"""Prints a session of `pigwav` at a terminal of 100 columns: the real program with its own `pigwav up`.
 
 python tests/docs/cli_session.py > session.txt
 """
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest does it
+sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest does
 
 from factories import chunk, wav
 from terminals import CTRL_C, Terminal, at_terminal
@@ -20,7 +20,7 @@ _PIGWAV: Final = f"{sys.executable} -m pigwav"
 
 
 class Person:
-    """Types commands, and shows what they show."""
+    """Runs commands at a terminal and prints the screen."""
 
     def __init__(self, home: Path, url: str) -> None:
         self._home = home
@@ -37,7 +37,7 @@ class Person:
         path.write_bytes(content)
 
     def types(self, line: str, *, in_the_middle: str = "", then: str = "") -> str:
-        """`in_the_middle`: a text with whose appearance the screen is shown once more, and `then` is typed."""
+        """Runs a command. When the text `in_the_middle` appears, prints the screen and types `then`."""
         _show(f"$ {line}\n")
         command = ["bash", "-c", line]
         with at_terminal(
@@ -66,7 +66,7 @@ def _show(text: str) -> None:
 
 
 def old_cyrillic() -> bytes:
-    """As a recorder with a Russian Windows writes it: the title in CP1251."""
+    """A WAV with a title in CP1251, as programs on Russian Windows write it."""
     title = "Утренняя планёрка".encode("cp1251")
     return wav(seconds=61, before=chunk(b"LIST", b"INFO" + chunk(b"INAM", title)))
 

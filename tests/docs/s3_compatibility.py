@@ -1,4 +1,4 @@
-"""service/docs/s3-compatibility.md, made from what `pigwav s3-check --json` printed for each server.
+"""Generates service/docs/s3-compatibility.md from the output of `pigwav s3-check --json` for each server.
 
 pigwav s3-check --json > minio.json         # and so on, each with its PIGWAV_S3_*
 python tests/docs/s3_compatibility.py 'MinIO (source of 2026-02-12)=minio.json' 'SeaweedFS 4.48=seaweed.json'
@@ -25,7 +25,7 @@ itself was not tested.
 
 
 def document(servers: dict[str, dict[str, Any]]) -> str:
-    """`servers`: what s3-check printed, by the server's name and version."""
+    """`servers`: the output of s3-check by the server's name and version."""
     names = [behaviour["behaviour"] for behaviour in next(iter(servers.values()))["findings"]]
     rows = [("Behaviour", *servers), ("---",) * (len(servers) + 1)]
     for row, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""The documents' tables, made from the code they document.
+"""Generates tables of the documents from the code.
 
 python tests/docs/tables.py        # writes them into service/docs/, between their markers
 """
@@ -34,7 +34,7 @@ def settings_table() -> str:
 
 
 def errors_table() -> str:
-    """Errors that are a 500 all look like `internal-error` from outside."""
+    """The table of problem codes. All errors with status 500 appear as `internal-error`."""
     named = {
         (status_of(kind), kind.code, kind.title()) for kind in leaves() if not issubclass(kind, CannotStart)
     }
@@ -58,7 +58,7 @@ TABLES: Final[dict[Path, dict[str, Callable[[], str]]]] = {
 
 
 def written(document: Path) -> str:
-    """The document's text with every table as it should be."""
+    """The document's text with up-to-date tables."""
     text = document.read_text()
     for name, table in TABLES[document].items():
         begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"

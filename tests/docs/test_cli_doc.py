@@ -1,4 +1,4 @@
-"""service/docs/cli.md is true: what it types is typed, and what it shows appears."""
+"""Runs the commands of service/docs/cli.md and compares their output with the document."""
 
 import re
 import subprocess
@@ -30,19 +30,19 @@ _EXAMPLES: Final = re.compile(
     r"|(?P<moment>2026-11-24T08:30:00)"
     r"|(?P<size>(?<=\t)\d+(?=\t))"
 )
-"""What stands in the document for something that is another every time."""
+"""Examples in the document whose values differ in every run."""
 _WHAT_THEY_ARE: Final = {"user": r"\d+", "moment": r"[\dT:-]{19}", "size": r"\d+"}
 
 
 class Reader:
-    """Types what the document says, and knows which of its ids and tokens were in truth which."""
+    """Runs the document's commands, and maps its ids and tokens to the real ones."""
 
     def __init__(self, person: Person) -> None:
         self._person = person
         self._true: dict[str, str] = {DEFAULT_URL: person.url}
 
     def type(self, command: str) -> str:
-        """What it writes, errors included."""
+        """Runs a command. Returns standard output and standard error."""
         variables = self._person.all_variables()
         return subprocess.run(
             ["bash", "-c", f"exec 2>&1; {self._translated(command)}"],
@@ -56,7 +56,7 @@ class Reader:
         ).stdout
 
     def check(self, shown: str, output: str) -> None:
-        """`shown` is the document's. Its new ids and tokens are learnt."""
+        """Compares `output` with the document's `shown`. Records the real values of new ids and tokens."""
         pattern, position, new = "", 0, dict[str, str]()
         for example in _EXAMPLES.finditer(shown):
             pattern += re.escape(self._translated(shown[position : example.start()]))
@@ -92,7 +92,7 @@ def reader(settings: Settings, tmp_path: Path) -> Iterator[Reader]:
 
 
 def typed() -> list[tuple[str, str]]:
-    """The commands in the console blocks, and what they show."""
+    """The commands in the console blocks, each with its output."""
     blocks = re.findall(r"^```console\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
     return re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "".join(blocks), re.MULTILINE)
 
@@ -126,7 +126,7 @@ def test_every_command_and_option_of_a_user_is_named() -> None:
 
 
 def user_commands() -> Iterator[tuple[str, list[str]]]:
-    """Each with its options, of which the shorter name counts."""
+    """The users' commands, each with the shorter names of its options."""
     app = typer.Typer()
     for part in (account, upload, download, library):
         part.add_commands(app)

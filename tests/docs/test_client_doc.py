@@ -1,4 +1,4 @@
-"""The examples of service/docs/client.md run, as one program, against the real service."""
+"""Runs the examples of service/docs/client.md as one program with the real service."""
 
 import re
 import subprocess

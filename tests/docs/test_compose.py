@@ -1,4 +1,4 @@
-"""compose.yaml and .env.example leave nothing out and promise nothing that is not there."""
+"""compose.yaml and .env.example have all settings, and no unknown ones."""
 
 import re
 
@@ -17,16 +17,16 @@ BUILT_WITH = {
 }
 
 OF_THE_EMBEDDED_STACK = {"PIGWAV_EMBEDDED_PORTS", "PIGWAV_POSTGRES_BIN"}
-"""Compose brings a database and a store of its own."""
+"""Not used with Compose, which has its own database and store."""
 
 
 def used() -> set[str]:
-    """Variables that compose.yaml takes from .env by a default."""
+    """Variables of .env that have a default in compose.yaml."""
     return {*re.findall(r"\$\{(\w+):-", COMPOSE)} | BUILT_WITH
 
 
 def defaults() -> dict[str, str]:
-    """Of those whose default is no other variable's value."""
+    """The defaults, except those that refer to another variable."""
     return dict(re.findall(r"\$\{(\w+):-([^${}]+)\}", COMPOSE))
 
 

@@ -1,4 +1,4 @@
-"""The runbook names every limit, and only settings and metrics that there are."""
+"""The runbook names every limit, and only existing settings and metrics."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The README is true: its tables, its commands, its links."""
+"""The README's tables, commands and links are correct."""
 
 import re
 from collections.abc import Callable

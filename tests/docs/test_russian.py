@@ -1,4 +1,4 @@
-"""The Russian pages have the same commands as the English ones; what they name is there."""
+"""README.ru.md has the same commands as README.md, and everything that it names exists."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ _COMMENT: Final = re.compile(r"(?:^|\s+)# .*")
 
 
 def commands(text: str) -> list[str]:
-    """Every line that a reader may copy, without what a comment says. Drawings are no commands."""
+    """Every line that a reader may copy, without comments and drawings."""
     lines = [
         _COMMENT.sub("", line)
         for block in _BLOCK.findall(text)
@@ -42,7 +42,7 @@ def test_what_is_said_of_compose_is_what_compose_has(page: Path) -> None:
     profiles = {profile for service in services.values() for profile in service.get("profiles", [])}
 
     assert set(re.findall(r"--profile (\w+)", text)) == profiles
-    assert yaml.safe_load(compose)["name"] == "pigwav"  # whence the network pigwav_default
+    assert yaml.safe_load(compose)["name"] == "pigwav"  # the reason for the network's name pigwav_default
     for said in (
         "pigwavdb",
         "pigwavuser",

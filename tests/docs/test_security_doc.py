@@ -1,4 +1,4 @@
-"""service/docs/security.md: whatever it says is shown, is shown by a test that is there."""
+"""Every test that service/docs/security.md refers to exists."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ _NAMED = re.compile(r"`((?:tests|infra)/[^`\s:]+)(?:::(\w+))?`")
 
 
 def rows() -> list[list[str]]:
-    """The cells of each row of the table of attacks."""
+    """The cells of each row in the table of attacks."""
     lines = [line for line in DOCUMENT.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 

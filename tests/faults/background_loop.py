@@ -1,4 +1,4 @@
-"""An event loop in a thread, for servers that stand between the parts while a test goes on."""
+"""An event loop in a thread, for proxies that run while a test does."""
 
 import asyncio
 import threading
@@ -10,19 +10,19 @@ T = TypeVar("T")
 
 
 class BackgroundLoop:
-    """Runs coroutines on its thread for callers on others."""
+    """Runs coroutines on its own thread for callers on other threads."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` to its end and answer its result."""
+        """Runs `work` and returns its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
 
 
 @contextmanager
 def background_loop() -> Iterator[BackgroundLoop]:
-    """On leaving, what still runs on it is cancelled."""
+    """On exit, cancels the tasks that still run."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="between")
     thread.start()

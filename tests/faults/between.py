@@ -1,4 +1,4 @@
-"""Trouble on the lines between the API and its parts, and with the store's answers."""
+"""Faults of the connections between the API and its database or store, and faulty responses of the store."""
 
 import itertools
 import time
@@ -18,7 +18,7 @@ MIB: Final = 1024 * 1024
 
 @dataclass(frozen=True)
 class LineCase:
-    """`line`: store or database."""
+    """A fault of the TCP connections to `line` ("store" or "database") during an upload."""
 
     line: str
     trouble: Trouble
@@ -31,7 +31,7 @@ class LineCase:
         return f"{self.upload} upload, {self.line} line: {trouble.kind} {where}"
 
     def run(self, world: World) -> None:
-        """An upload in trouble, a deletion in what is left of it, and then without any, by the same API."""
+        """Uploads during the fault, deletes during what remains of it, then uploads without it, at the same API."""
         uploader = world.uploader()
         recording = recorded(world, f"{self.name}, before", uploader)
         line = line_of(world, self.line)
@@ -41,7 +41,7 @@ class LineCase:
             wait_until(lambda: line.struck > 0 or sending.done(), within_s=60)
         attempt = world.note(self.name, sending.result())
         if attempt.status == 201 and not line.struck and self.trouble.kind is not Kind.REFUSE:
-            world.complaints.append(f"{self.name}: nothing was struck, so nothing is shown")
+            world.complaints.append(f"{self.name}: the fault did not happen, so the case proves nothing")
         if recording:
             world.note(self.name, delete(uploader, recording))
         world.heal()
@@ -53,19 +53,19 @@ def line_of(world: World, name: str) -> TcpProxy:
 
 
 def comes_back(world: World, case: str) -> None:
-    """The API that lived through it serves again, by itself."""
+    """The API that survived the fault accepts an upload again without a restart."""
     recorded(world, f"{case}, afterwards", world.uploader())
 
 
 def recorded(world: World, case: str, uploader: Uploader) -> str | None:
-    """The id of a recording that is made while all is well, be it at the second try on a machine that is busy."""
+    """The id of a recording made without faults. Retries, because the machine may be busy; None after a complaint."""
     deadline = time.monotonic() + COMES_BACK_WITHIN_S
     for number in itertools.count():
         attempt = world.note(case, send(uploader, make_upload("short", f"{case}, {number}")))
         if attempt.answer and attempt.status == 201:
             return str(attempt.answer.document["id"])
         if time.monotonic() > deadline:
-            world.complaints.append(f"{case}: the API serves nobody, last {attempt}")
+            world.complaints.append(f"{case}: the API accepts no upload, last {attempt}")
             break
         time.sleep(0.05)
     return None
@@ -84,7 +84,7 @@ def line_cases() -> Iterator[LineCase]:
 
 @dataclass(frozen=True)
 class StoreCase:
-    """The n-th call of an operation goes wrong, `times` times."""
+    """The next `times` calls of an operation fail."""
 
     fault: Fault
     operation: str
@@ -99,7 +99,7 @@ class StoreCase:
         world.s3.plan(self.fault, self.operation, times=self.times)
         attempt = world.note(self.name, send(world.uploader(), make_upload(self.upload, self.name)))
         if attempt.status == 201 and not world.s3.struck:
-            world.complaints.append(f"{self.name}: nothing was struck, so nothing is shown")
+            world.complaints.append(f"{self.name}: the fault did not happen, so the case proves nothing")
         world.heal()
         comes_back(world, self.name)
 
@@ -108,11 +108,11 @@ _OF_LONG: Final = ("begin_multipart", "put_part", "complete_multipart")
 
 
 def store_cases() -> Iterator[StoreCase]:
-    """After a full disk the service waits for 10 s before it takes another upload, so once is enough."""
+    """DISK_FULL is injected only once: the service then refuses uploads for 10 s."""
     for fault, times in itertools.product(FAULTS, (1, 9)):
         for upload, operation in [("short", "put"), *(("long", operation) for operation in _OF_LONG)]:
             shows_itself = fault is not WRONG_CHECKSUM or operation in ("put", "put_part")
             if shows_itself and not (fault is DISK_FULL and times > 1):
                 yield StoreCase(fault, operation, times, upload)
-    for operation in ("stat", "read"):  # where the WAV was not what it said, its MP3 is read back
+    for operation in ("stat", "read"):  # the MP3 is read back only if the WAV's header was wrong
         yield StoreCase(ANSWER_LOST, operation, 9, "mispredicted")

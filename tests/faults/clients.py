@@ -1,4 +1,4 @@
-"""Every bad client once; the service answers what it can, and goes on."""
+"""Each kind of misbehaving client once. The service answers if it can, and serves the next client."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ _MORE_THAN_ANY_HEAD_BYTES: Final = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class ClientCase:
-    """`says`: the codes of the answers that are right."""
+    """`says`: the problem codes (or the status) that are correct; empty: any."""
 
     name: str
     upload: str

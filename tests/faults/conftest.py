@@ -1,4 +1,4 @@
-"""Worlds for breaking. PIGWAV_FAULTS=all makes the few cases of an ordinary run all cases."""
+"""Worlds for fault injection. PIGWAV_FAULTS=all runs all cases instead of a few."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[_TALLY] = defaultdict(Counter)
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.timeout(900))  # a test here is a whole row of the matrix
+            item.add_marker(pytest.mark.timeout(900))  # one test here is a whole row of the fault matrix
 
 
 @pytest.fixture(scope="session")
 def whole_world(
     stack: StackAddress, s3_settings: StoreSettings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
-    """Over the session's parts."""
+    """On the session's Postgres and S3 server."""
     with open_world(tmp_path_factory.mktemp("world"), stack.database_url, s3_settings) as opened:
         yield opened
 
@@ -47,7 +47,7 @@ def whole_minio_world(
 
 @pytest.fixture
 def minio_world(whole_minio_world: World, request: pytest.FixtureRequest) -> Iterator[World]:
-    """The store is a real MinIO."""
+    """A world with a real MinIO as store."""
     yield from _emptied(whole_minio_world, request)
 
 
@@ -66,7 +66,7 @@ def whole_mortal_world(mortal_stack: OwnStack, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def mortal_world(whole_mortal_world: World, request: pytest.FixtureRequest) -> Iterator[World]:
-    """Over parts that may be killed."""
+    """A world whose Postgres and S3 server may be killed."""
     yield from _emptied(whole_mortal_world, request)
 
 
@@ -85,7 +85,7 @@ def _row_of(request: pytest.FixtureRequest) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How the requests of each row of the matrix ended. With -n, only the workers know."""
+    """Prints how the requests of each row of the matrix ended. Prints nothing with -n: only the workers know."""
     for row, outcomes in terminalreporter.config.stash.get(_TALLY, {}).items():
         counts = ", ".join(f"{outcome}: {count}" for outcome, count in outcomes.most_common())
         terminalreporter.write_line(f"{row}: {outcomes.total()} requests ({counts})")

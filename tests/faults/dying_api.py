@@ -1,6 +1,6 @@
-"""The real API in a process of its own, which stops or dies by its own hand at the step that it is told.
+"""The real API in a process that sends itself SIGSTOP or SIGKILL at a given step.
 
-`ApiStarter` forks it from a clean process in which everything is imported: a start takes 0.1 s instead of 1 s.
+`ApiStarter` forks it from a process that has imported everything: a start takes 0.1 s instead of 1 s.
 """
 
 import asyncio
@@ -47,16 +47,16 @@ _PRELOADED: Final = (
     "uvicorn.protocols.http.httptools_impl",
     "uvloop",
 )
-"""Installed ones: the tests' own are not on the path of the process that is forked."""
+"""Only installed modules: the tests' own modules are not on the import path of the fork server."""
 
 
 class Died(Exception):
-    """The process ended before it could answer."""
+    """The process ended before it answered."""
 
 
 @dataclass(frozen=True)
 class DyingApi:
-    """The parent's end. Reading and asking is for one thread at a time."""
+    """The parent's handle of the process. Use it from one thread at a time."""
 
     url: str
     port: int
@@ -76,7 +76,7 @@ class DyingApi:
             return False
 
     def arm(self, at: int = 0, number: signal.Signals = signal.SIGKILL) -> None:
-        """Count steps anew; at step `at` the process sends itself this signal. 0: only count."""
+        """Counts steps from 1 again; at step `at` the process sends itself this signal (0: never)."""
         self._ask("arm", at, number)
 
     def steps(self) -> list[str]:
@@ -84,7 +84,7 @@ class DyingApi:
         return self._ask("steps")
 
     def sweep(self) -> Swept | None:
-        """As the background does it; None where a part did not answer. Raises Died."""
+        """Runs one sweep. None if the database or the store was unavailable. Raises Died."""
         return self._ask("sweep")
 
     def kill(self) -> None:
@@ -95,7 +95,7 @@ class DyingApi:
         os.kill(self.process.pid, signal.SIGCONT)
 
     def wait_until_frozen(self, *going_on: "Future[Any]") -> bool:
-        """False where all that goes on has ended before it came to that step."""
+        """False if all of `going_on` ended before the process reached the step."""
         wait_until(
             lambda: self.is_frozen or all(future.done() for future in going_on), within_s=2 * _ANSWER_WITHIN_S
         )
@@ -112,7 +112,7 @@ class DyingApi:
 
 
 class ApiStarter:
-    """Starts APIs; what still runs at the end of `api_starter` is killed."""
+    """Starts APIs. At the end of `api_starter`, kills those that still run."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -139,7 +139,7 @@ class ApiStarter:
         for api in self._started:
             if api.is_alive:
                 api.kill()
-            api._control.close()  # noqa: SLF001 - the class beside it
+            api._control.close()  # noqa: SLF001 - a class of the same module
             api.process.close()
 
 
@@ -153,7 +153,7 @@ def api_starter(folder: Path) -> Iterator[ApiStarter]:
 
 
 def _serve(settings: Settings, control: Connection, log: Path) -> None:
-    """In the child."""
+    """Runs in the child process."""
     with log.open("ab", buffering=0) as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
@@ -165,14 +165,14 @@ def _serve(settings: Settings, control: Connection, log: Path) -> None:
         app = create_app(services, background=_obeying(services, steps, control))
         server = Server(server_config(app, services), services)
         listening = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
-        control.send(listening.getsockname()[1])  # the kernel takes connections from here on
+        control.send(listening.getsockname()[1])  # from here on the kernel accepts connections
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve(sockets=[listening]))
 
 
 @asynccontextmanager
 async def _obeying(services: Services, steps: Steps, control: Connection) -> AsyncIterator[None]:
-    """The worker's loops, and an ear for the parent; without a parent, the end."""
+    """The worker's loops, and a thread that executes the parent's commands. The process exits if the parent ends."""
     loop = asyncio.get_running_loop()
     listening = threading.Thread(target=_listen, args=(services, steps, control, loop), daemon=True)
     async with working(services):

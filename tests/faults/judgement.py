@@ -1,4 +1,4 @@
-"""The one judgement after every fault: nothing acknowledged is lost, nothing else is left, and everybody was told."""
+"""Checks after every fault: no acknowledged recording is lost, nothing else is left, every client got a response."""
 
 import hashlib
 import time
@@ -12,11 +12,11 @@ from problem_assertions import is_sentence
 
 SETTLED_WITHIN_S: Final = LEASE_S + 20
 UNSURE: Final = "database-unavailable"
-"""Where the database vanished in the very commit, the service cannot know whether it has the recording."""
+"""The code if the database vanishes during the commit: the service cannot know whether the recording exists."""
 
 
 def judge(world: World) -> list[str]:
-    """What is wrong after the attempts that the world has noted, each finding with the name of its case. Sweeps."""
+    """Sweeps, then returns what is wrong after the attempts in `world.noted`; each finding names its case."""
     return [
         *world.complaints,
         *(f"{noted.case}: {fault}" for noted in world.noted for fault in _rudeness(noted)),
@@ -28,33 +28,33 @@ def judge(world: World) -> list[str]:
 
 
 def _rudeness(noted: Noted) -> Iterator[str]:
-    """What a client that waited may complain of."""
+    """Missing or bad responses to a client that waited for one."""
     attempt, answer = noted.attempt, noted.attempt.answer
     if answer is None:
         if attempt.stayed and noted.lived:
             yield f"{attempt.what}: the connection was dropped without an answer"
     elif answer is HUNG:
-        yield f"{attempt.what}: it got no answer"
+        yield f"{attempt.what}: no answer before the timeout"
     elif answer.status >= 300:
         yield from (f"{attempt.what}: {answer.status} {fault}" for fault in _flaws(answer))
 
 
 def _flaws(answer: Answer) -> Iterator[str]:
-    """Of a refusal."""
+    """What is wrong with a refusal."""
     document, status = answer.document, answer.status
     if answer.headers.get("content-type") != "application/problem+json" or "code" not in document:
-        yield f"is no problem document: {answer.body[:200]!r}"
+        yield f"is not a problem document: {answer.body[:200]!r}"
         return
     if not is_sentence(document.get("detail", document["title"])):
-        yield f"says no sentence: {document}"
+        yield f"has no sentence as detail: {document}"
     if status >= 500 and status not in (503, 507):
-        yield f"is a server's error: {document}"
+        yield f"is a server error: {document}"
     if status in (503, 507) and not answer.headers.get("retry-after", "").isdecimal():
-        yield f"says not when to try again: {document}"
+        yield f"has no Retry-After: {document}"
 
 
 def _unsettled(world: World) -> Iterator[str]:
-    """Sweep until no row waits for it and no decoder runs; whatever then is left is stale."""
+    """Sweeps until every row is ready and no decoder runs. What is left after SETTLED_WITHIN_S is stale."""
     deadline = time.monotonic() + SETTLED_WITHIN_S
     while True:
         world.services.sweep()
@@ -66,11 +66,11 @@ def _unsettled(world: World) -> Iterator[str]:
             break
         time.sleep(0.02)
     yield from (f"{_case_of(world, row.user)}: stale row: {row}" for row in stale)
-    yield from (f"ffmpeg runs on as process {process.pid}" for process in decoders)
+    yield from (f"ffmpeg still runs as process {process.pid}" for process in decoders)
 
 
 def _left_over(world: World) -> Iterator[str]:
-    """What rows and objects say of each other; and each key by itself, for MinIO lists uploads by exact keys."""
+    """Rows without objects and objects without rows. Open uploads are listed per key: MinIO lists only exact keys."""
     agreement = world.services.check_agreement()
     for what in ("missing", "orphans", "pending", "open_uploads"):
         for key in getattr(agreement, what):
@@ -84,7 +84,10 @@ def _left_over(world: World) -> Iterator[str]:
 
 
 def _unexplained(world: World) -> Iterator[str]:
-    """Whoever was refused must not have a recording; whoever was told nothing may have one; one with a key has one."""
+    """Rows that must not exist.
+
+    A refused upload has no row. An upload without a response may have one. An Idempotency-Key has at most one.
+    """
     last = {noted.attempt.upload.sha256: noted for noted in world.noted if noted.attempt.upload}
     seen: Counter[str] = Counter()
     for row in world.rows():
@@ -92,11 +95,11 @@ def _unexplained(world: World) -> Iterator[str]:
         noted = last.get(sha256)
         seen[sha256] += 1
         if noted is None:
-            yield f"{_case_of(world, row.user)}: a recording that nobody sent: {row}"
+            yield f"{_case_of(world, row.user)}: a recording that no client sent: {row}"
         elif noted.attempt.answer and _refused(noted.attempt.answer):
-            yield f"{noted.case}: {noted.attempt.what}: {noted.outcome}, but it is there: {row}"
+            yield f"{noted.case}: {noted.attempt.what}: {noted.outcome}, but the row exists: {row}"
         elif _once(noted) and seen[sha256] > 1:
-            yield f"{noted.case}: {noted.attempt.what}: it is there {seen[sha256]} times under one Idempotency-Key"
+            yield f"{noted.case}: {noted.attempt.what}: {seen[sha256]} rows under one Idempotency-Key"
 
 
 def _once(noted: Noted) -> bool:
@@ -108,7 +111,7 @@ def _refused(answer: Answer) -> bool:
 
 
 def _lost(world: World) -> Iterator[str]:
-    """Every acknowledged recording plays, and so does one whose uploader never heard of it."""
+    """Recordings that do not play, whether the uploader got a 201 or no response."""
     told: set[str] = set()
     for noted in world.noted:
         attempt = noted.attempt
@@ -127,7 +130,7 @@ def _lost(world: World) -> Iterator[str]:
 
 
 def _unplayable(world: World, recording: str, user: int, sha256: str | None = None) -> Iterator[str]:
-    """Whether a link does not do what was promised. A deletion that was not answered may have come through or not."""
+    """What is wrong with a recording's link. A deletion without a response may have taken effect or not."""
     deletions = [*_deletions(world, recording, user)]
     answer = _listened(world, f"/record?id={recording}&user={user}")
     status = answer and answer.status
@@ -144,7 +147,7 @@ def _unplayable(world: World, recording: str, user: int, sha256: str | None = No
 
 
 def _listened(world: World, path: str) -> Answer | None:
-    """By somebody who tries again when they are told to."""
+    """GET that is repeated after a 503."""
     deadline = time.monotonic() + SETTLED_WITHIN_S
     while True:
         answer = call(world.replica.port, "GET", path)
@@ -154,7 +157,7 @@ def _listened(world: World, path: str) -> Answer | None:
 
 
 def _deletions(world: World, recording: str, user: int) -> Iterator[int | None]:
-    """The answers to all that would have deleted it."""
+    """The statuses of all requests that would have deleted the recording."""
     for attempt in (noted.attempt for noted in world.noted):
         if attempt.deletes == recording or (attempt.deletes == EVERYTHING and attempt.user == user):
             yield attempt.status

@@ -1,4 +1,4 @@
-"""A kill, and a freeze, at every step of an upload, a deletion and a sweep."""
+"""The fault matrix: SIGKILL and SIGSTOP at every step of an upload, a deletion and a sweep."""
 
 import time
 from dataclasses import dataclass, replace
@@ -17,27 +17,27 @@ from pigwav.domain import LeaseId, RecordingId, UserId, object_key
 from pigwav.store.base import ObjectHeaders
 
 FROZEN_FOR_S: Final = 4.0
-"""More than a lease and the wait for a lock that a frozen transaction holds."""
+"""Longer than a lease plus the wait for a lock that a frozen transaction holds."""
 
 
 @dataclass(frozen=True)
 class Interrupted:
-    """An upload with a key, whose API died."""
+    """An upload with an Idempotency-Key whose API process died."""
 
     case: str
     uploader: Uploader
     upload: Upload
 
     def try_again(self, world: World) -> None:
-        """At the replica, as often as it takes."""
+        """Repeats the upload at the replica until it succeeds or a repetition does not help."""
         for attempt in try_again(replace(self.uploader, port=world.replica.port), self.upload):
             last = world.note(self.case, attempt)
         if last.status != 201:
-            world.complaints.append(f"{self.case}: tried again in vain, last {last}")
+            world.complaints.append(f"{self.case}: all retries failed, last {last}")
 
 
 def steps_of_upload(world: World, kind: str) -> list[str]:
-    """A dry run."""
+    """The names of the steps, from a run without faults."""
     case = f"{kind} upload, dry run"
     for number in range(5):
         uploader, upload = world.uploader(), make_upload(kind, f"{case} {number}")
@@ -53,7 +53,7 @@ def kill_in_upload(world: World, kind: str, step: int) -> Interrupted:
     api = world.api
     api.arm(step, SIGKILL)
     if world.note(case, send(uploader, upload)).status == 201 and api.is_alive:
-        world.complaints.append(f"{case}: nothing was killed, so nothing is shown")
+        world.complaints.append(f"{case}: no process was killed, so the case proves nothing")
     return Interrupted(case, uploader, upload)
 
 
@@ -63,7 +63,7 @@ def kill_at_every_step_of_an_upload(world: World, kind: str) -> list[Interrupted
 
 
 def steps_of_delete(world: World) -> list[str]:
-    """A dry run."""
+    """The names of the steps, from a run without faults."""
     uploader, recording = _recorded(world, "delete, dry run")
     world.api.arm()
     attempt = world.note("delete, dry run", delete(uploader, recording))
@@ -79,7 +79,7 @@ def kill_in_delete(world: World, step: int) -> None:
 
 
 def steps_of_sweep(world: World) -> list[str]:
-    """A dry run, of a sweep that finds a deleted recording and a vanished upload with a part in the store."""
+    """The names of the steps of a sweep that finds a deleted recording and an abandoned upload with one stored part."""
     _leftovers(world, "sweep, dry run")
     world.api.arm()
     swept = world.api.sweep()
@@ -98,7 +98,7 @@ def kill_in_sweep(world: World, step: int) -> None:
 
 
 def freeze_in_upload(world: World, kind: str, step: int) -> None:
-    """The replica sweeps while it is frozen, for as long as there is something whose lease runs."""
+    """While the API is frozen, the replica sweeps until no upload is pending."""
     case = f"{kind} upload, frozen at step {step}"
     uploader, upload = world.uploader(), make_upload(kind, case)
     api = world.api
@@ -113,7 +113,10 @@ def freeze_in_upload(world: World, kind: str, step: int) -> None:
 def kill_part_in_upload(
     world: World, stack: OwnStack, part: str, case: str, upload: Upload, step: int, *, at_once: bool
 ) -> None:
-    """A part is killed while the API stands still at a step, and is back before (`at_once`) or after it goes on."""
+    """Kills Postgres or the S3 server while the API is frozen at a step.
+
+    It is restarted before the API continues (`at_once`), or after the upload ended.
+    """
     uploader, api = world.uploader(), world.api
     api.arm(step, SIGSTOP)
     sending = world.beside(send, uploader, upload)
@@ -130,7 +133,7 @@ def kill_part_in_upload(
 
 
 def freeze_in_sweep(world: World, step: int) -> None:
-    """The replica sweeps, too, or is kept from it by the lock; and receives, deletes and plays meanwhile."""
+    """While a sweep is frozen, the replica takes uploads, deletes, and sweeps unless the lock prevents it."""
     case = f"sweep, frozen at step {step}"
     _leftovers(world, case)
     api = world.api
@@ -148,7 +151,7 @@ def freeze_in_sweep(world: World, step: int) -> None:
 
 
 def sweep_past_the_lease(world: World) -> None:
-    """Until no upload waits for its lease to run out; a row that a frozen transaction holds is not waited for."""
+    """Sweeps until no row is pending, at most FROZEN_FOR_S: a frozen transaction may hold a row for longer."""
     deadline = time.monotonic() + FROZEN_FOR_S
     while time.monotonic() < deadline and any(row.state == "pending" for row in world.rows()):
         world.replica.sweep()
@@ -156,7 +159,7 @@ def sweep_past_the_lease(world: World) -> None:
 
 
 def _recorded(world: World, case: str) -> tuple[Uploader, str]:
-    """Somebody's recording."""
+    """A new user and the id of their recording."""
     world.heal()
     uploader = world.uploader()
     recording = recorded(world, f"{case}, before", uploader)
@@ -171,7 +174,7 @@ def _leftovers(world: World, case: str) -> None:
 
 
 def _vanished_upload(world: World, user: UserId) -> None:
-    """As an API leaves it that died behind its first part, a lease ago."""
+    """Creates what an API leaves if it dies after part 1 of an upload: a row with an expired lease, and the part."""
     store, now = world.services.sweep.store, datetime.now(UTC)
     recording = RecordingId(uuid4())
     key = object_key(user, recording, now)

@@ -1,4 +1,4 @@
-"""Clients as they should not be."""
+"""Misbehaving clients."""
 
 import itertools
 import random
@@ -28,7 +28,7 @@ LEAVING: Final = (
 
 
 def leaves(uploader: Uploader, upload: Upload, stage: str) -> Attempt:
-    """Sends so much and goes away without a word."""
+    """Sends the request up to `stage` and closes the connection."""
     head, body = upload_head(uploader, upload), upload_body(uploader, upload)
     ends = {
         "in the head": len(head) // 2,
@@ -44,7 +44,7 @@ def leaves(uploader: Uploader, upload: Upload, stage: str) -> Attempt:
 
 
 def trickles(uploader: Uploader, upload: Upload, dice: random.Random, *, pieces: int = 200) -> Attempt:
-    """In many small packets, cut at random places."""
+    """Sends the request in many small packets, cut at random places."""
     request = upload_head(uploader, upload) + upload_body(uploader, upload)
     cuts = [0, *sorted(dice.sample(range(1, len(request)), pieces - 1)), len(request)]
     answer = None
@@ -58,14 +58,14 @@ def trickles(uploader: Uploader, upload: Upload, dice: random.Random, *, pieces:
 
 
 def says_too_much(uploader: Uploader, upload: Upload) -> Attempt:
-    """Content-Length is 1000 bytes more than comes; then only the answer is waited for."""
+    """Content-Length exceeds the body by 1000 bytes; then the client waits for the response."""
     body = upload_body(uploader, upload)
     request = upload_head(uploader, upload, length=len(body) + 1000) + body
     return Attempt("Content-Length says too much", uploader.user, exchange(uploader.port, request), upload)
 
 
 def says_too_little(uploader: Uploader, upload: Upload) -> Attempt:
-    """Content-Length ends in the middle of the audio; what follows is no request."""
+    """Content-Length ends in the middle of the audio; the bytes after it are not a valid request."""
     body = upload_body(uploader, upload)
     request = upload_head(uploader, upload, length=len(body) // 2, close=False) + body
     said = Upload(upload.kind, upload.wav[: len(body) // 2])
@@ -73,7 +73,7 @@ def says_too_little(uploader: Uploader, upload: Upload) -> Attempt:
 
 
 def never_ends(uploader: Uploader, upload: Upload, *, limit_bytes: int) -> Attempt:
-    """A chunked body that goes on and on: up to `limit_bytes`, past any limit of the service."""
+    """A chunked body of `limit_bytes`, which exceeds every limit of the service."""
     endless = Upload(upload.kind, upload.wav, chunked=True)
     chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
     with connected(uploader.port) as connection:
@@ -89,7 +89,7 @@ def never_ends(uploader: Uploader, upload: Upload, *, limit_bytes: int) -> Attem
 
 
 def sends_headers_for_ever(uploader: Uploader, upload: Upload, *, limit_bytes: int) -> Attempt:
-    """Header lines without an end, `limit_bytes` of them."""
+    """Sends `limit_bytes` of header lines and never ends the head."""
     sent_bytes = 0
     with connected(uploader.port) as connection:
         with suppress(ConnectionError):
@@ -101,6 +101,6 @@ def sends_headers_for_ever(uploader: Uploader, upload: Upload, *, limit_bytes: i
 
 
 def never_ends_its_head(uploader: Uploader, upload: Upload) -> Attempt:
-    """Half of it, and then nothing: it only waits."""
+    """Sends half of the request's head, then waits."""
     head = upload_head(uploader, upload)
     return Attempt("half a head", uploader.user, exchange(uploader.port, head[: len(head) // 2]), upload)

@@ -29,7 +29,7 @@ _READY_WITHIN_S: Final = 60.0
 
 
 class OwnStack:
-    """To be used from the main thread: the servers die with the thread that started them."""
+    """Use it from the main thread: the servers die with the thread that started them."""
 
     def __init__(self, watch: Watch, postgres: Postgres, seaweed: SeaweedFS) -> None:
         self._watch = watch
@@ -44,7 +44,7 @@ class OwnStack:
         return self.address.store_settings()
 
     def kill(self, name: str) -> None:
-        """As `kill -9` does, and wait for its death."""
+        """Sends SIGKILL to the server and waits until it has ended."""
         child = self._children[name]
         assert child.pid
         os.kill(child.pid, signal.SIGKILL)
@@ -52,7 +52,7 @@ class OwnStack:
             Sleeper().wait(0.01)
 
     def restart(self, name: str) -> None:
-        """Until it serves again."""
+        """Waits until the server that was killed serves again."""
         is_ready = self._postgres.is_ready if name == POSTGRES else self._store_answers
         self._watch.until(
             lambda: self._children[name].is_running and is_ready(), what=name, within_s=_READY_WITHIN_S
@@ -86,5 +86,5 @@ def own_stack(data: Path) -> Iterator[OwnStack]:
 
 
 def _at_once() -> Restarts:
-    """However often it was killed."""
+    """Restarts without limit and without delay."""
     return Restarts(max_restarts=1_000_000, within_s=0.001)

@@ -1,10 +1,10 @@
-"""Stacks that are started at the same moment with few ports to share: each must start, at the first try.
+"""Starts several stacks at the same moment on a small range of ports: each must start at the first try.
 
     python tests/faults/port_collisions.py [--rounds 100] [--stacks 4] [--ports 31900-31959] [--foreign 0]
 
-Each round starts that many pairs of Postgres and SeaweedFS at once, each pair in a process and a new folder of its own;
-a pair needs ten of the ports. `--foreign N`: N other programs listen on one of the ports each, on another every 0.5 s.
-Prints every failure and how often SeaweedFS had to be started again; exit status 1 if a stack did not start.
+Each round starts `--stacks` pairs of Postgres and SeaweedFS at once. Each pair has its own process and folder and needs
+ten of the ports. With `--foreign N`, N other programs each listen on one of the ports and change it every 0.5 s.
+Prints every failure and how often SeaweedFS was restarted. The exit status is 1 if a stack did not start.
 """
 
 import argparse
@@ -42,7 +42,7 @@ with stack_for(pathlib.Path(sys.argv[1]), ports=[*map(int, sys.argv[2:])]) as ad
 
 @dataclass
 class Tally:
-    """`failures`: the last words of stacks that did not start. `starts_again`: of SeaweedFS, in those that did."""
+    """`failures`: last log line of each stack that did not start. `starts_again`: SeaweedFS restarts in the others."""
 
     stacks: int = 0
     starts_again: int = 0
@@ -82,7 +82,7 @@ def _process(place: Path, ports: Sequence[int]) -> subprocess.Popen[str]:
 
 
 def _line(process: subprocess.Popen[str]) -> str:
-    """The next that it says; empty if it has ended."""
+    """The next line of its output; empty if it has ended."""
     assert process.stdout
     return process.stdout.readline().strip()
 
@@ -96,7 +96,7 @@ def _proceed(process: subprocess.Popen[str]) -> None:
 
 @contextmanager
 def foreign_programs(number: int, ports: Sequence[int]) -> Iterator[None]:
-    """Each listens on one of the ports, if it is free, and then on another."""
+    """Threads that each listen on a random port if it is free, and choose another one after FOREIGN_STAYS_S."""
     over = threading.Event()
 
     def listen() -> None:
@@ -138,7 +138,7 @@ def main() -> None:
             )
     print(
         f"{tally.stacks} stacks in {options.rounds} rounds on {len(options.ports)} ports: "
-        f"{len(tally.failures)} did not start; SeaweedFS was started again {tally.starts_again} times"
+        f"{len(tally.failures)} did not start; SeaweedFS was restarted {tally.starts_again} times"
     )
     sys.exit(bool(tally.failures))
 

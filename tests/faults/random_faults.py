@@ -1,9 +1,9 @@
-"""Random combinations: several uploads and deletions at once, and one fault at a random place.
+"""Random combinations: concurrent uploads and deletions, and one fault at a random step.
 
     python tests/faults/random_faults.py [--runs 50] [--seed 1] [--only NUMBER] [--keep FOLDER]
 
-Prints what was done, how it ended and what was found; exit status 1 where anything was found. `--only` repeats one
-run of a seed. The dice decide what is done and where it breaks; how the threads of a run interleave is chance.
+Prints faults, outcomes of requests and findings; the exit status is 1 if there are findings. `--only` repeats one run
+of a seed. The seed determines the requests and the fault, but not how the threads of a run interleave.
 """
 
 import argparse
@@ -45,7 +45,7 @@ from faults.world import MAX_UPLOAD_BYTES, World, open_world
 
 WEIGHTS: Final = {"short": 5, "form": 3, "decoded": 3, "streamed": 3, "long": 2, "mispredicted": 1}
 STEPS: Final = 30
-"""More than the steps of any one upload: several count together."""
+"""More than the steps of one upload, because concurrent requests count together."""
 IMPATIENT_AFTER_S: Final = 4.0
 OPERATIONS: Final = (
     "put",
@@ -60,7 +60,7 @@ OPERATIONS: Final = (
 
 @dataclass
 class Run:
-    """One run: its dice, what goes on, and what it is called."""
+    """One run: its random generator, its open requests, its name."""
 
     world: World
     dice: random.Random
@@ -74,7 +74,7 @@ class Run:
 
 
 Fault = Callable[[Run], Callable[[], None]]
-"""Prepares it; the answer is what to do while the requests go on."""
+"""Prepares the fault and returns the function to call while the requests run."""
 
 
 def _nothing(run: Run) -> Callable[[], None]:
@@ -99,7 +99,7 @@ def _freeze(run: Run) -> Callable[[], None]:
 
 
 def _restart(run: Run) -> Callable[[], None]:
-    """A part is killed while the API stands still at a step; it is there again before or after the API goes on."""
+    """Kills Postgres or the S3 server while the API is frozen at a step; restarts it before or after the API wakes."""
     api, stack = run.world.api, run.stack
     assert stack is not None
     name, is_quick = run.dice.choice([POSTGRES, THE_STORE]), run.dice.random() < 0.5
@@ -114,7 +114,7 @@ def _restart(run: Run) -> Callable[[], None]:
         if api.is_frozen:
             api.wake()
         if not is_quick:
-            time.sleep(0.2)  # the API meets nobody
+            time.sleep(0.2)  # the API finds the server down
             stack.restart(name)
         run.world.reconnect()
 
@@ -178,7 +178,7 @@ FAULTS_AT_RANDOM: Final[dict[str, Fault]] = {
 
 
 def run_once(world: World, seed: int, number: int, stack: OwnStack | None) -> tuple[str, list[str]]:
-    """The kind of fault, and what was found."""
+    """Returns the kind of fault, and the findings."""
     dice = random.Random(f"{seed}/{number}")
     kind = dice.choice([name for name in FAULTS_AT_RANDOM if stack or name != "restart"])
     run = Run(world, dice, f"run {number} of seed {seed} ({kind})", stack)
@@ -214,7 +214,7 @@ def _delete(uploader: Uploader, recording: str) -> list[Attempt]:
 
 
 def _deliver(elsewhere: int, uploader: Uploader, upload: Upload) -> list[Attempt]:
-    """One try; with a key, tries until it is there, the later ones at the replica."""
+    """Uploads once without a key. With a key, retries at the replica until the recording exists."""
     if not upload.once:
         return [send(uploader, upload)]
     first = send_with_timeout(uploader, upload, timeout_s=IMPATIENT_AFTER_S)
@@ -247,17 +247,17 @@ def main() -> int:
     print(f"{kinds.total()} runs of seed {options.seed} in {time.monotonic() - began:.0f} s")
     print("faults:  ", ", ".join(f"{name} {count}" for name, count in kinds.most_common()))
     print("requests:", ", ".join(f"{name} {count}" for name, count in world.outcomes.most_common()))
-    print("landed late in a killed S3 server:", late)
+    print("stored late by a killed S3 server:", late)
     print("findings:", len(findings))
     return 1 if findings else 0
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Breaks PigWav at random.")
+    parser = argparse.ArgumentParser(description="Injects random faults into PigWav.")
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", type=int, help="the one run of this number")
-    parser.add_argument("--keep", type=Path, help="an empty folder to work in; data and logs stay there")
+    parser.add_argument("--only", type=int, help="repeat only the run with this number")
+    parser.add_argument("--keep", type=Path, help="an empty working folder; data and logs are not deleted")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""An HTTP layer before the real S3 server that answers chosen requests in its place, or spoils chosen answers."""
+"""An HTTP proxy in front of the real S3 server that answers some requests itself, or drops or changes responses."""
 
 import asyncio
 import re
@@ -17,7 +17,7 @@ _HEAD_BYTES: Final = 64 * 1024
 _BLOCK_BYTES: Final = 64 * 1024
 _WRONG_ETAG: Final = b'"00000000000000000000000000000bad"'
 _OPERATIONS: Final = {
-    # method, the query that tells: what our store calls it
+    # (method, query parameter): the operation's name in our store
     ("PUT", "partNumber"): "put_part",
     ("PUT", ""): "put",
     ("POST", "uploads"): "begin_multipart",
@@ -33,9 +33,11 @@ _OPERATIONS: Final = {
 
 @dataclass(frozen=True)
 class Fault:
-    """`status` and `code`: answered in place of the server, which hears nothing. Without them the server hears the
-    request, and its answer is `lost` (the connection stays silent until the client leaves), or names the ETag of other
-    bytes.
+    """A fault of one S3 request.
+
+    - `status` and `code`: the proxy answers with them; the server does not get the request.
+    - `lost`: the server executes the request; the client gets no response, and the connection stays open.
+    - none of them: the server executes the request; its response has a wrong ETag.
     """
 
     name: str
@@ -71,7 +73,7 @@ class _Request:
 
 
 class S3Faults:
-    """`plan` says what befalls which operation; `struck` counts how often it did."""
+    """`plan` sets the fault of an operation; `struck` counts how often it happened."""
 
     def __init__(self, loop: BackgroundLoop, dial: Dial) -> None:
         self.port = 0
@@ -84,11 +86,11 @@ class S3Faults:
         self._serving: set[asyncio.Task[None]] = set()
 
     def plan(self, fault: Fault, operation: str, *, nth: int = 1, times: int = 1) -> None:
-        """The n-th of these operations, from now on, and those behind it, `times` in all, go wrong."""
+        """From now on, the n-th call of this operation and the next ones fail, `times` in all."""
         self._loop.run(self._plan((fault, operation, nth, times)))
 
     def heal(self) -> None:
-        """No more faults; clients that wait for a lost answer lose the connection."""
+        """Ends the fault. Closes the connections of clients that wait for a lost response."""
         self._loop.run(self._plan(None))
 
     async def listen(self) -> asyncio.Server:
@@ -105,13 +107,13 @@ class S3Faults:
             client.transport.abort()
 
     def _accept(self, reader: StreamReader, client: StreamWriter) -> None:
-        """asyncio forgets a task whose client is gone, although the server still owes it an answer."""
+        """Holds a reference to the task: asyncio drops its own when the client leaves, even if the server is busy."""
         serving = asyncio.create_task(self._serve(reader, client))
         self._serving.add(serving)
         serving.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: StreamReader, client: StreamWriter) -> None:
-        """One request, one answer, the end of the connection."""
+        """Handles one request and closes the connection."""
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             request = _parsed(await reader.readuntil(b"\r\n\r\n"))
             if request.expects_continue:
@@ -146,7 +148,7 @@ class S3Faults:
             while missing_bytes:
                 block = await reader.read(min(_BLOCK_BYTES, missing_bytes))
                 if not block:
-                    return  # the client left in the middle; the server is left, too
+                    return  # the client left during the request: leave the server as well
                 missing_bytes -= len(block)
                 server.write(block)
                 await server.drain()
@@ -157,7 +159,7 @@ class S3Faults:
                 task.cancel()
             await asyncio.gather(answering, leaving, return_exceptions=True)
         finally:
-            server.close()  # whoever leaves takes the request along
+            server.close()  # a client that leaves takes its request along
 
     async def _answer(self, fault: Fault | None, answers: StreamReader, client: StreamWriter) -> None:
         if fault is None:
@@ -173,7 +175,7 @@ class S3Faults:
 
 
 def _parsed(head: bytes) -> _Request:
-    """`head` as it is passed on: without Expect, which we have answered, and with an end of the connection."""
+    """The request to pass on: without Expect, which the proxy has answered, and with Connection: close."""
     start, *fields = head.rstrip(b"\r\n").split(b"\r\n")
     method, target, _ = start.decode("latin-1").split(" ")
     named = {name.strip().lower(): value.strip() for name, _, value in (f.partition(b":") for f in fields)}

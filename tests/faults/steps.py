@@ -1,6 +1,6 @@
-"""Every step by which an upload, a deletion or a sweep touches the database and the store, counted and named.
+"""Counts and names every step at which an upload, a deletion or a sweep uses the database or the store.
 
-A step is before and after a call to the store, and before a transaction, before its commit and after it.
+Steps are: before and after a call to the store; before a transaction, before its commit, and after it.
 """
 
 import sys
@@ -28,12 +28,12 @@ _BOTH_SIDES: Final = (
     "delete",
     "stat",
 )
-_BY_THE_CLOCK: Final = frozenset({KeepLeases._renew.__qualname__})  # noqa: SLF001 - a rename must not go unseen
-"""Transactions of the background: at which step of an upload they come is chance, so they are not counted."""
+_BY_THE_CLOCK: Final = frozenset({KeepLeases._renew.__qualname__})  # noqa: SLF001 - fails if it is renamed
+"""Background transactions. Not counted, because their position among the steps of an upload is random."""
 
 
 class Steps:
-    """Counts from the last `arm`; at one of them, does something. Thread-safe."""
+    """Counts steps since the last `arm`, and runs an action at one of them. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -43,12 +43,12 @@ class Steps:
 
     @property
     def names(self) -> list[str]:
-        """So far, in their order."""
+        """The steps since the last `arm`, in order."""
         with self._lock:
             return list(self._names)
 
     def arm(self, at: int = 0, action: Callable[[str], None] | None = None) -> None:
-        """Begin to count anew, and call `action` with the name of step `at` (the first is 1) when it comes."""
+        """Starts counting at 1 again. Step `at` calls `action` with its name."""
         with self._lock:
             self._names.clear()
             self._at, self._action = at, action or _go_on
@@ -70,7 +70,7 @@ def stepped_store(inner: ObjectStore, steps: Steps) -> FaultyStore:
 
 
 class SteppedDatabase(Database):
-    """Names a transaction after the method that asks for it."""
+    """Names a transaction after the function that opens it."""
 
     steps: Steps
 
@@ -103,8 +103,8 @@ class SteppedDatabase(Database):
 
 
 def _caller() -> str:
-    """Who wrote `with database.begin()`: this function, the generator, contextlib and then they."""
-    return sys._getframe(3).f_code.co_qualname  # noqa: SLF001 - it is documented
+    """The function with `with database.begin()`: three frames up, past the generator and contextlib."""
+    return sys._getframe(3).f_code.co_qualname  # noqa: SLF001 - documented
 
 
 def _go_on(_name: str) -> None: ...

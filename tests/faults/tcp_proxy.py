@@ -1,6 +1,6 @@
-"""A TCP proxy that breaks what passes through it when it is told to.
+"""A TCP proxy that injects faults into its connections.
 
-Trouble is counted, never timed: by the bytes that went to the server since it was made, and by connections.
+A fault is triggered by counts, never by time: bytes sent to the server since `make`, and connections.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from typing import Final
 from faults.background_loop import BackgroundLoop
 
 _BLOCK_BYTES: Final = 64 * 1024
-_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing sends RST
-_GONE: Final = (OSError, RuntimeError)  # the socket is closed, or the transport on its way there
+_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER with 0 s: close() sends RST
+_GONE: Final = (OSError, RuntimeError)  # the socket is closed, or the transport is closing
 
 Dial = Callable[[], Awaitable[tuple[StreamReader, StreamWriter]]]
 
 
 class Kind(StrEnum):
-    """What befalls a connection. Delayed and throttled ones work; black-holed ones are silent until `heal`."""
+    """A fault of a connection. DELAY and THROTTLE still pass bytes on; BLACK_HOLE passes none until `heal`."""
 
     DELAY = "delay"
     THROTTLE = "throttle"
@@ -35,8 +35,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Trouble:
-    """Strikes the connections on which bytes go to the server once `after_bytes` of them have gone: so many
-    `connections`, then it is over. A refused one is refused while it connects, until `heal`.
+    """A fault that starts after `after_bytes` to the server, and then affects the next `connections` that send to it.
+
+    REFUSE refuses new connections until `heal`.
     """
 
     kind: Kind
@@ -57,13 +58,13 @@ class _Connection:
 
     def reset(self) -> None:
         for end in (self.client, self.server):
-            with suppress(OSError):  # closed already
+            with suppress(OSError):  # already closed
                 end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             end.transport.abort()
 
 
 class TcpProxy:
-    """Between one client side and one server. `port` stays the same for its life."""
+    """A proxy for one server. `port` never changes."""
 
     def __init__(self, loop: BackgroundLoop, dial: Dial) -> None:
         self.port = 0
@@ -80,7 +81,7 @@ class TcpProxy:
         self._loop.run(self._make(trouble))
 
     def heal(self) -> None:
-        """No more trouble; connections that nothing gets through are reset, as after a repaired cable."""
+        """Ends the fault. Resets black-holed connections, as after a repaired cable."""
         self._loop.run(self._heal())
 
     async def _make(self, trouble: Trouble) -> None:
@@ -116,7 +117,7 @@ class TcpProxy:
             connection.reset()
 
     def _accept(self, reader: StreamReader, client: StreamWriter) -> None:
-        """asyncio itself holds no task whose client is gone."""
+        """Keeps a reference to the task: asyncio drops it when the client leaves."""
         serving = asyncio.create_task(self._serve(reader, client))
         self._serving.add(serving)
         serving.add_done_callback(self._serving.discard)
@@ -124,7 +125,7 @@ class TcpProxy:
     async def _serve(self, reader: StreamReader, client: StreamWriter) -> None:
         try:
             answers, server = await self._dial()
-        except OSError:  # the server is down: whoever asks for it hears that
+        except OSError:  # the server is down: the client's connection fails, too
             client.transport.abort()
             return
         connection = _Connection(client, server)
@@ -140,7 +141,7 @@ class TcpProxy:
     async def _pump(
         self, connection: _Connection, reader: StreamReader, writer: StreamWriter, *, counted: bool
     ) -> None:
-        """Until this direction ends; the other one hears of that end."""
+        """Copies one direction until it ends, and passes the end on."""
         with suppress(*_GONE):
             while block := await reader.read(_BLOCK_BYTES):
                 if counted:
@@ -152,7 +153,7 @@ class TcpProxy:
         connection.close()
 
     async def _befall(self, connection: _Connection, block: bytes, writer: StreamWriter) -> bytes:
-        """What of `block` still stands before it: what went through in time is written here."""
+        """Applies the fault if it is due: writes the bytes before it and returns the rest of `block`."""
         trouble = self._trouble
         if trouble is None or connection.struck or self.struck >= trouble.connections:
             return block

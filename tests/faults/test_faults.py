@@ -1,4 +1,4 @@
-"""Nothing acknowledged is lost, nothing is left over, and everybody is told, whatever breaks and wherever.
+"""No fault loses an acknowledged recording, leaves anything behind, or leaves a client without a response.
 
 PIGWAV_FAULTS=all pytest tests/faults
 """
@@ -21,7 +21,7 @@ from waiting import wait_until
 
 ALL = os.environ.get("PIGWAV_FAULTS") == "all"
 FEW_CLIENTS = ("short upload, client leaves in the audio", "client trickles", "head without end")
-only_with_all = pytest.mark.skipif(not ALL, reason="faults: all of them only where PIGWAV_FAULTS=all")
+only_with_all = pytest.mark.skipif(not ALL, reason="all faults run only if PIGWAV_FAULTS=all")
 
 LINE_CASES = [*line_cases()] if ALL else [LineCase("database", Trouble(Kind.RESET, 300), "short")]
 STORE_CASES = [*store_cases()] if ALL else [StoreCase(FORBIDDEN, "put", 1, "short")]
@@ -30,7 +30,7 @@ CLIENT_CASES = [case for case in client_cases() if ALL or case.name in FEW_CLIEN
 
 @pytest.mark.parametrize("kind", [*KINDS] if ALL else ["short"])
 def test_a_kill_at_any_step_of_an_upload(world: World, kind: str) -> None:
-    """After the kills all must be well; and then each uploader tries again, with the key of the first try."""
+    """Judges after the kills, and again after each uploader has repeated its upload with the same key."""
     interrupted = matrix.kill_at_every_step_of_an_upload(world, kind)
     assert judge(world) == []
 

@@ -1,4 +1,4 @@
-"""What MinIO does otherwise: it lists open uploads by exact keys, and forgets those that are complete.
+"""MinIO's differences: it lists open uploads only by exact key, and forgets completed uploads.
 
 PIGWAV_FAULTS=all pytest tests/faults
 """
@@ -14,7 +14,7 @@ from faults.world import World
 
 ALL = os.environ.get("PIGWAV_FAULTS") == "all"
 
-pytestmark = pytest.mark.skipif(not ALL, reason="faults: all of them only where PIGWAV_FAULTS=all")
+pytestmark = pytest.mark.skipif(not ALL, reason="all faults run only if PIGWAV_FAULTS=all")
 
 
 @pytest.mark.parametrize("kind", ["long", "mispredicted"])

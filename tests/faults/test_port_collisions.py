@@ -1,4 +1,4 @@
-"""The short form of port_collisions.py."""
+"""One short run of port_collisions.py."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What clients send, how well or badly they do it, and what they were told."""
+"""Uploads and other requests of clients, and the responses they got."""
 
 import hashlib
 import http.client
@@ -19,7 +19,7 @@ _BOUNDARY: Final = "a-boundary-of-the-tests"
 
 @dataclass(frozen=True)
 class Uploader:
-    """A registered user at one API."""
+    """A registered user, and the port of the API that they use."""
 
     port: int
     user: int
@@ -28,9 +28,9 @@ class Uploader:
 
 @dataclass(frozen=True)
 class Upload:
-    """A WAV that is like no other, and how it is put into a request.
+    """A unique WAV, and how it is sent.
 
-    `parts`: how many pieces its MP3 is stored in (1: one PUT). `once`: its Idempotency-Key.
+    `parts`: the number of multipart parts of its MP3 (1: one PUT). `once`: its Idempotency-Key.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class Answer:
 
     @property
     def document(self) -> dict[str, Any]:
-        """{} where the body is none."""
+        """The JSON body; {} if the body is not JSON."""
         with suppress(ValueError):
             return json.loads(self.body)
         return {}
@@ -63,8 +63,8 @@ class Answer:
 class Attempt:
     """One request of a user, from the client's side.
 
-    `answer`: None where the connection ended without one. `deletes`: a recording's id, or all that the user has.
-    `stayed`: the client waited until there was an answer, or the server hung up.
+    `answer`: None if the connection ended without one. `deletes`: a recording's id, or EVERYTHING of the user.
+    `stayed`: the client waited until the response came or the server closed the connection.
     """
 
     what: str
@@ -81,10 +81,10 @@ class Attempt:
 
 EVERYTHING: Final = "everything"
 HUNG: Final = Answer(0, {}, b"")
-"""What a client thinks that waited in vain."""
+"""The answer if the client's timeout expired."""
 
 LONG_S: Final = 264
-"""At 320 kb/s: two parts of 5 MiB and some more."""
+"""At 320 kb/s: two parts of 5 MiB and a shorter third one."""
 
 
 def _short(title: bytes) -> Upload:
@@ -96,7 +96,7 @@ def _form(title: bytes) -> Upload:
 
 
 def _decoded(title: bytes) -> Upload:
-    """Of a rate that MP3 does not have: ffmpeg makes it one."""
+    """A sample rate that MP3 does not have, so ffmpeg resamples it."""
     return Upload("decoded", wav(seconds=3, rate=10_000, channels=1, before=title))
 
 
@@ -105,7 +105,7 @@ def _long(title: bytes) -> Upload:
 
 
 def _mispredicted(title: bytes) -> Upload:
-    """Its header promises a minute more than comes, so its first frame is only known at the end."""
+    """The header declares 60 s more than the body has, so the MP3's first frame is known only at the end."""
     return Upload("mispredicted", _long_wav(title, promised_s=60), parts=3)
 
 
@@ -131,19 +131,19 @@ KINDS: Final[dict[str, Callable[[bytes], Upload]]] = {
 
 
 def make_upload(kind: str, title: str) -> Upload:
-    """`title` tells it from all others."""
+    """`title` makes the WAV unique."""
     return KINDS[kind](info_chunk(INAM=title))
 
 
 def once(upload: Upload) -> Upload:
-    """With a key, so that it may be tried again."""
+    """The same upload with an Idempotency-Key, so that it may be repeated."""
     return replace(upload, once=upload.sha256[:32])
 
 
 def upload_head(
     uploader: Uploader, upload: Upload, *, length: int | None = None, close: bool = True
 ) -> bytes:
-    """`length`: what Content-Length says (default: the truth)."""
+    """`length`: the value of Content-Length (default: the body's real length)."""
     lines = [f"POST /records?user={uploader.user}&bitrate={_bitrate(upload)} HTTP/1.1", "Host: localhost"]
     if close:
         lines.append("Connection: close")
@@ -162,7 +162,7 @@ def upload_head(
 
 
 def upload_body(uploader: Uploader, upload: Upload) -> bytes:
-    """As it goes over the wire."""
+    """The request's body as sent, with chunked framing or as a form."""
     if upload.chunked:
         blocks = [upload.wav[at : at + 5000] for at in range(0, len(upload.wav), 5000)]
         return b"".join(b"%x\r\n%s\r\n" % (len(block), block) for block in [*blocks, b""])
@@ -182,13 +182,13 @@ def _bitrate(upload: Upload) -> int:
 
 
 def send(uploader: Uploader, upload: Upload) -> Attempt:
-    """As a client should."""
+    """Uploads as a correct client does."""
     request = upload_head(uploader, upload) + upload_body(uploader, upload)
     return Attempt(f"{upload.kind} upload", uploader.user, exchange(uploader.port, request), upload)
 
 
 def send_with_timeout(uploader: Uploader, upload: Upload, *, timeout_s: float) -> Attempt:
-    """As a client that gives up where the answer takes too long."""
+    """Uploads as a client that closes the connection if the response takes longer than `timeout_s`."""
     request = upload_head(uploader, upload) + upload_body(uploader, upload)
     answer = exchange(uploader.port, request, timeout_s=timeout_s)
     if answer is HUNG:
@@ -197,7 +197,7 @@ def send_with_timeout(uploader: Uploader, upload: Upload, *, timeout_s: float) -
 
 
 def try_again(uploader: Uploader, upload: Upload) -> Iterator[Attempt]:
-    """As a client with a key does, who knows nothing of the earlier try's end."""
+    """Repeats an upload with an Idempotency-Key while a repetition may help. Yields every attempt."""
     deadline = time.monotonic() + ANSWER_WITHIN_S
     while True:
         attempt = send(uploader, upload)
@@ -222,16 +222,16 @@ def delete_user(uploader: Uploader) -> Attempt:
 
 
 def call(port: int, method: str, path: str, *, token: str = "") -> Answer | None:
-    """A request without a body."""
+    """Sends a request without a body."""
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     return exchange(port, f"{head}Authorization: Bearer {token}\r\n\r\n".encode())
 
 
 def exchange(port: int, request: bytes, *, timeout_s: float = ANSWER_WITHIN_S) -> Answer | None:
-    """None where the connection ended, or could not be had, without an answer; HUNG where nothing came of it."""
+    """None if the connection failed or ended without a response; HUNG if there is none within `timeout_s`."""
     try:
         with connected(port, timeout_s) as connection:
-            with suppress(ConnectionError):  # what was said before may still be read
+            with suppress(ConnectionError):  # an early response may still be readable
                 connection.sendall(request)
             return answered(connection)
     except ConnectionError:
@@ -245,7 +245,7 @@ def connected(port: int, timeout_s: float = ANSWER_WITHIN_S) -> "closing[socket.
 
 
 def answered(connection: socket.socket) -> Answer | None:
-    """Read the answer to a request that was sent."""
+    """Reads the response. None and HUNG as in `exchange`."""
     try:
         response = http.client.HTTPResponse(connection)
         response.begin()

@@ -1,8 +1,8 @@
-"""A whole PigWav for breaking: real parts, trouble between them, an API that can die, and one that is left alone.
+"""A whole PigWav for fault injection: real servers, faulty proxies, an API that may die, and a replica without faults.
 
 API under test -> TcpProxy -> S3Faults -> S3 server
                -> TcpProxy -> Postgres
-replica, judge ------------> both, straight
+replica, judge ------------> both, directly
 """
 
 import itertools
@@ -51,7 +51,7 @@ P = TypeVar("P")
 LEASE_S: Final = 1.0
 IDLE_S: Final = 2.0
 ANSWER_S: Final = 2.0
-"""How long the API waits for the database and the store."""
+"""The API's timeout for the database and the store."""
 EMPTY_WITHIN_S: Final = 10.0
 MAX_UPLOAD_BYTES: Final = 24 * 1024 * 1024
 _USERS: Final = 1_000_000
@@ -66,7 +66,7 @@ CREATE TRIGGER note_key BEFORE INSERT ON recordings FOR EACH ROW EXECUTE FUNCTIO
 
 @dataclass(frozen=True)
 class Noted:
-    """`lived`: the API under test was alive when the attempt had ended."""
+    """An attempt of a case. `lived`: the API under test was alive after it."""
 
     case: str
     attempt: Attempt
@@ -74,7 +74,7 @@ class Noted:
 
     @property
     def outcome(self) -> str:
-        """Status and code of the answer, or why there is none."""
+        """Status and code of the response, or why there is none."""
         answer = self.attempt.answer
         if answer is None:
             return "no answer" if self.attempt.stayed else "client left"
@@ -90,7 +90,7 @@ class Row:
 
 
 class OwnKeys(FaultyStore):
-    """A shared bucket, of which only what lies under `prefix` is seen."""
+    """A shared bucket, of which only keys under `prefix` are visible."""
 
     def __init__(self, inner: ObjectStore, prefix: str) -> None:
         super().__init__(inner)
@@ -105,11 +105,11 @@ class OwnKeys(FaultyStore):
 
 @dataclass
 class World:
-    """`services` and `replica` see the parts as they are. `noted` and `complaints` are for the judge, `outcomes` count
-    what was noted until the last `empty`.
+    """`services` and `replica` use the servers without proxies. `noted` and `complaints` are for the judge; `outcomes`
+    counts what was noted before the last `empty`.
 
-    An S3 server that was killed may carry out, when it is back, what it was asked long ago by somebody who has given
-    up: `quiet_since` has the users who ask nothing more, `landed_late` the objects that came to be after that.
+    After a restart, a killed S3 server may execute requests whose client has timed out. `quiet_since` has the time of
+    each user's last request, `landed_late` the objects that were stored after it.
     """
 
     through: Settings
@@ -130,13 +130,13 @@ class World:
 
     @property
     def api(self) -> DyingApi:
-        """The API under test; another one where the last has died."""
+        """The API under test; a new one if the last one has died."""
         if self._api is None or not self._api.is_alive:
             self._api = self.starter.start(self.through)
         return self._api
 
     def uploader(self) -> Uploader:
-        """A new user, at the API under test."""
+        """A new user of the API under test."""
         with httpx2.Client(base_url=self.replica.url) as http:
             account = register(http, f"uploader {next(self._names)}")
         return Uploader(self.api.port, account.id, account.token)
@@ -145,16 +145,16 @@ class World:
         if self._api is not None and attempt.answer is None:
             self._api.process.join(
                 1
-            )  # the kernel closes the connections of the killed before it reports the death
+            )  # the kernel closes a killed process's connections before it reports the death
         self.noted.append(Noted(case, attempt, lived=self._api is None or self._api.is_alive))
         return attempt
 
     def beside(self, call: Callable[..., P], *arguments: object) -> "Future[P]":
-        """Do it on a thread."""
+        """Calls it on a thread."""
         return self.pool.submit(call, *arguments)
 
     def heal(self) -> None:
-        """Everything between the parts works again, a frozen API goes on, and no step is its last."""
+        """Ends all faults: both proxies work, a frozen API continues, no step is armed."""
         self.store_line.heal()
         self.s3.heal()
         self.database_line.heal()
@@ -166,7 +166,7 @@ class World:
             self._api.arm()
 
     def reconnect(self) -> None:
-        """The judge's own connections did not survive their Postgres."""
+        """Drops the judge's database connections, which the restart of Postgres broke."""
         self.services.sweep.database.close()
 
     def rows(self) -> list[Row]:
@@ -175,16 +175,16 @@ class World:
             return [Row(*row) for row in db.execute(query)]
 
     def seen_keys(self) -> list[ObjectKey]:
-        """Every object key that any row has had since `empty`."""
+        """The object keys of all rows since the last `empty`, including deleted rows."""
         with self.services.sweep.database.read() as db:
             return [ObjectKey(key) for (key,) in db.execute(text("SELECT DISTINCT key FROM seen_keys"))]
 
     def store_was_killed(self) -> None:
-        """To be called when all requests of the case are answered."""
+        """Call this when all requests of the case have ended."""
         self.quiet_since |= {noted.attempt.user: datetime.now(UTC) for noted in self.noted}
 
     def is_late(self, found: StoredObject) -> bool:
-        """Whether nobody was asking for it any more when it was stored; S3 tells seconds."""
+        """Whether the object was stored after its user's last request. S3's times are whole seconds."""
         quiet_since = self.quiet_since.get(int(found.key.split("/")[1]))
         if quiet_since is None or found.modified_at < quiet_since - timedelta(seconds=1):
             return False
@@ -192,7 +192,7 @@ class World:
         return True
 
     def empty(self) -> list[str]:
-        """Delete and sweep all there is. Answers what is left nevertheless, and then is not any more."""
+        """Deletes and sweeps everything. Returns what the sweep left, and removes it, too."""
         self.outcomes += Counter(noted.outcome for noted in self.noted)
         self.noted.clear()
         self.complaints.clear()
@@ -208,18 +208,18 @@ class World:
         left = [f"not swept: {row}" for row in self.rows()]
         store = self.services.sweep.store
         for upload in [*store.open_uploads()]:
-            left.append(f"after all was deleted: {upload}")
+            left.append(f"left after everything was deleted: {upload}")
             store.abort_multipart(upload.key, upload.upload_id)
         for found in [*store.list()]:
             if not self.is_late(found):
-                left.append(f"after all was deleted: {found}")
+                left.append(f"left after everything was deleted: {found}")
             store.delete(found.key)
         with self.services.sweep.database.begin() as db:
             db.execute(text("TRUNCATE recordings, users, seen_keys CASCADE"))
         return left
 
     def decoders(self) -> list[psutil.Process]:
-        """Every ffmpeg of this world that runs."""
+        """The running ffmpeg processes of this world."""
         program = str(self.through.encoder.ffmpeg)
         return [
             process
@@ -230,7 +230,7 @@ class World:
 
 @contextmanager
 def open_world(folder: Path, database_url: str, store: StoreSettings) -> Iterator[World]:
-    """Over this Postgres, with a database of its own, and this bucket, which it shares."""
+    """A world with its own database on this Postgres, and a prefix in this shared bucket."""
     owner = uuid4().int % 900_000 + 100_000
     straight = _settings(_database(database_url, first_user=owner * _USERS), store, _named_ffmpeg(folder))
     with ExitStack() as stack:
@@ -255,7 +255,7 @@ def open_world(folder: Path, database_url: str, store: StoreSettings) -> Iterato
 
 
 def _database(url: str, *, first_user: int) -> SecretStr:
-    """A new one, whose users' ids are like no other's: they begin the keys in a shared bucket."""
+    """A new database. Its user ids start at `first_user`, because object keys in the shared bucket begin with them."""
     new = fresh_database(url)
     database = DatabaseSettings(url=SecretStr(new))
     with closing(Database.open(database)) as opened, opened.begin() as db:
@@ -265,7 +265,7 @@ def _database(url: str, *, first_user: int) -> SecretStr:
 
 
 def _settings(database_url: SecretStr, store: StoreSettings, ffmpeg: Path) -> Settings:
-    """Impatient, with short leases; sweeps come when they are asked for."""
+    """Short timeouts and leases; no periodic sweeps."""
     return Settings(
         sweep_every_s=3600,
         log_level="INFO",
@@ -297,14 +297,14 @@ def _through(straight: Settings, database_port: int, store_port: int) -> Setting
 
 
 def _named_ffmpeg(folder: Path) -> Path:
-    """The bundled one under a name by which this world's processes can be told from others."""
+    """A link to the bundled ffmpeg, whose path identifies this world's processes."""
     name = folder / "ffmpeg"
     name.symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
     return name
 
 
 def _dial_database(url: str) -> Dial:
-    """Where the URL leads: the embedded Postgres listens on a Unix socket alone."""
+    """Connects to the URL's server; the embedded Postgres listens only on a Unix socket."""
     parsed = driver_url(url)
     folder = str(parsed.query.get("host", ""))
     port = parsed.port or int(str(parsed.query.get("port", 5432)))
@@ -315,5 +315,5 @@ def _dial_database(url: str) -> Dial:
 
 def _dial(endpoint: str | None) -> Dial:
     address = urlsplit(endpoint or "")
-    assert address.hostname, "an S3 server with an address is needed"
+    assert address.hostname, "the S3 endpoint has no address"
     return to_address(address.hostname, address.port or 80)

@@ -1,4 +1,4 @@
-"""Many hostile inputs to one running service, several at a time; each is made from its number alone."""
+"""Sends many hostile inputs to a running service, concurrently. The seed and its number determine an input."""
 
 import json
 import time
@@ -25,13 +25,13 @@ from fuzz.uploads import upload
 from fuzz.wire import Answer, Request, sent
 
 DECODED_OF: Final = 20
-"""One in so many of what was converted is decoded by ffmpeg; all are looked at."""
+"""Every MP3 is checked; ffmpeg decodes one in this many."""
 
 
 @dataclass
 class Report:
-    """`wavs` and `http`: how often each outcome was seen. `acknowledged`: ids of recordings that were
-    answered with 201. `unread`: requests of which the client did not see the answer.
+    """`wavs`, `http`: the count of each outcome. `acknowledged`: ids of recordings answered with 201. `unread`: the
+    number of requests without a response.
     """
 
     wavs: Counter[str] = field(default_factory=Counter)
@@ -50,7 +50,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Campaign:
-    """Against `url`. `uploader` sends damaged WAVs, `attacker` all else; neither does anything else."""
+    """A run against `url`. `uploader` sends only damaged WAVs, `attacker` only other hostile requests."""
 
     url: str
     uploader: Account
@@ -58,12 +58,12 @@ class Campaign:
     seed: int = 1
 
     def wav_request(self, number: int) -> Request:
-        """A damaged WAV, sent as it should be."""
+        """A damaged WAV in a correct request."""
         random = Random(f"wav {self.seed} {number}")
         return upload(mutated(wavs(), random), self.uploader.id, self.uploader.token, random)
 
     def http_request(self, number: int) -> Request:
-        """Anything else that may be wrong."""
+        """A request that may be wrong in anything but the WAV."""
         return hostile_request(self._known, Random(f"http {self.seed} {number}"))
 
     @cached_property
@@ -85,10 +85,10 @@ class Campaign:
         clients: int,
         progress: Callable[[int], object] = bool,
     ) -> Report:
-        """All of them. `progress` is told how many are done."""
+        """Sends the inputs with these numbers. Calls `progress` with the number of inputs done."""
         report = Report(acknowledged_to_attacker={self._known.recording})
         began_s = time.monotonic()
-        _ = self._contract  # asked for once, not by each client
+        _ = self._contract  # fetched once, not by each client
         jobs = [(self._try_wav, number) for number in wav_numbers]
         jobs += [(self._try_http, number) for number in http_numbers]
         Random(self.seed).shuffle(jobs)
@@ -121,14 +121,14 @@ class Campaign:
 
 
 def ids_in(answer: Answer) -> set[str]:
-    """Of the recording that it acknowledges, if it does."""
+    """The id of the acknowledged recording; empty if the response is not a 201."""
     is_one = answer.status == 201 and b'"sha256"' in answer.body
     return {json.loads(answer.body)["id"]} if is_one else set()
 
 
 @dataclass(frozen=True)
 class Judged:
-    """`what` and `number` make the input again."""
+    """An input (`what` and `number` reproduce it), its response, and the complaint about it (empty: none)."""
 
     what: str
     number: int
@@ -160,9 +160,9 @@ def left_over(
     *,
     before: frozenset[str] = frozenset(),
 ) -> list[str]:
-    """What there is beyond the recordings that were acknowledged, or short of them.
+    """Rows, objects, open uploads and decoders that do not match the acknowledged recordings.
 
-    Where the client left with its whole upload sent, it may be there. `before`: objects that others have put there.
+    If a client left after its whole upload, a recording may or may not exist. `before`: objects of other tests.
     """
     accounts = (campaign.uploader, campaign.attacker)
     rows = {account.id: _rows(inside, account.id) for account in accounts}
@@ -185,7 +185,7 @@ def left_over(
 
 
 def _rows(inside: Behind, user: int) -> dict[str, str]:
-    """The state of each, by its object's key."""
+    """The states of the user's rows by object key."""
     with closing(psycopg2.connect(inside.address.database_url)) as database, database.cursor() as cursor:
         cursor.execute("SELECT object_key, state FROM recordings WHERE user_id = %s", (user,))
         return dict(cursor.fetchall())
@@ -199,7 +199,7 @@ def objects_of(inside: Behind, user: int) -> frozenset[str]:
 
 
 def _owner(key: str) -> int:
-    """Of `recordings/<user id>/...`."""
+    """The user id in `recordings/<user id>/...`."""
     return int(key.split("/")[1])
 
 

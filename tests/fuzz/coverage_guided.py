@@ -1,11 +1,12 @@
-"""Coverage-guided fuzzing of the parsers, by atheris, which has no wheels for every Python and so is not in `test`.
+"""Coverage-guided fuzzing of the parsers with atheris. It lacks wheels for some Pythons and is not in the extra `test`.
 
 .venv/bin/pip install atheris
 .venv/bin/python tests/fuzz/coverage_guided.py TARGET [--runs N] [--seed S] [--corpus FOLDER]
 
-TARGET: one of those in targets.py, or `all`, one after the other. It begins with the seeds of the target (generated,
-and those of other projects where they are there); what it learns is kept in the corpus folder, by default nowhere.
-An input that breaks an invariant, takes more than 20 s or 1 GiB is a finding: it is printed, and the exit code is 1.
+TARGET: a target of targets.py, or `all` for one after the other. Fuzzing starts with the target's seeds: generated
+ones, and files of other projects if they are present. New inputs are stored in the corpus folder, if one is given.
+A finding is an input that breaks an invariant or takes more than 20 s or 1 GiB. Findings are printed; the exit code is
+then 1.
 """
 
 import argparse
@@ -23,9 +24,9 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from fuzz.target import STEER_BYTES, Target
 
-_MAX_S_PER_INPUT: Final = 20
-_MAX_MIB: Final = 1_024
-_FOUND_FILES: Final = ("crash", "timeout", "oom")  # as libFuzzer names its files
+_MOST_S_PER_INPUT: Final = 20
+_MOST_MIB: Final = 1_024
+_FOUND_FILES: Final = ("crash", "timeout", "oom")  # libFuzzer's file name prefixes
 _CAUSE: Final = re.compile(r"Uncaught Python exception: ===\n(.*)|ERROR: libFuzzer: (.*)")
 _STEERS: Final = (0, 1, 2, 3, 8, 77, 0x1FF)
 _DONE: Final = re.compile(r"#(\d+)\s+DONE\s+cov: (\d+) ft: (\d+) corp: (\d+)/\S+")
@@ -52,7 +53,7 @@ def _arguments(names: list[str]) -> argparse.Namespace:
 
 
 def _run(name: str, arguments: argparse.Namespace) -> int:
-    """One target in a process of its own, which libFuzzer ends as it likes."""
+    """Runs one target in a child process, because libFuzzer exits the process."""
     with tempfile.TemporaryDirectory(prefix="pigwav-fuzz-") as temporary:
         corpus = (arguments.corpus or Path(temporary)) / name
         _write_seeds(name, corpus)
@@ -105,13 +106,13 @@ def _child(name: str, *more: str) -> None:
 
 
 def _mutator(target: Target) -> Callable[[bytes, int, int], bytes]:
-    """Half of the inputs as libFuzzer mutates them, half as the target does."""
+    """Half of the inputs are mutated by libFuzzer, half by the target."""
     import atheris
 
     def mutated(data: bytes, limit_bytes: int, seed: int) -> bytes:
         random = Random(seed)
         if target.mutate is None or random.random() < 0.5:
-            return atheris.Mutate(data, limit_bytes)  # not to be bound before Fuzz()
+            return atheris.Mutate(data, limit_bytes)  # cannot be bound before Fuzz()
         steer = random.randbytes(STEER_BYTES)
         return (steer + target.mutate(data[STEER_BYTES:], random))[:limit_bytes]
 

@@ -1,4 +1,4 @@
-"""A body, cut into the blocks in which it might arrive."""
+"""Cuts a body into blocks, as they may arrive."""
 
 from itertools import pairwise
 from random import Random
@@ -8,7 +8,7 @@ _BYTE_BY_BYTE_UP_TO: Final = 600
 
 
 def blocks(body: bytes, seed: int) -> list[bytes]:
-    """The same bytes in blocks of any size, none empty; the same for the same seed. Some seeds: byte by byte."""
+    """Cuts `body` into non-empty blocks; deterministic for a seed. For some seeds, each block is one byte."""
     if seed % 8 == 0 and len(body) <= _BYTE_BY_BYTE_UP_TO:
         return [body[at : at + 1] for at in range(len(body))]
     random = Random(seed)

@@ -1,4 +1,4 @@
-"""Fields of a request that decide what is sent, or whether a thing is done again: ranges, conditions, keys."""
+"""Header fields that select the response or detect repetitions: ranges, preconditions, idempotency keys."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from pigwav.ranges import ByteSlice, Unsatisfiable, Whole, select
 
 
 def check_range(steer: int, body: bytes) -> None:
-    """As an oracle that is slow and simple has it (RFC 9110 14.1.2 and 14.2)."""
+    """`select` agrees with a slow and simple implementation of RFC 9110 14.1.2 and 14.2."""
     header, size_bytes = body.decode("latin-1"), (0, 1, 2, 9, 10, 255, 65_536, 4 << 30)[steer % 8]
     selection = select(header, size_bytes)
     assert selection == _selection(header, size_bytes)
@@ -46,7 +46,7 @@ def _selection(header: str, size_bytes: int) -> Whole | ByteSlice | Unsatisfiabl
 
 
 def _no_bytes(suffix_bytes: int, size_bytes: int) -> Whole | Unsatisfiable:
-    """The last bytes of nothing can be given, but no Content-Range can say so."""
+    """A suffix range of an empty object is satisfiable, but Content-Range cannot express it."""
     return Whole() if suffix_bytes and not size_bytes else Unsatisfiable()
 
 
@@ -63,7 +63,7 @@ _CONDITIONS: Final = (
 
 
 def check_conditions(steer: int, body: bytes) -> None:
-    """Any headers get an answer, and one that fits what they say where that is plain."""
+    """Any headers get an answer, which is consistent with the headers that are present."""
     lines = body.decode("latin-1").split("\n")
     headers = {
         name: line
@@ -89,7 +89,7 @@ _PRINTABLE: Final = re.compile("[ -~]{1,255}")
 
 
 def check_idempotency_key(_: int, body: bytes) -> None:
-    """A key is short printable text or refused; and any such text comes back from the string that says it."""
+    """A key is short printable text, or is refused. Short printable text survives serialisation as a string."""
     printable = bytes(byte for byte in body if 0x20 <= byte <= 0x7E)[:255] or b"x"
     said = idempotency_key(_with_key(_as_string(printable)), filename="a.wav")
     assert said
@@ -108,7 +108,7 @@ def _with_key(value: bytes) -> Headers:
 
 
 def _as_string(printable: bytes) -> bytes:
-    """RFC 9651 section 4.1.6."""
+    """Serialises a string by RFC 9651 section 4.1.6."""
     return b'"%s"' % re.sub(rb'(["\\])', rb"\\\1", printable)
 
 

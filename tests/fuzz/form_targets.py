@@ -1,4 +1,4 @@
-"""Upload forms, the parameters in their headers, and names that go out in one."""
+"""Upload forms, parameters of header values, and file names in Content-Disposition."""
 
 import re
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
@@ -33,8 +33,9 @@ class Form:
 
 
 def check_form(steer: int, body: bytes) -> None:
-    """A form is read or refused, and the same however it is cut; but where not all of its file may be held, how much
-    is held when something is wrong depends on the blocks.
+    """A form is read or refused, with the same result for any blocks.
+
+    Exception: if the file exceeds `held_bytes`, the blocks decide which of two errors is found first.
     """
     held_bytes = _HELD_BYTES[steer & 1]
     whole, cut = (_completed(_read(pieces, held_bytes)) for pieces in ([body], blocks(body, steer >> 1)))
@@ -47,7 +48,7 @@ def check_form(steer: int, body: bytes) -> None:
 
 
 def _completed(reading: Coroutine[None, None, Form | Refusal]) -> Form | Refusal:
-    """Without an event loop, which takes longer than the form: nothing here ever waits."""
+    """Runs the coroutine without an event loop, which is slower than the form. Nothing here ever waits."""
     try:
         reading.send(None)
     except StopIteration as done:
@@ -85,7 +86,7 @@ def _check_form(form: Form, body: bytes) -> None:
 
 
 def _check_round_trip(data: bytes, steer: int) -> None:
-    """What a client sends is what is read."""
+    """The parser reads the fields and the file that a client sends."""
     if b"\r\n--b" in b"\r\n" + data + b"\r\n":
         return
     form = b"--b\r\n" + b"--b\r\n".join((_USER, _TOKEN, _file(data))) + b"--b--\r\n"
@@ -102,7 +103,7 @@ def _check_text_fields(body: bytes) -> None:
 
 
 def check_parameters(steer: int, body: bytes) -> None:
-    """Header values with parameters, as they come; and names that browsers escape, undone."""
+    """Header values with parameters are parsed or refused; names that browsers escape are unescaped."""
     for parse in (Disposition.parse, lambda raw: boundary(raw.decode("latin-1"))):
         try:
             parse(body)
@@ -120,7 +121,7 @@ def check_parameters(steer: int, body: bytes) -> None:
 
 
 def _check_escaped(name: str) -> None:
-    """As WHATWG's HTML has browsers write names (a backslash stays, so it is left out)."""
+    """Escapes names as WHATWG's HTML prescribes (without backslashes, which are not escaped)."""
     plain = re.sub(r"%(22|0[AaDd])|\\", "", name)
     escaped = plain.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
     header = f'form-data; name="{escaped}"; filename="{escaped}"'.encode()
@@ -136,7 +137,7 @@ _IN_NO_FILE_NAME: Final = re.compile(r"[/\\\"\x00-\x1f\x7f\u2028\u2029\u202a-\u2
 
 
 def check_disposition(steer: int, body: bytes) -> None:
-    """Any title makes one safe line, and our client finds in it the name that everybody may use."""
+    """Any title gives one safe header line, and our client reads a safe file name from it."""
     title = _any_text(steer, body)
     line = content_disposition(f"{title}.mp3", inline=steer & 2 == 0)
     found = _SHAPE.fullmatch(line)
@@ -152,7 +153,7 @@ def check_disposition(steer: int, body: bytes) -> None:
 
 
 def _any_text(steer: int, body: bytes) -> str:
-    """Surrogates too."""
+    """Decodes as UTF-16 (may contain surrogates) or UTF-8."""
     if steer & 1:
         return body[: len(body) // 2 * 2].decode("utf-16-le", "surrogatepass")
     return body.decode("utf-8", "replace")

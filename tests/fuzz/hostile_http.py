@@ -1,4 +1,4 @@
-"""Requests that are wrong in everything but the WAV: fields, framing, queries, paths, JSON; seeded."""
+"""Requests with a valid WAV and wrong fields, framing, queries, paths or JSON; deterministic for a seed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ _JSON: Final = (b"Content-Type", b"application/json")
 
 @dataclass(frozen=True)
 class Known:
-    """An account and a recording of its own, which must survive all this."""
+    """A user and their recording, both of which must survive all requests."""
 
     user: int
     token: str
@@ -33,7 +33,7 @@ Damage: TypeAlias = Callable[[Request, Random], Request]
 
 
 def hostile_request(known: Known, random: Random) -> Request:
-    """The same for the same seed. None of them deletes a recording or changes the token."""
+    """Deterministic for a seed. No request deletes `known.recording` or changes the token."""
     request = random.choice(_ROUTES)(known, random)
     for _ in range(random.choice((0, 1, 1, 2, 3))):
         request = random.choice(_DAMAGES)(request, random)
@@ -106,7 +106,7 @@ def _small_upload(known: Known, random: Random) -> Request:
 
 
 def _odd_form(known: Known, random: Random) -> Request:
-    """Parts in any order, twice, without names, with strange headers."""
+    """A form whose parts are unordered, repeated, unnamed, or have strange headers."""
     parts = [
         (b'name="user_id"', b"%d" % known.user),
         (b'name="token"', known.token.encode()),
@@ -175,14 +175,14 @@ def a_damaged_body(request: Request, random: Random) -> Request:
 
 
 def another_length(request: Request, random: Random) -> Request:
-    """More than there is: then the client leaves. (Less is another request behind this one.)"""
+    """Content-Length exceeds the body, then the client leaves. (A smaller one would start another request.)"""
     if not request.body:
         return request
     return replace(request, says_bytes=len(request.body) + random.choice((1, 999, 1 << 40)), leaves=True)
 
 
 def in_chunks(request: Request, random: Random) -> Request:
-    """Transfer-Encoding: chunked, mostly as it should be."""
+    """Transfer-Encoding: chunked, mostly valid."""
     if not request.body or request.raw is not None:
         return request
     size = random.choice((1 + len(request.body) // 5, 1_000, 7_000))
@@ -196,7 +196,7 @@ def in_chunks(request: Request, random: Random) -> Request:
 
 
 def cut_off(request: Request, random: Random) -> Request:
-    """The client goes in the middle of what it says it sends."""
+    """The client leaves in the middle of the request."""
     whole = request.bytes_to_send()
     return replace(request, raw=whole[: random.randrange(1, max(2, len(whole)))], leaves=True)
 
@@ -208,7 +208,7 @@ _DAMAGES: Final[tuple[Damage, ...]] = (
 
 
 def _garbled(request: Request, random: Random) -> Request:
-    """Bits flipped in the head: this may be no HTTP any more, or end a line too early."""
+    """Flips bits in the first 300 bytes: the result may not be HTTP, or a line may end too early."""
     raw = bytearray(request.bytes_to_send())
     for _ in range(random.choice((1, 3))):
         raw[random.randrange(min(len(raw), 300))] ^= 1 << random.randrange(8)

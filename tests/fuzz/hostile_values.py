@@ -1,4 +1,4 @@
-"""What stands in requests where something else should."""
+"""Hostile values for fields, paths, queries and JSON bodies."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What an answer must be, whatever was asked."""
+"""Checks that hold for every response."""
 
 import json
 import re
@@ -17,7 +17,7 @@ _ID3_HEADER_BYTES: Final = 10
 
 
 def outcome_of(answer: Answer) -> str:
-    """In a word, to count: the status and, of a problem, its code."""
+    """The outcome to count by: the status and, for a problem, its code."""
     if answer.late:
         return "none in time"
     if answer.status == 0:
@@ -27,26 +27,26 @@ def outcome_of(answer: Answer) -> str:
 
 
 def complaint_about_refusal(answer: Answer) -> str:
-    """Empty where a refusal is a whole problem document."""
+    """Empty if the refusal is a complete problem document."""
     if answer.content_type != PROBLEM:
         return f"{answer.status} is {answer.content_type or 'nothing'}"
     document = json.loads(answer.body)
     if document.get("status") != answer.status or not document.get("code") or not document.get("title"):
-        return f"{answer.status} is no whole problem: {document}"
+        return f"{answer.status} is not a complete problem: {document}"
     return "" if document["type"] == f"urn:pigwav:problem:{document['code']}" else f"type {document['type']}"
 
 
 def complaint_about_wav(answer: Answer) -> str:
-    """Of an upload that is right but for the WAV."""
+    """The complaint about the response to a correct upload of a damaged WAV; empty if there is none."""
     if answer.status == 201:
         return ""
     if answer.status not in REFUSALS_OF_A_WAV:
-        return f"{outcome_of(answer)} is no answer to a WAV"
+        return f"{outcome_of(answer)} is not expected for a damaged WAV"
     return complaint_about_refusal(answer)
 
 
 def complaint_about_link(url: str, recording: Mapping[str, Any], *, decode: bool) -> str:
-    """Of a recording that was acknowledged: it plays, with the bytes that were promised."""
+    """Empty if the link of an acknowledged recording plays and its bytes match the 201."""
     link = urlsplit(recording["url"])
     target = f"{link.path}?{link.query}".encode()
     head, whole = (sent(url, Request(method, target)) for method in ("HEAD", "GET"))
@@ -54,14 +54,14 @@ def complaint_about_link(url: str, recording: Mapping[str, Any], *, decode: bool
         return f"HEAD {head.status}, GET {whole.status}"
     lengths = {int(head.headers["content-length"]), len(whole.body), recording["bytes"]}
     if len(lengths) > 1 or sha256(whole.body).hexdigest() != recording["sha256"]:
-        return f"other bytes than promised: {lengths}"
+        return f"bytes differ from the 201's: {lengths}"
     if not _is_mp3(whole.body):
-        return "no MP3 from its first frame to its last"
+        return "not MP3 frames from start to end"
     return _complaint_about_sound(whole.body, recording) if decode else ""
 
 
 def _is_mp3(mp3: bytes) -> bool:
-    """Frame after frame to the end, as a player walks."""
+    """Walks the frames from start to end, as a player does."""
     at = 0
     if mp3.startswith(b"ID3"):
         size = int.from_bytes(bytes(byte for byte in mp3[6:10]), "big")
@@ -80,7 +80,7 @@ def _complaint_about_sound(mp3: bytes, recording: Mapping[str, Any]) -> str:
 
 
 class Contract:
-    """What the OpenAPI document says may be answered."""
+    """The responses that the OpenAPI document declares."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._operations = [
@@ -89,18 +89,20 @@ class Contract:
         ]
 
     def operation(self, request: Request) -> str:
-        """Method and path, to count by."""
+        """Method and path template, to count by."""
         found = [path for path, pattern, _ in self._operations if pattern.fullmatch(request.path)]
         return f"{request.method} {found[0] if found else '(elsewhere)'}"
 
     def complaint(self, request: Request, answer: Answer) -> str:
-        """Empty where the answer is one that this request may get."""
+        """Empty if the request may get this response."""
         if answer.late or answer.status >= 500:
             return outcome_of(answer)
         if answer.status == 0:
             return "" if request.leaves else "no answer"
         if is_no_http(answer):
-            return "" if request.raw or request.leaves or not _is_plain(request) else "taken for no HTTP"
+            return (
+                "" if request.raw or request.leaves or not _is_plain(request) else "refused as malformed HTTP"
+            )
         declared = self._declared(request)
         if declared is not None and answer.status not in declared:
             return f"{outcome_of(answer)} is not in the OpenAPI document"
@@ -109,7 +111,7 @@ class Contract:
         return complaint_about_refusal(answer) if answer.status >= 400 and request.method != "HEAD" else ""
 
     def _declared(self, request: Request) -> set[int] | None:
-        """None where the request itself may be read otherwise than it was meant: anything but a 5xx will do."""
+        """The declared statuses. None if the parser may read another request: then any status below 500 is right."""
         if request.raw is not None or not _is_plain(request):
             return None
         for _, pattern, methods in self._operations:
@@ -119,14 +121,14 @@ class Contract:
 
 
 def is_no_http(answer: Answer) -> bool:
-    """What the HTTP parser answers by itself, before there is a request."""
+    """Whether the HTTP parser itself answered, because it could not read a request."""
     return answer.status == 400 and (
         not answer.content_type.startswith(PROBLEM) or b"malformed-http" in answer.body
     )
 
 
 def _is_plain(request: Request) -> bool:
-    """Whether nothing in it may lead the HTTP parser to another request than was meant."""
+    """Whether the HTTP parser must read the request as intended."""
     names = {name.lower() for name, _ in request.headers}
     return request.target.isascii() and not names & {b"transfer-encoding", b"host", b"upgrade", b"expect"}
 

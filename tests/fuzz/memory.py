@@ -1,4 +1,4 @@
-"""Whether memory grows with the inputs, as the kernel accounts it."""
+"""Memory of processes (PSS, USS) over the number of inputs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ from typing import Final
 
 import psutil
 
-MAX_GROWTH_BYTES: Final = 16 * 1024 * 1024
-"""From the second quarter of a run to the last: what an allocator keeps and caches take settles in the first."""
+MOST_GROWTH_BYTES: Final = 16 * 1024 * 1024
+"""Growth from the second quarter of a run to the last. Caches and the allocator's pools fill in the first quarter."""
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Series:
     samples: list[tuple[int, int]] = field(default_factory=list)
 
     def quarters_bytes(self) -> list[float]:
-        """The median of each quarter of the inputs: while a process forks, half of what it holds is its child's."""
+        """The median of each quarter of the inputs. A median, because PSS halves while a process forks."""
         most = self.samples[-1][0] + 1
         edges = [most * quarter // 4 for quarter in range(5)]
         return [
@@ -32,13 +32,13 @@ class Series:
         return last - second
 
     def slope_bytes(self) -> float:
-        """Per thousand inputs: the middles of the two quarters are half of the inputs apart."""
+        """Growth per 1,000 inputs: the centres of the two quarters are half of the inputs apart."""
         return 1_000 * self.growth_bytes() / (self.samples[-1][0] / 2)
 
 
 class Memory:
-    """Of all `processes` together. PSS has a share of the libraries, which is the smaller the more others on this
-    machine use them; what is `private` (USS) shows growth without that.
+    """The sum over all `processes`. PSS includes a share of the libraries, which depends on other processes of the
+    machine; `private` (USS) does not.
     """
 
     def __init__(self, processes: Iterable[psutil.Process]) -> None:

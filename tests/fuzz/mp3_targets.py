@@ -1,4 +1,4 @@
-"""MP3 headers: any bytes read, and what is written read back."""
+"""MP3 headers: reading any bytes, and reading back what was written."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +19,7 @@ _MAX_FRAME_BYTES: Final = 1_441
 
 
 def check_read(_: int, body: bytes) -> None:
-    """Any bytes are a header that can be, or none; and a tag only with its CRC."""
+    """Any bytes give a valid frame header or None, and a tag only if its CRC is right."""
     header = FrameHeader.parse(body[:4].ljust(4, b"\0"))
     tag = InfoTag.parse(body)
     if header is None:
@@ -39,7 +39,7 @@ def check_read(_: int, body: bytes) -> None:
 
 
 def check_written(steer: int, body: bytes) -> None:
-    """A first frame of any format and length says what it was told, and nothing once a bit of it has changed."""
+    """A first frame of any format and length reads back; with one bit changed, it is not a tag."""
     mp3 = FORMATS[steer % len(FORMATS)]
     samples = 1 + int.from_bytes(body[:5], "big")
     shape = Mp3Shape.of(samples, mp3)

@@ -1,13 +1,18 @@
-"""Damaged WAVs and hostile requests through the running service, several at a time; what it answers, and leaves.
+"""Sends damaged WAVs and hostile requests to a running service, concurrently; checks responses and what is left.
 
 python tests/fuzz/mutated_corpus.py [--inputs N] [--http N] [--seed S] [--clients N]
 python tests/fuzz/mutated_corpus.py --seed S --only wav 17
 
-The first form starts `pigwav up`, sends N damaged WAVs (raw and in forms) and a number of requests that are wrong in
-all else, and prints how often each outcome was seen. A finding is: a 5xx, a status that the OpenAPI document does not
-know, no answer in 30 s, a refusal that is no problem document, a 201 that does not play; at the end, a row, an object,
-an open multipart upload or an ffmpeg too many, or memory that has grown. Findings are printed with what makes their
-input again, and the exit code is 1. The second form sends one of them again, and shows it.
+The first form starts `pigwav up`, sends `--inputs` damaged WAVs (raw and in forms) and `--http` requests that are wrong
+in anything else, and prints the count of each outcome. Findings are:
+
+- a 5xx, a status that the OpenAPI document does not declare, or no response within 30 s;
+- a refusal that is not a problem document;
+- a 201 whose link does not play;
+- at the end: an extra row, object, open multipart upload or ffmpeg process, or memory growth.
+
+Each finding is printed with the arguments of `--only` that reproduce it; the exit code is then 1. The second form sends
+one input again and prints request and response.
 """
 
 import argparse
@@ -33,7 +38,7 @@ from fuzz.wire import sent
 from upping import RunningUp, pigwav_up
 
 SETTINGS: Final = {
-    "PIGWAV_MAX_DURATION_S": "60",  # a byte at 1 Hz plays a second
+    "PIGWAV_MAX_DURATION_S": "60",  # at 1 Hz, one byte plays for 1 s
     "PIGWAV_IDLE_TIMEOUT_S": "5",
     "PIGWAV_LOG_LEVEL": "WARNING",
 }
@@ -60,7 +65,9 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--inputs", type=int, default=5_000)
-    parser.add_argument("--http", type=int, help="hostile requests; a quarter of the WAVs by default")
+    parser.add_argument(
+        "--http", type=int, help="number of hostile requests (default: a quarter of --inputs)"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--nice", type=int, default=10)
@@ -97,7 +104,7 @@ def _run(campaign: Campaign, up: RunningUp, arguments: argparse.Namespace) -> tu
 
 
 def _left_in_the_end(campaign: Campaign, report: Report, up: RunningUp) -> list[str]:
-    """What clients that left have begun is cleaned up in a moment."""
+    """Leftovers after the service has had time to clean up after clients that left."""
     deadline = time.monotonic() + _CLEANED_UP_WITHIN_S
     with behind(up.data) as inside:
         while left := left_over(campaign, report, inside, up.family()):
@@ -108,7 +115,7 @@ def _left_in_the_end(campaign: Campaign, report: Report, up: RunningUp) -> list[
 
 
 def _own_processes(up: RunningUp) -> list[psutil.Process]:
-    """`up` and its API processes, which live as long as it does; Postgres and the S3 server are not ours."""
+    """`pigwav up` and its API processes, without Postgres and the S3 server."""
     return [psutil.Process(up.process.pid), *(child for child in up.family() if "serve" in child.cmdline())]
 
 
@@ -126,7 +133,7 @@ def _print(report: Report, memory: Memory) -> None:
             f"{', '.join(map(mib, held.quarters_bytes()))}; from the second to the last {mib(held.growth_bytes())}, "
             f"{held.slope_bytes() / 1024:.1f} KiB per 1,000 inputs"
         )
-    print(f"the bound on the growth of private memory is {mib(MAX_GROWTH_BYTES)}")
+    print(f"the limit for growth of private memory is {mib(MOST_GROWTH_BYTES)}")
     print("\n".join([f"{len(report.findings)} findings", *report.findings]), flush=True)
 
 

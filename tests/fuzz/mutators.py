@@ -1,4 +1,4 @@
-"""Ways to damage a WAV: seeded, so that the same number makes the same file again."""
+"""Ways to damage a WAV; deterministic for a seed."""
 
 import struct
 from collections.abc import Callable, Sequence
@@ -8,11 +8,11 @@ from typing import Final, TypeAlias
 
 from factories import bext_chunk, chunk, ds64_chunk, info_chunk
 
-MAX_BYTES: Final = 24 * 1024
-"""Of a mutated WAV: it is how often that finds bugs, not how long."""
+MOST_BYTES: Final = 24 * 1024
+"""The size limit of a mutated WAV: many small inputs find more bugs than long ones."""
 
 Mutator: TypeAlias = Callable[[bytes, Random, Sequence[bytes]], bytes]
-"""Takes a WAV and others to take pieces from."""
+"""Arguments: the WAV, the random generator, other WAVs to take pieces from."""
 
 _SIZES: Final = (
     *(0, 1, 2, 3, 7, 8, 12, 40, 0xFF, 0x100, 0xFFFF, 0x10000, 64 * 1024 * 1024, 0x7FFFEFFF, 0x7FFFF000),
@@ -42,8 +42,8 @@ _NAMES: Final = (
 
 
 def mutated(wavs: Sequence[bytes], random: Random) -> bytes:
-    """One of `wavs`, damaged one to four times. The same for the same seed of `random`."""
-    wav = random.choice(wavs)[:MAX_BYTES]
+    """One of `wavs`, damaged one to four times; deterministic for the seed of `random`."""
+    wav = random.choice(wavs)[:MOST_BYTES]
     for _ in range(random.choice((1, 1, 2, 2, 3, 4))):
         wav = mutated_once(wav, random, wavs)
     return wav
@@ -54,7 +54,7 @@ def mutated_once(wav: bytes, random: Random, wavs: Sequence[bytes]) -> bytes:
 
 
 def chunk_offsets(wav: bytes) -> list[int]:
-    """Where the chunks of a WAV begin, by what their heads say; some are behind its end."""
+    """Offsets of the chunks, computed from the sizes in their headers."""
     offsets, at = [], 12
     while at + 8 <= len(wav) and len(offsets) < 200:
         offsets.append(at)
@@ -68,7 +68,7 @@ def _patched(wav: bytes, at: int, piece: bytes) -> bytes:
 
 
 def _place(wav: bytes, random: Random) -> int:
-    """Mostly in the header, where most is decided."""
+    """A random offset, mostly in the header, which decides most."""
     most = len(wav) if random.random() < 0.3 else min(len(wav), 128)
     return random.randrange(most) if most else 0
 
@@ -110,7 +110,7 @@ def lie_about_a_chunk(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
 
 
 def lie_in_ds64(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
-    """RF64 whose sizes may be anything, in front of a data chunk that points to them or not."""
+    """RF64 or BW64 with arbitrary sizes in ds64; the data chunk refers to them or not."""
     sizes = struct.pack(
         "<QQQI", *(random.choice(_BIG_SIZES) for _ in range(3)), random.choice((0, 1, 0xFFFFFFFF))
     )
@@ -125,13 +125,13 @@ def lie_in_fact(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
 
 
 def _inserted(wav: bytes, piece: bytes, random: Random) -> bytes:
-    """Between two chunks, mostly."""
+    """Inserts `piece`, mostly between two chunks."""
     at = random.choice([*chunk_offsets(wav), len(wav)]) if random.random() < 0.9 else _place(wav, random)
     return wav[:at] + piece + wav[at:]
 
 
 def many_chunks(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
-    """Of no size, or of zeros, or one that points at itself where sums have 32 bits."""
+    """Empty chunks, zero bytes, or chunks whose size overflows 32-bit offsets so that they point at themselves."""
     loop = random.choice(_NAMES) + struct.pack("<I", 0xFFFFFFFF - 7)
     few = random.randrange(1, 400)
     piece = random.choice((chunk(random.choice(_NAMES), b"") * few, bytes(few), loop, loop * 20))
@@ -139,7 +139,7 @@ def many_chunks(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
 
 
 def nest(wav: bytes, random: Random, wavs: Sequence[bytes]) -> bytes:
-    """Lists in lists, a WAV in a chunk."""
+    """Inserts nested LIST or RIFF chunks."""
     inner = random.choice((wav[12:400], random.choice(wavs)[:400]))
     for _ in range(random.choice((1, 2, 60))):
         inner = chunk(
@@ -149,7 +149,7 @@ def nest(wav: bytes, random: Random, wavs: Sequence[bytes]) -> bytes:
 
 
 def reorder(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
-    """Chunks in another order, some of them twice, some gone."""
+    """Changes the order of chunks; repeats some and drops others."""
     chunks = [wav[start:end] for start, end in pairwise([*chunk_offsets(wav), len(wav)])]
     return wav[:12] + b"".join(
         random.choices(chunks, k=random.randrange(1, len(chunks) + 3)) if chunks else []
@@ -157,7 +157,7 @@ def reorder(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
 
 
 def swap_fmt_fields(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
-    """Fields of `fmt ` changed or in each other's places."""
+    """Changes or swaps fields of `fmt `."""
     at = wav.find(b"fmt ") + 8
     if at < 8 or len(wav) < at + 16:
         return wav
@@ -177,13 +177,13 @@ def swap_fmt_fields(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
 
 
 def splice(wav: bytes, random: Random, wavs: Sequence[bytes]) -> bytes:
-    """The beginning of one and the end of another."""
-    other = random.choice(wavs)[:MAX_BYTES]
+    """Joins the start of this WAV and the end of another one."""
+    other = random.choice(wavs)[:MOST_BYTES]
     return wav[: _place(wav, random)] + other[_place(other, random) :]
 
 
 def random_tags(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
-    """Texts that nobody can read, in chunks that carry tags."""
+    """Inserts a tag chunk with malformed or unusual text."""
     noise = random.randbytes(random.choice((0, 3, 30, 900)))
     frame = random.choice((b"TIT2", b"COMM", b"TXXX", b"TDRC", b"APIC")) + struct.pack(
         ">IH", len(noise) + 1, 0
@@ -205,7 +205,7 @@ def random_tags(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
 
 
 def nothing(wav: bytes, _: Random, __: Sequence[bytes]) -> bytes:
-    """Some must come through whole."""
+    """No damage: some inputs must be valid."""
     return wav
 
 

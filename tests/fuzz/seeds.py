@@ -1,4 +1,4 @@
-"""The WAVs that fuzzing starts from: odd ones, every coding, and those of other projects where they are there."""
+"""The WAVs that fuzzing starts from: odd ones, every codec, and files of other projects if they are present."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -14,8 +14,8 @@ MAX_BYTES: Final = 16 * 1024
 
 @cache
 def wavs() -> tuple[bytes, ...]:
-    """The same ones in the same order at every call on the same machine. The long ones are cut."""
-    return tuple(dict.fromkeys(wav[:MAX_BYTES] for wav in chain(_odd(), _codings(), _others())))
+    """Deterministic on one machine. Long WAVs are cut."""
+    return tuple(dict.fromkeys(wav[:MOST_BYTES] for wav in chain(_odd(), _codings(), _others())))
 
 
 def small_wavs(limit_bytes: int = 4_096) -> Iterator[bytes]:
@@ -27,7 +27,7 @@ def _odd() -> Iterator[bytes]:
 
 
 def _codings() -> Iterator[bytes]:
-    """Stereo at MP3's rate, and what only a decoder can take: other rates, more channels."""
+    """Stereo at a rate of MP3, and WAVs that need a decoder: other rates, more channels."""
     for coding in CODINGS:
         yield sample(coding, 400, 2, 44_100).wav
         yield sample(coding, 400, 1, 8_000).wav

@@ -1,4 +1,4 @@
-"""Tags: what a hostile WAV may say of itself, and what is made of it."""
+"""Tags of hostile WAVs, and the ID3 tag made of them."""
 
 import re
 import unicodedata
@@ -23,7 +23,7 @@ _YEAR_AND_DAY: Final = re.compile("[0-9]{4}(-[0-9]{2}-[0-9]{2})?")
 
 
 def check_tags(steer: int, body: bytes) -> None:
-    """Any bytes of any kind of chunk, or chunks: printable, bounded text, which survives our ID3 tag."""
+    """Any bytes in tag chunks give printable text of bounded length, which survives our ID3 tag."""
     kind = _KINDS[steer % len(_KINDS)]
     tags = read_tags([TagChunk(kind, body)] if kind else _chunks(body))
     check_printable(tags)
@@ -58,7 +58,7 @@ def _dateless(tags: Tags) -> Tags:
 
 
 def _is_as_much_of_the_date(written: str | None, said: str | None) -> bool:
-    """ID3v2.3 stores a year and a day of it; a date that does not begin with a year is written as it is."""
+    """ID3v2.3 stores a year and a day; a date that does not begin with a year is written unchanged."""
     if written == said:
         return True
     digits = re.sub("[^0-9]", "", said or "")

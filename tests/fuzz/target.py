@@ -1,4 +1,4 @@
-"""What fuzzing aims at."""
+"""Targets of fuzzing."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ STEER_BYTES: Final = 2
 
 @dataclass(frozen=True)
 class Target:
-    """A parser and what must hold of it whatever comes. `check` raises AssertionError where it does not.
+    """A parser and its invariants for any input. `check` raises AssertionError if one is broken.
 
-    An input is two bytes that steer `check` (how the rest is cut, which of several roads it takes), then the rest.
-    `seeds`: the rest of inputs that get far. `mutate`: damages it as a fuzzer that knows nothing of WAVs never would.
+    The first two bytes of an input steer `check`: how the body is cut into blocks, which variant is tested. The rest is
+    the body. `seeds`: bodies that reach deep into the parser. `mutate`: damage that needs knowledge of the format.
     """
 
     name: str

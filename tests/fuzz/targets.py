@@ -1,4 +1,4 @@
-"""All that is fuzzed in this process: the same targets for atheris (coverage_guided.py) and hypothesis (tests/unit)."""
+"""All in-process targets: the same ones for atheris (coverage_guided.py) and hypothesis (tests/unit)."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""A few hundred of the inputs of mutated_corpus.py, through an API in this process."""
+"""A few hundred inputs of mutated_corpus.py against an API in this process."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A WAV, good or bad, as a request: raw, or in a form."""
+"""Uploads of valid or damaged WAVs: raw, or in a form."""
 
 from random import Random
 from typing import Final
@@ -10,7 +10,7 @@ _BOUNDARY: Final = b"----fuzz5c1d"
 
 
 def upload(wav: bytes, user: int, token: str, random: Random) -> Request:
-    """Right in everything but the WAV."""
+    """A correct request; only the WAV may be damaged."""
     if random.random() < 0.5:
         headers = (
             (b"Authorization", b"Bearer " + token.encode()),
@@ -24,7 +24,7 @@ def upload(wav: bytes, user: int, token: str, random: Random) -> Request:
 
 
 def form(parts: list[tuple[bytes, bytes]]) -> Request:
-    """`parts`: what follows `form-data; `, and the body, of each."""
+    """`parts`: for each part, the text after `form-data; `, and the body."""
     pieces = [
         b"--%s\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % (_BOUNDARY, *part) for part in parts
     ]

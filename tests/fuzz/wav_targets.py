@@ -1,4 +1,4 @@
-"""From a WAV's bytes to whole samples, without a decoder and without LAME."""
+"""A WAV's way to whole samples, without a decoder and without LAME."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ BIT_RATES_KBPS: Final = (None, 8, 64, 128, 320, 100, 0, -1)
 
 
 class WatchedWalk(HeaderWalk):
-    """Fails where it holds more than it may, or takes more steps than it got bytes."""
+    """Fails if it buffers too many bytes, or takes more steps than it got bytes."""
 
     def __init__(self) -> None:
         self._fed_bytes = self._sent = 0
@@ -92,7 +92,7 @@ def _check_tag_chunks(chunks: tuple[TagChunk, ...]) -> None:
 
 @dataclass(frozen=True)
 class Taken:
-    """All that comes of a WAV before it is encoded. `samples`: `pcm` or `audio` in whole samples or packets."""
+    """The results of intake. `samples`: PCM, or whole packets for the decoder."""
 
     plan: Plan
     samples: bytes
@@ -103,7 +103,7 @@ class Taken:
 
 
 def check_samples(steer: int, body: bytes) -> None:
-    """What is heard does not depend on how the WAV arrived, and every byte of it is hashed."""
+    """The samples do not depend on the blocks, and every byte of the WAV is hashed."""
     bitrate_kbps = BIT_RATES_KBPS[steer % len(BIT_RATES_KBPS)]
     whole, cut = _taken([body], bitrate_kbps), _taken(blocks(body, steer), bitrate_kbps)
     assert whole == cut
@@ -112,7 +112,7 @@ def check_samples(steer: int, body: bytes) -> None:
 
 
 def _taken(pieces: Iterable[bytes], bitrate_kbps: int | None) -> Taken | Refusal:
-    """As `Conversion` does it."""
+    """The same steps as in `Conversion`."""
     intake, held, rest = Intake(), b"", iter(pieces)
     try:
         header, held = _read_header(rest, intake)
@@ -159,7 +159,7 @@ def _check_taken(taken: Taken, body: bytes) -> None:
 
 
 def _check_decoder_header(wav: WavFormat) -> None:
-    """What ffmpeg gets says the same of the audio, but for what it is not told."""
+    """The header for ffmpeg describes the same format, except the fields that are left out on purpose."""
     header = _walked([clean_header(wav)])
     assert isinstance(header, WavHeader)
     assert header.format == replace(wav, speakers=0, in_low_bytes=header.format.in_low_bytes)
@@ -179,7 +179,7 @@ def _check_plan(plan: Plan) -> None:
 
 
 def check_tail(steer: int, body: bytes) -> None:
-    """What lies behind the audio raises nothing, and is the same however it came."""
+    """Bytes after the audio raise no error, and the result does not depend on the blocks."""
     tails = [TailWalk(after_odd=steer % 2 == 1) for _ in range(2)]
     tails[0].feed(body)
     for piece in blocks(body, steer):

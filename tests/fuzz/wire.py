@@ -1,4 +1,4 @@
-"""Requests as bytes on a socket, so that they may be as wrong as they like, and the answers to them."""
+"""Sends raw requests over a socket, so that they may be malformed, and reads the responses."""
 
 import socket
 from contextlib import suppress
@@ -13,9 +13,12 @@ _RECV_BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True)
 class Request:
-    """`headers` without Host, Connection and Content-Length, which come with it. `raw` in place of all that, where it
-    is set. `says_bytes`: what it claims of its body, where that is not the truth; `leaves`: whether the client goes
-    after what it has sent, instead of waiting.
+    """A request that may be malformed.
+
+    - `headers`: Host, Connection and Content-Length are added.
+    - `raw`: if set, sent instead of everything else.
+    - `says_bytes`: a false Content-Length (None: the real one).
+    - `leaves`: the client closes its side after sending, instead of waiting.
     """
 
     method: str
@@ -46,7 +49,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """`status` 0: the connection ended without one. `late`: there was none within DEADLINE_S."""
+    """`status` 0: the connection ended without a response. `late`: there was none within DEADLINE_S."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -59,12 +62,12 @@ class Answer:
 
 
 def sent(url: str, request: Request) -> Answer:
-    """What the service says to it."""
+    """Sends the request and returns the response."""
     address = urlsplit(url)
     with socket.create_connection(
         (address.hostname or "", address.port or 0), timeout=DEADLINE_S
     ) as connection:
-        with suppress(BrokenPipeError, ConnectionResetError):  # it has answered already
+        with suppress(BrokenPipeError, ConnectionResetError):  # the service has answered early
             connection.sendall(request.bytes_to_send())
             if request.leaves:
                 connection.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""Who asks the running API."""
+"""Clients and users of the running API."""
 
 import httpx2
 import pytest

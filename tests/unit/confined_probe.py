@@ -1,8 +1,8 @@
-"""Gives up what a decoder gives up, tries what it must not be able to, and prints what came of each as JSON.
+"""Confines itself like a decoder, attempts forbidden operations, and prints the outcome of each as JSON.
 
     python confined_probe.py FOLDER_OF_CONFINE MEANS FILE TCP_PORT
 
-At last it becomes a shell that says so, where it can.
+Finally it tries to replace itself with a shell that prints "executed".
 """
 
 import fcntl

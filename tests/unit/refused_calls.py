@@ -1,8 +1,8 @@
-"""Becomes its arguments on a machine that lacks something: an old kernel, a container with a strict profile.
+"""Executes a program with system calls refused, as on an old kernel or in a container with a strict profile.
 
     python refused_calls.py WHAT[,WHAT...] PROGRAM [ARGUMENT...]
 
-WHAT: landlock, seccomp (further filters), unshare. The calls answer EPERM, as Docker's profiles have it.
+WHAT: landlock, seccomp (further filters), unshare. The calls fail with EPERM, as with Docker's profiles.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""What doctor says and how it ends; how fast it may read."""
+"""doctor's output and exit status, and its read rate."""
 
 import json
 

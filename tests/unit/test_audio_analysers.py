@@ -1,4 +1,4 @@
-"""Facts that are computed from the PCM on its way to the encoder."""
+"""Facts computed from the PCM before encoding."""
 
 import asyncio
 from array import array
@@ -28,7 +28,7 @@ EVERY_WAY_TO_PCM = [
 
 
 class KeepsAll:
-    """An analyser that keeps the PCM and its format, and notes in the facts that it has seen them."""
+    """An analyser that stores the PCM and its format, and changes a fact."""
 
     def __init__(self, pcm_format: PcmFormat) -> None:
         self.pcm_format = pcm_format

@@ -1,4 +1,4 @@
-"""What lies behind the audio."""
+"""Chunks after the audio."""
 
 import gc
 import tracemalloc
@@ -49,7 +49,12 @@ def test_a_byte_of_padding_may_be_there_or_not_and_be_zero_or_not(before: bytes,
 
 @pytest.mark.parametrize(
     ("pad", "seen"),
-    [(b"\0", True), (b"", True), (b"\x07", True), (b"A", False)],  # the last could be a name's first byte
+    [
+        (b"\0", True),
+        (b"", True),
+        (b"\x07", True),
+        (b"A", False),
+    ],  # b"A" could be the first byte of a chunk's name
 )
 def test_padding_before_an_unknown_name_is_what_no_name_begins_with(pad: bytes, *, seen: bool) -> None:
     tail = pad + chunk(b"xyzt", b"") + INFO
@@ -99,7 +104,7 @@ def test_memory_is_bounded_whatever_a_chunk_claims(name: bytes) -> None:
         walk.feed(chunk(name, b"", size=0xFFFFFFFF))
         for _ in range(100):
             walk.feed(block)
-        assert tracemalloc.get_traced_memory()[1] < 16 * MAX_TAG_CHUNK_BYTES  # a sixth of what was fed
+        assert tracemalloc.get_traced_memory()[1] < 16 * MAX_TAG_CHUNK_BYTES  # a sixth of the input
     finally:
         tracemalloc.stop()
 
@@ -132,7 +137,7 @@ def test_the_end_may_be_asked_for_twice() -> None:
 
 
 def test_a_walk_that_has_ended_is_gone_with_its_last_reference() -> None:
-    """And its tags with it, not only at the next garbage collection."""
+    """The walk and its tags are freed at once, without the garbage collector."""
     walk = TailWalk(after_odd=False)
     walk.feed(INFO)
     assert walk.end() == (TITLE,)

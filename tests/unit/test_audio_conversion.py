@@ -47,14 +47,14 @@ from pigwav.settings import EncoderSettings, UploadLimits
 from reference import reaching_lame
 
 ADPCM = fmt_chunk(tag=2, rate=22_050, channels=1, bits=4, block=512, more=b"\2\0\0\0")
-HOPELESS = chunk(b"data", b"\xff" * 64)  # MS ADPCM has no such predictor
+HOPELESS = chunk(b"data", b"\xff" * 64)  # an invalid MS ADPCM predictor
 DECODED: dict[str, int] = {"channels": 3}
 KINDS = [
     pytest.param({}, id="plain"),
     pytest.param({"bits": 24}, id="unpacked"),
     pytest.param(DECODED, id="decoded"),
 ]
-"""Of samples: as they are, made PCM in this process, and by a decoder."""
+"""Kinds of samples: 16-bit PCM, unpacked in this process, and decoded by ffmpeg."""
 
 
 async def broken(body: bytes) -> AsyncIterator[bytes]:
@@ -106,12 +106,12 @@ def test_players_play_exactly_the_samples_of_the_wav(
 
 
 def test_what_is_played_is_what_was_recorded(tmp_path: Path) -> None:
-    """Sample by sample, so that it would show if a block were lost, doubled or shifted."""
+    """Compares sample by sample, to find lost, repeated or shifted blocks."""
     audio = pcm(100_000, channels=1)
     done = convert(wav(samples=100_000, channels=1), bitrate_kbps=320, block_bytes=1_001)
     heard = memoryview(played(done.mp3, tmp_path, channels=1)).cast("h")
     worst = max(abs(a - b) for a, b in zip(memoryview(audio).cast("h"), heard, strict=True))
-    assert worst < 1_000  # of 16,000
+    assert worst < 1_000  # amplitude: 16,000
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_every_coding_is_converted_and_only_packets_channels_and_rates_take_a_de
     [(1, 60, 0.1), (7, 60, 1), (100, 20, 20), (999, 5, 200), (384_000, 1, 1_000), (768_000, 1, 1_000)],
 )
 def test_any_sample_rate_keeps_length_pitch_and_level(rate: int, seconds: int, tone_hz: float) -> None:
-    """A tone of half scale, as it reaches LAME."""
+    """A tone at half scale, compared at LAME's input."""
     count = rate * seconds
     tone = array("h", (round(16_384 * math.sin(2 * math.pi * tone_hz * i / rate)) for i in range(count)))
     [heard] = reaching_lame(riff(fmt_chunk(rate=rate, channels=1) + chunk(b"data", tone.tobytes())))
@@ -214,7 +214,7 @@ def test_any_sample_rate_keeps_length_pitch_and_level(rate: int, seconds: int, t
 def test_what_is_no_number_is_silence_and_what_is_infinite_full_scale(
     channels: int, rate: int, bits: int, code: str
 ) -> None:
-    """Through the decoder, too."""
+    """Also if the decoder is used."""
     levels = [(float("nan"), 0), (float("inf"), 32_767), (-float("inf"), -32_768), (1e30, 32_767)]
     fmt = fmt_chunk(tag=FLOAT_TAG, bits=bits, channels=channels, rate=rate)
     for level, expected in levels:
@@ -272,7 +272,7 @@ def test_a_streamed_wav_is_converted_to_its_end(
 
 
 def test_audio_of_unknown_size_is_the_same_wherever_the_blocks_end() -> None:
-    """The header walk looks at the first bytes of it, which may come in several blocks."""
+    """The header walk needs the first bytes of the audio, which may arrive in several blocks."""
     body = wav(samples=500, data_size=0, content="noise")
     whole = convert(body).mp3
     assert all(convert(body, block_bytes=size).mp3 == whole for size in (1, 3, 5, 7, 45, 46, 52))
@@ -293,7 +293,7 @@ def test_a_wav_that_holds_less_than_it_says_is_converted_and_marked(kind: dict[s
 
 
 def test_a_promise_beyond_the_upload_limit_is_a_promise() -> None:
-    """The operator's limit says nothing of what the WAV's writer meant."""
+    """The size in the header is used for the prediction even if it exceeds the operator's limit."""
     body = wav(samples=5_000, data_size=100_000)
     done = convert(body, max_upload_bytes=len(body) + 1_000)
     assert (done.facts.truncated, done.conversion.declared_duration_ms) == (True, 567)
@@ -544,7 +544,7 @@ def test_a_conversion_runs_once() -> None:
 @pytest.mark.parametrize("seconds", [6, 60])
 @pytest.mark.parametrize("kind", KINDS)
 def test_memory_held_does_not_grow_with_the_recording(kind: dict[str, int], seconds: int) -> None:
-    """What Python holds at most; LAME's own memory is constant."""
+    """Measures the peak of Python's memory; LAME's own memory is constant."""
     second = pcm(44_100, **kind)
 
     async def client() -> AsyncIterator[bytes]:

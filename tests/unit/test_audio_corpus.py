@@ -1,6 +1,6 @@
-"""WAV files that others wrote, and odd ones made up: their PCM, as it reaches LAME; the predictions made of them.
+"""WAVs of other projects and generated odd WAVs: their PCM at LAME's input, and the predicted lengths.
 
-Whether they are taken or refused, by the real service: tests/e2e/test_wav_corpus.py.
+tests/e2e/test_wav_corpus.py tests whether the service accepts or refuses them.
 """
 
 from typing import Final
@@ -19,9 +19,9 @@ from pigwav.errors import BadAudio
 from reference import by_ffmpeg, by_libsndfile, reaching_lame
 
 DISPUTED: Final = "24bit-4byte"
-"""24 bits in 32, which ffmpeg takes for the floats of an old Cool Edit, and libsndfile for 24 in 24."""
+"""24 bits in 32: ffmpeg reads it as floats of an old Cool Edit, libsndfile as 24 in 24."""
 DISPUTED_BY_LIBSNDFILE: Final = ("MS_ADPCM", "GSM610")
-"""It rounds MS ADPCM's prediction down, ffmpeg towards 0; of GSM, it wraps what is beyond full scale."""
+"""libsndfile rounds MS ADPCM's prediction down, ffmpeg towards 0; with GSM, libsndfile wraps beyond full scale."""
 
 
 def expecting(*outcomes: str) -> list[str]:
@@ -55,7 +55,7 @@ def test_lame_gets_of_a_file_what_ffmpeg_and_libsndfile_decode(name: str) -> Non
 
 
 def read_by_libsndfile(name: str, rate_hz: int) -> bool:
-    """To the same samples, that is: not where the rate is no MP3's, or where the size is left blank."""
+    """Whether libsndfile reads the same samples: the rate must be one of MP3's, and the size must not be blank."""
     try:
         info = soundfile.info(CORPUS / name)
     except soundfile.LibsndfileError:

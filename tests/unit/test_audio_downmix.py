@@ -1,4 +1,4 @@
-"""More than two channels to stereo."""
+"""Downmix of more than two channels to stereo."""
 
 import re
 
@@ -10,7 +10,7 @@ from pigwav.audio.downmix import pan_to_stereo
 
 
 def gains(channels: int, speakers: int) -> tuple[dict[int, float], dict[int, float]]:
-    """What the filter adds up, by input channel: left, right."""
+    """The filter's gains by input channel, for left and for right."""
     layout, *sides = pan_to_stereo(channels, speakers).split("|")
     assert layout == "pan=stereo"
     left, right = ({int(c): float(g) for g, c in re.findall(r"([\d.]+)\*c(\d+)", side)} for side in sides)
@@ -35,7 +35,7 @@ def test_surround_is_mixed_as_itu_says(speakers: int) -> None:
 
 
 def test_mask_says_which_channel_is_where() -> None:
-    left, right = gains(3, 0x304)  # centre, back centre, side left... in the order of the bits: 2, 8, 9
+    left, right = gains(3, 0x304)  # mask bits 2, 8 and 9: centre, back centre, side left
     assert left[0] == right[0]
     assert left[1] == right[1]
     assert 2 in left

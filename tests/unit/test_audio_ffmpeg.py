@@ -1,4 +1,4 @@
-"""ffmpeg as a confined decoder: real processes, fed with real and with hostile bytes."""
+"""ffmpeg as a confined decoder: real processes with valid and hostile input."""
 
 import asyncio
 import sys
@@ -90,7 +90,7 @@ def test_the_resampler_gives_at_least_as_many_samples_as_are_due_and_few_more(
 
 
 def test_a_packet_that_plays_for_an_hour_is_resampled_in_little_memory() -> None:
-    """Its 4,084 samples at 1 Hz become 32 million; in one piece, they exceed what ffmpeg may allocate."""
+    """The packet's 4,084 samples at 1 Hz become 32 million. As one frame, they exceed ffmpeg's allocation limit."""
     wav = parse_fmt(fmt_chunk(tag=2, rate=1, channels=1, bits=4, block=2_048, more=b"\2\0\0\0")[8:])
 
     async def run() -> int:
@@ -206,7 +206,7 @@ def test_data_is_read_to_its_end_though_ffmpeg_reads_no_more(tmp_path: Path) -> 
         async def data() -> AsyncGenerator[bytes, None]:
             yield bytes(1_000_000)
             await ffmpeg_ended.wait()
-            for _ in range(1_000):  # a client that takes its time
+            for _ in range(1_000):  # a slow client
                 yield bytes(1_000)
                 await asyncio.sleep(0)
             read_to_the_end.append(True)
@@ -325,20 +325,20 @@ def test_configured_program_is_taken_and_a_wrong_one_refused(tmp_path: Path) -> 
 
 
 def test_a_playlist_named_wav_never_reaches_ffmpeg() -> None:
-    """Its header is ours: the bytes behind it are samples, whatever they spell."""
+    """ffmpeg gets a header that we write, so it reads the following bytes as samples."""
     playlist = b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n" * 20
     body = riff(fmt_chunk(bits=24, channels=1) + chunk(b"data", playlist))
     assert len(decoded(body[12:36], playlist)) == len(playlist) // 3 * 2
 
 
 def test_a_decoder_that_ends_while_the_client_pauses_is_no_error_of_ours() -> None:
-    """In production the loop is uvloop's, whose pipes mind being written to after their end."""
+    """Runs on uvloop, as in production: its pipes raise an error if they are written to after their end."""
 
     async def paused() -> AsyncGenerator[bytes, None]:
         yield bytes(1000)
         await asyncio.to_thread(wait_until, lambda: not running("true"))
         for _ in range(100):
-            await asyncio.sleep(0)  # the loop hears of it
+            await asyncio.sleep(0)  # the loop notices the end
         yield bytes(1000)
         yield bytes(1000)
 

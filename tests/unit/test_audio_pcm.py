@@ -1,4 +1,4 @@
-"""The way of the WAV's bytes to PCM."""
+"""From the WAV's bytes to PCM."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ from pigwav.audio.wav import HeaderWalk
 
 
 def taken(body: bytes, block_bytes: int) -> tuple[Intake, bytes]:
-    """The whole body through an intake, in blocks."""
+    """Passes the whole body through an intake, in blocks."""
     blocks = iter([body[at : at + block_bytes] for at in range(0, len(body), block_bytes)])
     intake, walk, held = Intake(), HeaderWalk(), b""
     for block in blocks:

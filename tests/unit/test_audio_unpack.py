@@ -1,4 +1,4 @@
-"""Samples to PCM without a decoder. Against ffmpeg and libsndfile, in all lengths: test_pcm_reference.py."""
+"""Samples to PCM without a decoder. test_pcm_reference.py compares the result with ffmpeg and libsndfile."""
 
 import struct
 import subprocess

@@ -1,4 +1,4 @@
-"""The characters that change the direction of text are the ones that Unicode lists."""
+"""Our list of characters that change the direction of text is the same as Unicode's."""
 
 import sys
 import unicodedata

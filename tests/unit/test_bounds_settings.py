@@ -1,4 +1,4 @@
-"""Rates and folders that cannot be meant are refused before start, by naming the setting."""
+"""Invalid rates, folders and ports are refused at start; the error names the setting."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A client that leaves in the middle of a body, as the kernel reports it and as the request is told."""
+"""Detection of a client that leaves in the middle of a body: the kernel's report, and the request's error."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux is asked"
 
 @pytest.fixture
 def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """The client's, and ours, which reads nothing."""
+    """The client's socket and the server's, which reads nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         client = socket.create_connection(listening.getsockname())
         ours, _ = listening.accept()

@@ -1,4 +1,4 @@
-"""Preconditions of GET and HEAD: RFC 9110 section 13.2.2 as a table."""
+"""Preconditions of GET and HEAD, as a table of RFC 9110 section 13.2.2."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import product

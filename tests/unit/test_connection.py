@@ -1,4 +1,4 @@
-"""The connection's life around its requests, over a pair of sockets and without a service."""
+"""The lifetime of a connection, tested over a pair of sockets without a service."""
 
 import asyncio
 import gc
@@ -50,7 +50,7 @@ def no_collector() -> Iterator[None]:
 def test_a_connection_that_has_ended_is_freed_without_the_garbage_collector(
     no_collector: None, sent: bytes, answer: bytes
 ) -> None:
-    """With thousands of connections the collector took a third of the event loop's time (decision 11)."""
+    """With thousands of connections, the garbage collector took a third of the event loop's time (decision 11)."""
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
@@ -69,7 +69,7 @@ def test_a_connection_that_has_ended_is_freed_without_the_garbage_collector(
 
 
 def connection(freed: asyncio.Event) -> Bounded:
-    """`freed` is set when nothing refers to it any more."""
+    """A connection; `freed` is set when the last reference to it is gone."""
     config = uvicorn.Config(answers_ok, http=Bounded, log_config=None, lifespan="off")
     made = Bounded(config, ServerState(), {})
     weakref.finalize(made, freed.set).atexit = False

@@ -1,4 +1,4 @@
-"""A decoder that has been taken over by its input: what it finds itself in. Real processes, this machine's kernel."""
+"""What a compromised decoder can do. Uses real processes and this machine's kernel."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ HERE: Final = Path(__file__).parent
 CONFINE: Final = Path(confine.__file__)
 ADPCM: Final = WavFormat("adpcm_ms", 22_050, 1, 4, block_bytes=512, block_samples=1_012)
 SLOW: Final = WavFormat("pcm_s16le", 767_999, 32, 16, block_bytes=64, block_samples=1)
-"""Resampled and mixed down: much work for few bytes."""
+"""Needs resampling and downmix: much CPU time for few bytes."""
 SANDBOX: Final = ("limits", "privileges", "capabilities", "landlock", "lifetime", "seccomp")
 FILES: Final = {
     "read a file",
@@ -66,7 +66,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="beyond limits, 
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
-    """A WAV that is none of the decoder's business."""
+    """A WAV that the decoder must not be able to read."""
     path = tmp_path / "secret.wav"
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
@@ -86,7 +86,7 @@ def listening() -> Iterator[socket.socket]:
 
 @pytest.fixture(scope="module")
 def sandbox() -> Confinement:
-    """What this machine's kernel lets a decoder be held in: all of it, else these tests have nothing to say."""
+    """The confinement of decoders on this machine. Skips the tests if the kernel does not support all of it."""
     found = Decoders(FFMPEG, total=1).confinement()
     if found.gaps:
         miss("sandbox", f"this machine holds no decoder back from: {', '.join(found.gaps)}")
@@ -94,7 +94,7 @@ def sandbox() -> Confinement:
 
 
 def probed(means: tuple[str, ...], secret: Path, listening: socket.socket) -> tuple[set[str], bool]:
-    """What a process that took these means could do all the same; and whether it could become another program."""
+    """What a process under this confinement could still do, and whether it could execute another program."""
     port = listening.getsockname()[1]
     argv = [HERE / "confined_probe.py", CONFINE.parent, ",".join(means), secret, port]
     done = subprocess.run(
@@ -136,7 +136,7 @@ def test_without_landlock_a_decoder_can_read_and_nothing_more(
 
 
 def run_ffmpeg(confinement: Confinement, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
-    """With none of the options that we give it for its own good."""
+    """Runs ffmpeg confined, but without the protective options that we normally pass."""
     argv = [FFMPEG, "-nostdin", "-v", "error", *arguments]
     return subprocess.run(
         confinement.argv(argv, cpu_limit_s=60), stdin=subprocess.DEVNULL, capture_output=True, check=False
@@ -157,7 +157,7 @@ def test_ffmpeg_reads_no_file_though_its_whitelists_are_off(
 
 
 def test_a_playlist_leads_ffmpeg_to_no_file(sandbox: Confinement, secret: Path, tmp_path: Path) -> None:
-    """Given the one file and its folder, it could follow a list from there: and may not."""
+    """ffmpeg may open only the playlist itself, not the files that it lists in the same folder."""
     playlist = tmp_path / "list.ffconcat"
     playlist.write_text(f"ffconcat version 1.0\nfile '{secret}'\n")
     arguments = ("-f", "concat", "-safe", "0", "-i", str(playlist), "-f", "s16le", "pipe:1")
@@ -221,7 +221,7 @@ def decoding(
 
 
 def status_of(process: psutil.Process) -> dict[str, str]:
-    """As proc(5) has it."""
+    """The fields of /proc/PID/status, see proc(5)."""
     text = Path(f"/proc/{process.pid}/status").read_text()
     return dict(re.findall(r"^(\w+):\s+(.*)$", text, re.MULTILINE))
 
@@ -309,7 +309,7 @@ def test_a_decoder_that_dies_is_refused_audio_and_is_counted(sandbox: Confinemen
 def test_what_asks_the_service_to_stop_does_not_stop_its_decoders(
     sandbox: Confinement, number: signal.Signals
 ) -> None:
-    """systemd sends SIGTERM to every process of a service; open uploads still get their time."""
+    """systemd sends SIGTERM to every process of a service, but open uploads must be able to end."""
     ends: list[str] = []
     asked = asyncio.Event()
 
@@ -379,7 +379,7 @@ asyncio.Runner(loop_factory=uvloop.new_event_loop).run(main())
 
 
 def test_a_decoder_dies_with_a_server_that_is_killed(sandbox: Confinement) -> None:
-    """Though it hangs, and so does not see that its pipes have ended."""
+    """Even if the decoder hangs and does not notice that its pipes have closed."""
     with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE) as server:
         assert server.stdout
         assert server.stdout.readline() == b"decoding\n"
@@ -491,5 +491,5 @@ def test_the_calls_have_the_numbers_that_the_kernel_gives_them() -> None:
         numbers = {**defined, **old, "newfstatat": old.get("fstatat") or defined.get("newfstatat")}
         for row in (confine.CALLS + "," + confine.CALLS_IN_PART).split(","):
             name, *ours = row.split()
-            if ours[column] != "-" and name in numbers:  # older headers do not know the newest
+            if ours[column] != "-" and name in numbers:  # older headers lack the newest calls
                 assert numbers[name] == ours[column], name

@@ -1,4 +1,4 @@
-"""When it is noticed that a client has left whose body is not being read: the kernel's answer is the test's."""
+"""When the service notices that a client has left while its body is not read. The test simulates the kernel."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ CHUNKED = [(b"host", b"x"), (b"transfer-encoding", b"chunked")]
 
 @dataclass
 class Upload:
-    """A body on its way, and the watch over its client."""
+    """An open upload, and the watch that detects the client's departure."""
 
     loop: SteppedLoop
     is_paused: bool = True
     unread_bytes: int | None = None
-    """What has come of a body whose client has left; None: the client is there."""
+    """The received but unread bytes if the client has left; None: the client is connected."""
     asked_bytes: list[int] = field(default_factory=list)
-    """What the kernel was asked about."""
+    """The arguments of all calls of `can_complete`."""
     departed_at_s: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:

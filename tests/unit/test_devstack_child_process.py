@@ -1,4 +1,4 @@
-"""Child processes: started, restarted, stopped, and gone with us."""
+"""Child processes: start, restart, stop, and their end with the parent."""
 
 import json
 import os
@@ -25,7 +25,7 @@ IGNORES_SIGTERM = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
 
 @dataclass
 class Impatient(Sleeper):
-    """Somebody who asks to stop at these waits."""
+    """A Sleeper that requests a stop at the waits with these numbers."""
 
     at: list[int] = field(default_factory=list)
     waits: int = 0
@@ -51,7 +51,7 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
 
 
 def logged(tmp_path: Path, times: int):
-    """Whether the child process has said `ready` so often."""
+    """A function: has the child process printed `ready` this number of times?"""
     return lambda: (tmp_path / "child.log").read_text().count("ready") == times
 
 
@@ -110,7 +110,7 @@ def test_parts_that_are_to_start_anew_do_so_and_the_others_stay(tmp_path: Path, 
     assert stubborn.is_running
     assert not {outdated.pid, stubborn.pid} & {*before}
     assert other.pid == before[2]
-    os.kill(stubborn.pid, signal.SIGKILL)  # it would be waited for
+    os.kill(stubborn.pid, signal.SIGKILL)  # otherwise the fixture waits for it
 
 
 def test_a_request_to_stop_ends_a_restart(tmp_path: Path):
@@ -201,7 +201,7 @@ def test_leftovers_are_removed_before_a_start_and_after_the_stop(tmp_path: Path,
 
 
 def test_a_child_finds_the_signals_that_python_ignores_as_programs_expect_them(tmp_path: Path, watch: Watch):
-    """With SIGPIPE ignored, a program would write to a closed pipe for ever."""
+    """If SIGPIPE were ignored, a program would write to a closed pipe forever."""
     child = ChildProcess(program(tmp_path, "grep SigIgn /proc/self/status; echo ready"))
     if sys.platform != "linux":
         pytest.skip("reads /proc")

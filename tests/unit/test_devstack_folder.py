@@ -1,4 +1,4 @@
-"""The data folder: one owner at a time, plain words, private files."""
+"""The data folder: one owner at a time, clear errors, private files."""
 
 import json
 import os
@@ -33,7 +33,7 @@ with folder.taken(Sleeper()):
 
 
 class Owner:
-    """Another process that owns the folder; each `step` takes it one further: stopping, gone."""
+    """Another process that owns the folder. Each `step` advances it: stopping, then gone."""
 
     def __init__(self, folder: Path) -> None:
         self.process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Ports for SeaweedFS: no two PigWavs ever have the same, and what another program has is left to it."""
+"""Ports for SeaweedFS: two PigWavs never share one, and ports of other programs are not used."""
 
 import signal
 import socket
@@ -22,7 +22,7 @@ sys.stdin.readline()
 
 @pytest.fixture
 def few() -> list[int]:
-    """Twenty that are free now: enough for two reservations of ten."""
+    """Twenty free ports: enough for two reservations of ten."""
     with ReservedPorts(20, PORTS) as free:
         return sorted(free.numbers)
 
@@ -85,13 +85,13 @@ def listening(
 
 
 def test_a_port_whose_server_has_just_ended_is_free(few: list[int]):
-    """Its connections are remembered for a minute (TIME_WAIT)."""
+    """Its closed connections are in TIME_WAIT for a minute."""
     with (
         listening(few[0]) as server,
         socket.create_connection(server.getsockname()) as client,
         server.accept()[0] as accepted,
     ):
-        accepted.shutdown(socket.SHUT_WR)  # who closes first remembers
+        accepted.shutdown(socket.SHUT_WR)  # the side that closes first enters TIME_WAIT
         assert client.recv(1) == b""
     with ReservedPorts(1, few[:1]) as reserved:
         assert reserved.numbers == [few[0]]

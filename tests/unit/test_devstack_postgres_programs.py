@@ -1,4 +1,4 @@
-"""Which Postgres the stack runs, and which ones it refuses."""
+"""Which Postgres the stack runs, and which it refuses."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,7 @@ MakePrograms = Callable[[str], Path]
 
 @pytest.fixture
 def programs_of(tmp_path: Path) -> MakePrograms:
-    """`programs_of("17.12")` is a folder whose `postgres` says that it is this version."""
+    """`programs_of("17.12")` makes a folder whose `postgres` reports this version."""
 
     def make(version: str) -> Path:
         folder = tmp_path / f"postgres-{version}"
@@ -30,7 +30,7 @@ def programs_of(tmp_path: Path) -> MakePrograms:
 
 @pytest.fixture
 def cluster_of(tmp_path: Path) -> Callable[[str], Path]:
-    """`cluster_of("17")` is what this major version of Postgres keeps in a data folder, as far as we look into it."""
+    """`cluster_of("17")` makes a data folder of this major version, with only the files that we read."""
 
     def make(major: str) -> Path:
         cluster = tmp_path / f"data-{major}" / "postgres"
@@ -58,7 +58,7 @@ def test_a_named_folder_wins(programs_of: MakePrograms, version: str, major: int
 def test_a_relative_folder_is_that_of_the_current_one(
     programs_of: MakePrograms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Postgres is started in another folder."""
+    """The path must be made absolute, because Postgres is started in another folder."""
     folder = programs_of("18.7")
     monkeypatch.chdir(folder.parent)
 

@@ -1,4 +1,4 @@
-"""When a child process that died is started again."""
+"""When a dead child process is restarted."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""The embedded Postgres and S3 server: closed to others, at home in any folder, whole after any end."""
+"""The embedded Postgres and S3 server: access control, any folder, recovery after any end."""
 
 import os
 import signal
@@ -120,7 +120,7 @@ def test_the_services_key_may_nothing_but_use_its_bucket(stack: StackAddress, s3
 
 
 def test_no_unsigned_request_reaches_the_bytes_by_the_other_ports(stack: StackAddress, s3):
-    """By default, GET /col/delete on the master's port destroys every object, and the filer's port serves them."""
+    """SeaweedFS's defaults: GET /col/delete on the master's port deletes all objects; the filer's port serves them."""
     s3.put_object(Bucket=stack.s3_bucket, Key="kept", Body=b"precious")
     (weed,) = (child for child in children() if child.name() == "weed")
     for connection in weed.net_connections("inet"):
@@ -132,7 +132,7 @@ def test_no_unsigned_request_reaches_the_bytes_by_the_other_ports(stack: StackAd
 
 
 def http_get(port: int, path: str) -> bytes:
-    """Raw, because half of the ports speak gRPC."""
+    """Uses a raw socket, because half of the ports speak gRPC."""
     asked = subprocess.run(
         ["curl", "-s", "--max-time", "5", f"http://127.0.0.1:{port}{path}"], capture_output=True, check=False
     )
@@ -165,7 +165,9 @@ def files(folder: Path) -> list[Path]:
     "name", ["запятая, %20 и 'q\"", *long("plain", "/".join(["too long for a Unix socket"] * 6))]
 )
 def test_any_folder_will_do(name: str):
-    with tempfile.TemporaryDirectory(prefix="p-", dir="/tmp") as short:  # others may have long paths
+    with tempfile.TemporaryDirectory(
+        prefix="p-", dir="/tmp"
+    ) as short:  # other temporary folders may have long paths
         with stack_for(Path(short) / name, ports=PORTS) as address:
             assert ask(address.database_url, "SELECT count(*) FROM users") == 0
             client = s3_client(address)
@@ -225,20 +227,20 @@ def test_servers_that_are_killed_come_back_with_the_same_address_and_all_that_wa
 
 
 def our(folder: DataFolder) -> list[psutil.Process]:
-    """The direct children that work in this folder."""
+    """Our direct child processes whose working directory is in this folder."""
     return [child for child in children() if Path(child.cwd()).is_relative_to(folder.path)]
 
 
 def answers(address: StackAddress) -> bool:
     try:
         return ask(address.database_url, "SELECT 1") == 1
-    except Exception:  # noqa: BLE001 - whatever a database in recovery says
+    except Exception:  # noqa: BLE001 - any error of a database in recovery
         return False
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_dead_postmaster_that_nobody_reaped_is_no_obstacle(tmp_path: Path):
-    """Where PID 1 does not reap, a killed postmaster stays in the process table, and Postgres thinks it lives."""
+    """If PID 1 does not reap, a killed postmaster stays a zombie, and Postgres believes that it runs."""
     pid_file = tmp_path / "data" / "postgres" / "postmaster.pid"
     with postgres_on(tmp_path / "data"):
         lines = pid_file.read_text().splitlines()
@@ -286,7 +288,7 @@ def test_a_start_whose_ports_are_all_taken_uses_others(tmp_path: Path):
 def test_a_port_that_is_lost_while_seaweedfs_starts_is_replaced_and_the_others_stay(
     tmp_path: Path, name: str
 ):
-    """Between its look at its ports, all at once at the beginning, and its use of each."""
+    """SeaweedFS checks all ports at its start and binds each one later; another program takes one in between."""
     folder = DataFolder(tmp_path / "data")
     with watching(folder, Sleeper()) as watch:
         seaweed = SeaweedFS(folder, candidates=PORTS)
@@ -300,7 +302,7 @@ def test_a_port_that_is_lost_while_seaweedfs_starts_is_replaced_and_the_others_s
 
 
 def has_lost(seaweed: SeaweedFS, log: Path, foreign: socket.socket) -> bool:
-    """Whether the foreign program took the port after SeaweedFS's look. If SeaweedFS was faster, it starts again."""
+    """Whether `foreign` got the port after SeaweedFS checked it. If SeaweedFS was faster, kills it for another try."""
     if "current: " not in log.read_text():
         return False
     try:
@@ -313,7 +315,7 @@ def has_lost(seaweed: SeaweedFS, log: Path, foreign: socket.socket) -> bool:
 
 
 def bound(port: int) -> socket.socket:
-    """It keeps nobody from listening there, until it listens itself."""
+    """A bound socket. With SO_REUSEADDR, others can still listen on the port until this socket listens."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(("127.0.0.1", port))

@@ -1,4 +1,4 @@
-"""Whether the disk has space for another recording: local disks are measured, other replicas report theirs."""
+"""Whether there is disk space for another recording: by measuring local disks, and from "disk full" errors."""
 
 import shutil
 import subprocess
@@ -82,7 +82,7 @@ def test_the_metrics_say_how_much_is_free(tmp_path: Path) -> None:
 
 @dataclass
 class Part:
-    """A database or a store that may be full."""
+    """Simulates a database or a store that may be full."""
 
     full: bool = True
     asked: int = 0
@@ -94,7 +94,7 @@ class Part:
 
 
 def through(space: DiskSpace, part: Callable[[], None]) -> bool:
-    """Whether the upload was stored."""
+    """Uploads to `part`; returns whether the upload was stored."""
     try:
         with space.one_more():
             part()
@@ -128,7 +128,7 @@ def test_while_one_upload_tries_the_others_wait_but_not_for_ever() -> None:
     heard = disk_space(clock=clock)
     assert not through(heard, Part())
     clock.now_s += HOLD_S
-    with heard.one_more():  # a slow phone
+    with heard.one_more():  # a slow upload
         assert refused(heard)
         clock.now_s += HOLD_S
         assert not refused(heard)
@@ -186,7 +186,7 @@ print(seen)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
 def test_a_real_small_disk_fills_and_empties(tmp_path: Path) -> None:
-    """4 MiB of tmpfs in a namespace of our own: no root is needed where the kernel lets one make it."""
+    """Uses a tmpfs of 4 MiB in a new namespace. Needs no root if the kernel allows user namespaces."""
     mount = f"mount -t tmpfs -o size=4m none {tmp_path}"
     namespace = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
     if (

@@ -1,4 +1,4 @@
-"""Headers made from data: whatever the name, one safe line comes out, and the full name is in it."""
+"""Content-Disposition for any name: one safe line that contains the full name."""
 
 import re
 from urllib.parse import unquote
@@ -16,7 +16,7 @@ SHAPE = re.compile(
 
 
 def names(text: str, *, inline: bool = False) -> tuple[str, str]:
-    """The ASCII and the full file name that a client reads."""
+    """The ASCII file name and the full one, as a client reads them."""
     found = SHAPE.fullmatch(content_disposition(text, inline=inline))
     assert found is not None
     assert found[1] == ("inline" if inline else "attachment")

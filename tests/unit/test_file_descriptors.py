@@ -1,4 +1,4 @@
-"""The limit of open files is used, and connections fit into it."""
+"""The limit of open files is raised, and the number of connections fits into it."""
 
 import resource
 

@@ -1,4 +1,4 @@
-"""What coverage-guided fuzzing aims at (tests/fuzz), by hypothesis: damaged seeds, and any bytes."""
+"""The targets of coverage-guided fuzzing (tests/fuzz), run by hypothesis with damaged seeds and any bytes."""
 
 from functools import cache
 from random import Random
@@ -20,7 +20,7 @@ def seeds(name: str) -> tuple[bytes, ...]:
 
 @st.composite
 def damaged(draw: st.DrawFn, name: str) -> bytes:
-    """A seed with a few pieces of it replaced, dropped or repeated."""
+    """A seed with a few pieces replaced, dropped or repeated."""
     body = draw(st.sampled_from(seeds(name)))
     if mutate := TARGETS[name].mutate:
         body = mutate(body, Random(draw(st.integers(0, 1 << 32))))

@@ -1,4 +1,4 @@
-"""Bounds on heads and on what frames a body: bytes counted, and a timer, without a connection."""
+"""Limits of heads and of body framing: byte counts and a timer, without a connection."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""ID3v2 tags: ours as others read them, theirs as we read them; mutagen and ffmpeg are the others."""
+"""ID3v2 tags: mutagen and ffmpeg read ours, and we read theirs."""
 
 import io
 import struct
@@ -31,7 +31,7 @@ def read_id3(tag: bytes) -> Tags:
 
 
 def texts(most_chars: int = 60) -> st.SearchStrategy[str | None]:
-    """As `read_tags` leaves them."""
+    """Texts as `read_tags` returns them."""
     characters = st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"))
     names = st.text(characters, max_size=most_chars).map(plain_name)
     return names.map(lambda text: text[:most_chars].rstrip() or None)
@@ -285,7 +285,7 @@ def test_frames_become_tags(tag: bytes, said: Tags) -> None:
     ("body", "title"),
     [
         (b"\0Title\0", "Title"),
-        (b"\0\xcf\xf0\xe8\xe2\xe5\xf2", "Привет"),  # CP1251 in what should be ISO-8859-1
+        (b"\0\xcf\xf0\xe8\xe2\xe5\xf2", "Привет"),  # CP1251 instead of ISO-8859-1
         (b"\0" + "Привет".encode(), "Привет"),
         (b"\3" + "Привет".encode(), "Привет"),
         (b"\3\xcf\xf0\xe8\xe2\xe5\xf2", "Привет"),
@@ -392,7 +392,7 @@ def test_a_damaged_tag_raises_nothing(said: Tags, version: int, data: st.DataObj
 
 
 def test_no_more_than_a_thousand_frames_are_looked_at() -> None:
-    """A megabyte holds 175,000 of seven bytes."""
+    """One megabyte could contain 175,000 frames of seven bytes."""
     many = [frame(2, b"PRI", b"x")] * 1_000
     title = frame(2, b"TT2", b"\0Title")
     assert read_id3(tag_of(2, b"".join([*many[1:], title]))) == Tags("Title")

@@ -1,4 +1,4 @@
-"""The address that the API answers on."""
+"""The address on which the API listens."""
 
 import http.client
 import socket

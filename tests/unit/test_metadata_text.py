@@ -1,4 +1,4 @@
-"""Any title as S3 metadata: ASCII, short enough, and readable again."""
+"""Any title as S3 metadata: ASCII, short enough, and decodable."""
 
 from urllib.parse import unquote
 

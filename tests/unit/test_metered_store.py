@@ -1,4 +1,4 @@
-"""Every call to an object store is counted by its outcome, and timed to its answer."""
+"""Every call to an object store is counted by outcome and timed."""
 
 import asyncio
 import inspect
@@ -53,7 +53,7 @@ CALLS: dict[str, Callable[[ObjectStore, UploadId], object]] = {
 
 @pytest.fixture
 def inner() -> MemoryStore:
-    """It holds an object and an open upload of one part."""
+    """A store with one object and one open upload with one part."""
     store = MemoryStore()
     store.put(KEY, BODY, PLAIN)
     store.put_part(OTHER, store.begin_multipart(OTHER, PLAIN), 1, bytes(PART_BYTES))
@@ -66,7 +66,7 @@ def metrics() -> Metrics:
 
 
 def samples(metrics: Metrics, name: str, operation: str) -> dict[str, float]:
-    """By outcome, where there is one."""
+    """Samples of an operation by outcome ("" without one)."""
     return {
         sample.labels.get("outcome", ""): sample.value
         for family in metrics.families()
@@ -131,7 +131,7 @@ def test_a_missing_object_has_an_outcome_of_its_own(inner: MemoryStore, metrics:
 
 
 class Clock:
-    """Two seconds go by in the store before each block or entry; what the caller takes is added by hand."""
+    """A simulated clock: the store needs 2 s per block or entry; the test adds the caller's time."""
 
     def __init__(self) -> None:
         self.now_s = 100.0
@@ -189,7 +189,7 @@ def test_a_caller_that_stops_early_is_ok(inner: MemoryStore, metrics: Metrics) -
 
 
 def test_a_read_that_is_closed_closes_the_one_within(inner: MemoryStore, metrics: Metrics) -> None:
-    """Else its connection stays open until the garbage is collected."""
+    """Otherwise its connection stays open until the next garbage collection."""
 
     async def read_one_block() -> None:
         async with aclosing(MeteredStore(within, metrics).read(KEY, 0, len(BODY))) as blocks:
@@ -205,7 +205,7 @@ def test_a_read_that_is_closed_closes_the_one_within(inner: MemoryStore, metrics
 
 
 class ClosingStore(FaultyStore):
-    """Tells which of its reads were closed."""
+    """Records which reads were closed."""
 
     def __init__(self, inner: ObjectStore) -> None:
         super().__init__(inner)

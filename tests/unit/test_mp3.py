@@ -27,7 +27,7 @@ def encoded(mp3: Mp3Format, samples: int, *, block_samples: int = 40_000) -> byt
 
 
 def frame_headers(frames: bytes) -> list[FrameHeader]:
-    """Walks the frames as a player does; fails where one does not follow on the other."""
+    """Walks the frames as a player does; fails if there is a gap between two frames."""
     headers, at = [], 0
     while at < len(frames):
         header = FrameHeader.parse(frames[at : at + 4])
@@ -98,7 +98,7 @@ def test_delay_samples_and_padding_fill_whole_frames(mp3: Mp3Format, samples: in
     shape = Mp3Shape.of(samples, mp3)
     assert 576 + samples + shape.padding == shape.frames * mp3.frame_samples
     assert 576 <= shape.padding < 576 + mp3.frame_samples
-    assert shape.padding < 1 << 12  # what the tag can say
+    assert shape.padding < 1 << 12  # 12 bits in the tag
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_five_hours_are_as_long_as_frame_after_frame(mp3: Mp3Format) -> None:
     whole, owed = divmod(mp3.frame_samples * 125 * mp3.bitrate_kbps, mp3.sample_rate_hz)
     lag, size_bytes = owed, 0
     shape = Mp3Shape.of(samples, mp3)
-    for _ in range(shape.frames):  # LAME's bookkeeping, step by step
+    for _ in range(shape.frames):  # LAME's algorithm, frame by frame
         lag -= owed
         paid = lag < 0
         lag += mp3.sample_rate_hz if paid else 0

@@ -1,4 +1,4 @@
-"""Upload forms as a stream: what browsers, curl and requests send, cut into blocks anywhere."""
+"""Streaming of upload forms: bodies of browsers, curl and requests, cut into blocks at any position."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -19,7 +19,7 @@ WAV = b"RIFF\x24\x00\x00\x00WAVE"
 
 @dataclass(frozen=True)
 class Got:
-    """Everything that a form yields."""
+    """The complete result of parsing a form."""
 
     file: bytes
     filename: str | None
@@ -177,7 +177,7 @@ def test_file_is_taken_without_a_name_and_unknown_parts_are_skipped() -> None:
         ("filename=a.wav", "a.wav"),
         ('FILENAME="a.wav"', "a.wav"),
         ('filename="Запись 1.wav"', "Запись 1.wav"),
-        ('filename="И\u0306.wav"', "Й.wav"),  # macOS decomposes
+        ('filename="И\u0306.wav"', "Й.wav"),  # macOS sends decomposed Unicode
         ('filename="say %22hi%22.wav"', 'say "hi".wav'),
         (r'filename="say \"hi\"; ok.wav"', 'say "hi"; ok.wav'),
         ('filename="100%.wav"', "100%.wav"),

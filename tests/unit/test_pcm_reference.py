@@ -1,4 +1,4 @@
-"""The PCM that reaches LAME, bit for bit: against the samples that were written, ffmpeg in one go, and libsndfile."""
+"""LAME's input, bit for bit: compared with the written samples, ffmpeg's decode of the whole file, and libsndfile's."""
 
 from itertools import product
 from math import ceil
@@ -21,18 +21,18 @@ WHOLE: Final = 1 << 30
 SEVERAL_BATCHES: Final = 5 * BATCH_BYTES // 2
 
 LEFT_JUSTIFIED: Final = {"extensible 24 bits in 32": ("-c:a", "pcm_s32le")}
-"""Which ffmpeg would otherwise take for the floats of an old Cool Edit."""
+"""Without these options, ffmpeg would read the samples as floats of an old Cool Edit."""
 NOT_BY_LIBSNDFILE: Final = ("64-bit", "MS ADPCM of all predictors")
-"""It does not read the one, and rounds the other's prediction down where ffmpeg rounds it towards 0."""
+"""libsndfile cannot read 64-bit. It rounds MS ADPCM's prediction down; ffmpeg rounds it towards 0."""
 
 every_coding = pytest.mark.parametrize("coding", CODINGS)
 
 
 def opinions(coding: str, written: Sample) -> dict[str, Pcm]:
-    """Who else knows what this WAV holds."""
+    """Reference PCM by source."""
     by_one = by_ffmpeg(written.wav, channels=written.channels, demand=LEFT_JUSTIFIED.get(coding, ()))
     found = {"ffmpeg": by_one}
-    if coding not in NOT_BY_LIBSNDFILE:  # which takes a pad byte for another packet of GSM
+    if coding not in NOT_BY_LIBSNDFILE:  # libsndfile reads a pad byte as another GSM packet: cut
         found["libsndfile"] = by_libsndfile(written.wav)[: len(by_one)]
     if written.pcm is not None:
         found["what was written"] = written.pcm
@@ -42,7 +42,7 @@ def opinions(coding: str, written: Sample) -> dict[str, Pcm]:
 @every_coding
 @pytest.mark.parametrize("channels", [1, 2], ids=["mono", "stereo"])
 def test_lame_gets_what_ffmpeg_and_libsndfile_decode(coding: str, channels: int) -> None:
-    """More than several batches of it, however it arrives."""
+    """Audio of several batches, in blocks of several sizes."""
     written = of_size(coding, SEVERAL_BATCHES, channels)
     assert len(written.wav) > SEVERAL_BATCHES
     others = opinions(coding, written)
@@ -52,7 +52,7 @@ def test_lame_gets_what_ffmpeg_and_libsndfile_decode(coding: str, channels: int)
 
 
 def of_size(coding: str, size_bytes: int, channels: int) -> Sample:
-    """Of at least so many bytes."""
+    """A sample of at least `size_bytes`."""
     per_sample = len(sample(coding, 50_000, channels).wav) / 50_000
     return sample(coding, ceil(1.1 * size_bytes / per_sample), channels)
 
@@ -89,13 +89,13 @@ def test_no_length_and_no_block_size_makes_a_difference(
 
 @pytest.mark.parametrize("coding", KNOWN)
 def test_silence_is_silence(coding: str) -> None:
-    """Which is all zeros in signed integers and floats, and 0x80, 0xD5 and 0xFF elsewhere."""
+    """Silence is zeros in signed integers and floats; 0x80, 0xD5 and 0xFF in 8-bit, A-law and mu-law."""
     written = sample(coding, samples=300)
     at = written.wav.index(b"data") + 8
     zero = {"8-bit": b"\x80", "extensible 8-bit": b"\x80", "A-law": b"\xd5", "mu-law": b"\xff"}
     silent = written.wav[:at] + zero.get(coding, b"\0") * (len(written.wav) - at)
     [heard] = reaching_lame(silent)
-    assert_array_equal(heard.pcm, 8 if coding == "A-law" else 0)  # A-law has no code for nothing at all
+    assert_array_equal(heard.pcm, 8 if coding == "A-law" else 0)  # A-law has no code for zero
 
 
 @pytest.mark.parametrize("coding", COMPANDED)
@@ -113,7 +113,7 @@ def test_all_256_codes_of_g_711_are_expanded(coding: str, channels: int) -> None
 def test_24_bits_in_the_low_bytes_of_32_are_the_same_as_packed_24(
     channels: int, rate_hz: int, unused: bytes
 ) -> None:
-    """As ALSA's arecord writes its S24_LE. ffmpeg takes it for floats of an old Cool Edit, libsndfile for packed."""
+    """ALSA's arecord writes S24_LE so. ffmpeg reads it as floats of an old Cool Edit, libsndfile as packed 24 bits."""
     packed_24 = sample("24-bit", 3_000, channels, rate_hz).wav
     data = packed_24[packed_24.index(b"data") + 8 :]
     samples = [data[start : start + 3] + unused for start in range(0, len(data), 3)]
@@ -156,7 +156,7 @@ def test_floats_out_of_range_are_clipped_and_never_wrapped(kind: str, channels: 
     signal = np.zeros((len(values), channels), kind)
     signal[:, 0] = values
     [heard] = reaching_lame(float_wav(signal).wav)
-    if channels > 2:  # scaled on its way to stereo, and then only its sign is what it was
+    if channels > 2:  # the downmix scales it, so only the sign is unchanged
         assert_array_equal(np.sign(heard.pcm[:10, 0]), np.sign(expected[:10]))
         return
     found = dict(zip(FAR_OUT, heard.pcm[:, 0].tolist(), strict=True))
@@ -166,7 +166,7 @@ def test_floats_out_of_range_are_clipped_and_never_wrapped(kind: str, channels: 
 
 @pytest.mark.parametrize("kind", ["<f4", "<f8"])
 def test_resampling_lets_no_far_out_float_spoil_its_neighbours(kind: str) -> None:
-    """A lone NaN would silence, an infinity blow up, all that the resampler's window touches."""
+    """A single NaN or infinity would spoil all samples in the resampler's window."""
     signal = np.random.default_rng(8).uniform(-0.5, 0.5, (3_000, 2)).astype(kind)
     tamed = signal.copy()
     signal[1_000:1_004, 0], tamed[1_000:1_004, 0] = (np.nan, np.inf, -np.inf, 1e30), (0, 1, -1, 1)
@@ -209,7 +209,7 @@ ODD_RATES_HZ: Final = {
     384_000: 48_000,
 }
 QUICK_HZ: Final = 1_000
-"""Below it, a sample is so many of the MP3's that a few must do."""
+"""Below this rate, few samples are used, because each one becomes many samples of the MP3."""
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ QUICK_HZ: Final = 1_000
 )
 @pytest.mark.parametrize("rate_hz", ODD_RATES_HZ)
 def test_other_rates_are_resampled_as_ffmpeg_does_in_one_go(coding: str, rate_hz: int) -> None:
-    """Over the samples that are due: what follows the WAV's last sample is silence."""
+    """Compares only the samples up to the WAV's end."""
     samples = 20 if rate_hz < QUICK_HZ else 1_500
     written = sample(coding, samples, rate_hz=rate_hz)
     due = -(-samples * ODD_RATES_HZ[rate_hz] // rate_hz)
@@ -233,10 +233,10 @@ def test_other_rates_are_resampled_as_ffmpeg_does_in_one_go(coding: str, rate_hz
 
 
 def with_silence_behind(written: Sample, coding: str) -> bytes:
-    """The same WAV with some samples of silence, so that ffmpeg's resampler gives out the last real ones."""
+    """The same WAV with silence appended, so that ffmpeg's resampler outputs the last real samples."""
     at = written.wav.index(b"data")
     data = written.wav[at + 8 :]
-    if coding == "32-bit float":  # ffmpeg wraps what is far out of range; we clip before we resample
+    if coding == "32-bit float":  # ffmpeg wraps values far out of range; we clip before we resample
         data = np.clip(np.frombuffer(data, "<f4"), -1, 1).tobytes()
     silence = {"8-bit": b"\x80", "mu-law": b"\xff"}.get(coding, b"\0") * 4_096
     return riff(written.wav[12:at] + chunk(b"data", data + silence))
@@ -254,7 +254,7 @@ def test_bytes_of_half_a_sample_at_the_end_reach_nobody(bits: int, rate_hz: int,
 
 
 def test_the_left_channel_comes_first_and_up_is_up() -> None:
-    """The same in words: a step up on the left, a larger one down on the right, in every coding that is exact."""
+    """A step up on the left and a larger step down on the right, in every lossless codec."""
     steps = np.array([[1_024, -2_048]] * 64 + [[0, 0]] * 64)
     for bits, tag in ((16, 1), (24, 1), (32, 1), (64, 1), (32, 3), (64, 3)):
         stored = (steps << bits - 16) if tag == 1 else (steps / 32_768)

@@ -1,4 +1,4 @@
-"""Names and titles: what is dropped from them, and what must stay."""
+"""Names and titles: characters that are dropped, and characters that must stay."""
 
 import unicodedata
 
@@ -31,9 +31,9 @@ def test_what_nobody_sees_and_what_turns_text_around_is_dropped(text: str, name:
 @pytest.mark.parametrize(
     "name",
     [
-        "نمی\u200cخواهم",  # Persian needs its joiners,
-        "👩\u200d👧",  # and so do families
-        "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",  # Scotland's flag
+        "نمی\u200cخواهم",  # Persian needs joiners,
+        "👩\u200d👧",  # and emoji of families, too
+        "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",  # the flag of Scotland
         "שלום\u200f!",
         "Ünïcödé",
     ],

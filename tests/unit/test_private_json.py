@@ -1,4 +1,4 @@
-"""A file with secrets in it: whole, and its owner's alone."""
+"""A file with secrets: written atomically, readable only by its owner."""
 
 import json
 import stat

@@ -1,4 +1,4 @@
-"""Rates as they are written, and who has how much of one left."""
+"""Parsing of rates, and token buckets per address and user."""
 
 import tracemalloc
 from dataclasses import dataclass
@@ -133,7 +133,7 @@ def test_who_waits_as_long_as_told_is_let_through(text: str, waits_ms: list[int]
 
 @given(RATES, ARRIVALS)
 def test_no_window_ever_sees_more_than_twice_its_rate(text: str, waits_ms: list[int]) -> None:
-    """All at once, and as much again while it passes: that is what a token bucket is."""
+    """A token bucket allows a full burst, and the same number again while the window passes."""
     clock = Clock()
     bounded = allowance(text, clock)
     granted_ms = []
@@ -157,7 +157,7 @@ def test_of_a_hundred_thousand_addresses_the_last_ones_are_remembered() -> None:
 
 
 def test_an_address_takes_no_more_than_400_bytes() -> None:
-    """As many as are remembered: 26 MB."""
+    """26 MB for the maximum number of addresses in memory."""
     bounded, count = allowance("10/second;300/minute", Clock()), 3000
     tracemalloc.start()
     try:
@@ -177,5 +177,5 @@ def test_who_asks_on_is_not_forgotten_however_many_others_come() -> None:
         few.take(other)
         assert not few.take("x").granted
 
-    assert few.take(0).granted  # long forgotten
+    assert few.take(0).granted  # its state was dropped
     assert len(few) == 3

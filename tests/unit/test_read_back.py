@@ -1,4 +1,4 @@
-"""An object is read through in blocks and hashed."""
+"""Reads an object in blocks and hashes it."""
 
 import hashlib
 import os
@@ -35,7 +35,7 @@ def test_every_block_is_handed_to_each_taker_in_order(store: FaultyStore) -> Non
 
 
 def test_no_bytes_are_asked_of_the_store_as_none(store: FaultyStore) -> None:
-    """S3 has no range of no bytes."""
+    """S3 has no empty range."""
     read_back(store, KEY, 7, 7, pytest.fail)
     assert store.asked == []
 

@@ -1,4 +1,4 @@
-"""Refusals before the application: every one is counted, and many of them have few log lines."""
+"""Refusals before the application: each one is counted, but log lines are limited."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ async def refuse_many(refusals: Refusals, lines: list[Line]) -> None:
 
 
 async def timers() -> None:
-    """Those of no time run."""
+    """Lets the loop run timers that are due."""
     for _ in range(2):
         await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""What pytest says if the stack of a session does not start."""
+"""pytest's output if the session's stack does not start."""
 
 import subprocess
 import sys

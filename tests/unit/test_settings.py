@@ -1,4 +1,4 @@
-"""The environment is read once, checked, and its secrets are not shown."""
+"""The environment is read once and validated; secrets are not shown."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def test_nothing_configured_and_all_configured_are_both_fine(monkeypatch: pytest
 
 
 def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `${X:-}` in a compose file gives it."""
+    """`${X:-}` in a compose file gives an empty variable."""
     bare = with_environment(monkeypatch)
     names = re.findall(r"`([A-Z][A-Z0-9_]+)`", settings_table())
     assert len(names) > 30
@@ -53,7 +53,7 @@ def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatc
 
 
 def test_no_variable_but_the_documented_ones_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever works with the client has PIGWAV_URL in the environment, and may start a service all the same."""
+    """A user of the client may have PIGWAV_URL in the environment and must still be able to start a service."""
     sections = [inner for field in Settings.model_fields.values() if (inner := section_of(field))]
     names = {name for section in (Settings, *sections) for name in section.model_fields}
     documented = {name for one in effective(Settings()) for name in one.variables}
@@ -86,7 +86,7 @@ def test_half_a_configuration_is_refused_by_naming_what_is_missing(
 
 
 def declared(section: type[Section] = Settings) -> Iterator[tuple[str, FieldInfo]]:
-    """Every variable, with the setting that it sets."""
+    """Every variable and its field."""
     for name, field in section.model_fields.items():
         if inner := section_of(field):
             yield from declared(inner)
@@ -95,7 +95,7 @@ def declared(section: type[Section] = Settings) -> Iterator[tuple[str, FieldInfo
 
 
 def wrong_values(field: FieldInfo) -> Iterator[tuple[str, str]]:
-    """Values that the setting cannot have, and what it must be instead."""
+    """Invalid values, each with the expected description of valid ones."""
     kinds = get_args(field.annotation) or (field.annotation,)
     if int in kinds:
         yield "many", "a whole number"
@@ -118,7 +118,7 @@ def wrong_values(field: FieldInfo) -> Iterator[tuple[str, str]]:
 
 CHECKED = [(name, value, must) for name, field in declared() for value, must in wrong_values(field)]
 PARSED = {"PIGWAV_EMBEDDED_PORTS"}
-"""Text with a notation of its own; test_bounds_settings.py tries wrong ones."""
+"""Settings with their own syntax; test_bounds_settings.py tests wrong values."""
 FREE_TEXT = sorted({name for name, _ in declared()} - {name for name, _, _ in CHECKED} - PARSED)
 
 

@@ -1,4 +1,4 @@
-"""`pigwav settings` shows what holds, and nothing secret."""
+"""`pigwav settings` shows the effective settings without secrets."""
 
 import json
 

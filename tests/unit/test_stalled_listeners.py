@@ -1,4 +1,4 @@
-"""When a client that takes nothing is given up: its untaken bytes are a number, its time is the test's."""
+"""When the service disconnects a client that does not read. The test simulates unread bytes and time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ IDLE_S = 8.0
 
 @dataclass
 class Listener:
-    """A client and the watch over it."""
+    """A downloading client, and the watch that detects a stall."""
 
     loop: SteppedLoop
     untaken_bytes: int
@@ -62,7 +62,7 @@ def test_progress_that_the_number_of_bytes_does_not_show_counts(listener: Listen
     listener.start()
     for _ in range(20):
         listener.loop.pass_time(IDLE_S - 2)
-        listener.watch.progressed()  # as many bytes were written as were taken
+        listener.watch.progressed()  # the client read as many bytes as were written
 
     assert listener.stalled_at_s == []
 

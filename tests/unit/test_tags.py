@@ -1,4 +1,4 @@
-"""What the chunks of a WAV say of it: INFO, bext, and which of them counts."""
+"""Tags from a WAV's chunks: INFO, bext, and their precedence."""
 
 import os
 import struct
@@ -23,7 +23,7 @@ KINDS = (b"LIST", b"id3 ", b"ID3 ", b"bext")
 
 
 def info(*texts: bytes) -> TagChunk:
-    """Names and texts by turns, each text as it stands in the file."""
+    """Alternating names and texts; each text is the raw bytes."""
     fields = zip(texts[::2], texts[1::2], strict=True)
     return TagChunk(b"LIST", b"INFO" + b"".join(chunk(name, text) for name, text in fields))
 
@@ -221,7 +221,7 @@ def test_merged_takes_what_is_missing_from_the_second() -> None:
 
 
 def bodies() -> st.SearchStrategy[bytes]:
-    """Noise, and noise that begins as a chunk should, with frames and fields in it."""
+    """Random bytes, and random bytes that begin like a chunk and contain frames and fields."""
     names = (b"INAM", b"ICMT", b"TIT2", b"TT2", b"COMM", b"TXXX", b"TDAT", b"TYER", b"\xff\xfe", b"\xff\0")
     sizes = (b"\0\0\0\x0a", b"\x0a\0\0\0", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\0", b"\1", b"\3", b"0102")
     words = st.sampled_from(names) | st.sampled_from(sizes)
@@ -253,7 +253,7 @@ def test_whatever_chunks_hold_tags_are_printable_and_short(chunks: list[TagChunk
     [
         info(
             b"INAM", "a\u0301\u0323".encode() + "\u0301\u0323".encode() * 250_000
-        ),  # minutes of NFC, if not cut
+        ),  # takes minutes to normalise (NFC) if it is not cut first
         TagChunk(b"LIST", b"INFO" + b"INAM\0\0\0\0" * 125_000),
         TagChunk(b"id3 ", b"ID3\4\0\x80\x7f\x7f\x7f\x7f" + b"COMM\0\0\0\1\0\0\1" * 90_000),
         TagChunk(b"id3 ", b"ID3\4\0\0\x7f\x7f\x7f\x7f" + b"TIT2\x7f\x7f\x7f\x7f\0\0\1" + bytes(1_000_000)),
@@ -261,7 +261,7 @@ def test_whatever_chunks_hold_tags_are_printable_and_short(chunks: list[TagChunk
     ids=["combining-marks", "empty-fields", "small-frames", "empty-values"],
 )
 def test_a_megabyte_of_malice_takes_no_minutes(chunk: TagChunk) -> None:
-    """The suite's time limit is the judge: anything quadratic runs into it."""
+    """A quadratic algorithm would exceed the suite's time limit."""
     assert len(read_tags([chunk]).title or "") <= MAX_TITLE_CHARS
 
 
@@ -348,7 +348,7 @@ def corpus(file: str) -> Path:
 
 
 def chunks_of(wav: bytes) -> list[TagChunk]:
-    """Of a file in which every size is right."""
+    """The chunks of a WAV with correct sizes."""
     chunks, at = [], 12
     while at + 8 <= len(wav):
         size = int.from_bytes(wav[at + 4 : at + 8], "little")

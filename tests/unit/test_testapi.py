@@ -1,4 +1,4 @@
-"""testAPI.py as people run it: a program, its options, its output to the letter."""
+"""testAPI.py as a program: options, and exact output."""
 
 import asyncio
 import hashlib
@@ -30,7 +30,7 @@ def run(*options: object) -> subprocess.CompletedProcess[str]:
 
 
 def run_on_a_terminal(*options: object) -> str:
-    """What a terminal on standard error shows."""
+    """Runs it with a terminal as standard error; returns the terminal's text."""
     terminal, side = pty.openpty()
     with os.fdopen(terminal, "rb", buffering=0) as shown:
         command = [sys.executable, PROGRAM, *map(str, options)]
@@ -41,7 +41,7 @@ def run_on_a_terminal(*options: object) -> str:
 
 
 def form_of(received: Received) -> tuple[dict[str, str], str | None, bytes]:
-    """Fields before the file, the file's name and bytes, as the service reads them."""
+    """The form as the service reads it: fields before the file, the file's name, its bytes."""
 
     async def body() -> AsyncIterator[bytes]:
         yield received.body

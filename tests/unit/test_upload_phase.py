@@ -1,4 +1,4 @@
-"""Which calls lead to which phase of an upload, and what each phase leaves to clean up."""
+"""Which call leads to which phase of an upload, and what to clean up in each phase."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def test_after_a_call_without_an_answer_nothing_is_known(phase: Phase, call: Cal
 
 @pytest.mark.parametrize("call", Call)
 def test_no_later_answer_makes_the_unknown_known(call: Call) -> None:
-    """A part that lands says nothing of another one that failed beside it."""
+    """If one part is stored, another one that failed at the same time is still unknown."""
     assert UNKNOWN.after(call, answered=True) is UNKNOWN
 
 

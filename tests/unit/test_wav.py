@@ -77,11 +77,11 @@ def test_header_comes_with_the_block_in_which_the_audio_begins() -> None:
         chunk(b"\0\0\0\0", b"") * 5,
         chunk(b"LIST", b"odd"),
         chunk(b"LIST", b"odd", padded=False),
-        chunk(b"LIST", b"odd", padded=False) + b"\x07",  # padded, but not with zero
+        chunk(b"LIST", b"odd", padded=False) + b"\x07",  # padded with a non-zero byte
         chunk(b"AFAn", b"odd", padded=False),
         chunk(b"AFAn", b"odd", padded=False) + chunk(b"free", b""),
-        chunk(b"LIST", b"even") + b"\0",  # padded where it should not be
-        fmt_chunk(rate=8_000),  # a second one: the first counts
+        chunk(b"LIST", b"even") + b"\0",  # padded although the size is even
+        fmt_chunk(rate=8_000),  # a second `fmt `: the first one counts
         chunk(b"id3 ", bytes(3_000_000)),
     ],
     ids=[
