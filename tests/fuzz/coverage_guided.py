@@ -24,8 +24,8 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from fuzz.target import STEER_BYTES, Target
 
-_MOST_S_PER_INPUT: Final = 20
-_MOST_MIB: Final = 1_024
+_MAX_S_PER_INPUT: Final = 20
+_MAX_MIB: Final = 1_024
 _FOUND_FILES: Final = ("crash", "timeout", "oom")  # libFuzzer's file name prefixes
 _CAUSE: Final = re.compile(r"Uncaught Python exception: ===\n(.*)|ERROR: libFuzzer: (.*)")
 _STEERS: Final = (0, 1, 2, 3, 8, 77, 0x1FF)

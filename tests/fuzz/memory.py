@@ -8,7 +8,7 @@ from typing import Final
 
 import psutil
 
-MOST_GROWTH_BYTES: Final = 16 * 1024 * 1024
+MAX_GROWTH_BYTES: Final = 16 * 1024 * 1024
 """Growth from the second quarter of a run to the last. Caches and the allocator's pools fill in the first quarter."""
 
 

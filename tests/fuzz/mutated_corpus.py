@@ -133,7 +133,7 @@ def _print(report: Report, memory: Memory) -> None:
             f"{', '.join(map(mib, held.quarters_bytes()))}; from the second to the last {mib(held.growth_bytes())}, "
             f"{held.slope_bytes() / 1024:.1f} KiB per 1,000 inputs"
         )
-    print(f"the limit for growth of private memory is {mib(MOST_GROWTH_BYTES)}")
+    print(f"the limit for growth of private memory is {mib(MAX_GROWTH_BYTES)}")
     print("\n".join([f"{len(report.findings)} findings", *report.findings]), flush=True)
 
 

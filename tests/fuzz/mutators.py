@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from factories import bext_chunk, chunk, ds64_chunk, info_chunk
 
-MOST_BYTES: Final = 24 * 1024
+MAX_BYTES: Final = 24 * 1024
 """The size limit of a mutated WAV: many small inputs find more bugs than long ones."""
 
 Mutator: TypeAlias = Callable[[bytes, Random, Sequence[bytes]], bytes]
@@ -43,7 +43,7 @@ _NAMES: Final = (
 
 def mutated(wavs: Sequence[bytes], random: Random) -> bytes:
     """One of `wavs`, damaged one to four times; deterministic for the seed of `random`."""
-    wav = random.choice(wavs)[:MOST_BYTES]
+    wav = random.choice(wavs)[:MAX_BYTES]
     for _ in range(random.choice((1, 1, 2, 2, 3, 4))):
         wav = mutated_once(wav, random, wavs)
     return wav
@@ -178,7 +178,7 @@ def swap_fmt_fields(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
 
 def splice(wav: bytes, random: Random, wavs: Sequence[bytes]) -> bytes:
     """Joins the start of this WAV and the end of another one."""
-    other = random.choice(wavs)[:MOST_BYTES]
+    other = random.choice(wavs)[:MAX_BYTES]
     return wav[: _place(wav, random)] + other[_place(other, random) :]
 
 

@@ -15,7 +15,7 @@ MAX_BYTES: Final = 16 * 1024
 @cache
 def wavs() -> tuple[bytes, ...]:
     """Deterministic on one machine. Long WAVs are cut."""
-    return tuple(dict.fromkeys(wav[:MOST_BYTES] for wav in chain(_odd(), _codings(), _others())))
+    return tuple(dict.fromkeys(wav[:MAX_BYTES] for wav in chain(_odd(), _codings(), _others())))
 
 
 def small_wavs(limit_bytes: int = 4_096) -> Iterator[bytes]:
