@@ -101,8 +101,8 @@ class HeaderWalk(ChunkWalk[WavHeader]):
         return self._advance(block)
 
     def end(self) -> WavHeader:
-        """For a file that ends before `feed` has returned a header. Returns the header if the file ends less than 8
-        bytes after the head of `data`; else raises the BadAudio subclass for what is missing.
+        """For a file that ends before `feed` has returned a header. Returns the header if the file ends 1 to 7 bytes
+        after the head of `data`; else raises the BadAudio subclass for what is missing.
         """
         header = self._advance_to_end() if self.at_audio else None
         if header is None:
