@@ -1,4 +1,4 @@
-"""A call to the store that was given up may take effect later: its row must outlive the upload, so that sweep looks."""
+"""A store call that timed out may take effect later, so the row must outlive the upload until sweep has checked."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -60,7 +60,7 @@ def test_a_client_that_leaves_while_the_store_does_not_answer_leaves_a_row(
 
 
 def takes_effect_after_all(services: Services, store: FaultyStore, user: int) -> None:
-    """The call to the store that nobody waited for."""
+    """Executes the store call that timed out."""
     with services.sweep.database.read() as db:
         of_user = select(RecordingRow.object_key).where(RecordingRow.user_id == user)
         key = ObjectKey(db.execute(of_user).scalar_one())

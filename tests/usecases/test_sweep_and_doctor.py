@@ -1,4 +1,4 @@
-"""What failed is swept, what disagrees is found, what lives is left alone."""
+"""sweep removes failed uploads, doctor finds disagreements, and live uploads are not touched."""
 
 import asyncio
 from uuid import uuid4
