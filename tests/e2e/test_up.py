@@ -195,7 +195,7 @@ def test_with_everything_configured_it_starts_the_api_alone(stack, running_up, t
 
 
 @pytest.mark.long
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be refused a user namespace here")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can forbid user namespaces for this test")
 def test_root_without_user_namespaces_runs_postgres_as_nobody(running_up, tmp_path: Path):
     """The situation in Docker. The data folder is in a folder of root's with mode 0700."""
     home = tmp_path / "home"

@@ -85,7 +85,7 @@ def as_an_ordinary_user() -> Sequence[str]:
     if os.geteuid() != 0:
         return ()
     if shutil.which("setpriv") is None:
-        pytest.skip("root needs setpriv to be somebody else")
+        pytest.skip("root needs setpriv to run as another user")
     return READS_ALL_WRITES_ITS_OWN
 
 
@@ -95,7 +95,7 @@ def poor_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[
     reasons = {"size=50m": "the disk is full (200 MiB must be free)", "ro": "read-only file system"}
     mount = ["mount", "-t", "tmpfs", "-o", request.param, "none", str(tmp_path)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only root can make a disk for this test")
+        pytest.skip("only root can mount a file system for this test")
     yield tmp_path / "data", reasons[request.param]
     subprocess.run(["umount", str(tmp_path)], check=True)
 

@@ -143,7 +143,7 @@ def test_asked_twice_it_does_not_wait_for_the_upload(running_up):
     assert gone(family, within_s=0)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux, child processes end with their parent")
 def test_killed_it_leaves_no_orphan_and_the_next_one_has_every_acknowledged_recording(running_up):
     up = running_up()
     with account(up) as user:
@@ -158,7 +158,7 @@ def test_killed_it_leaves_no_orphan_and_the_next_one_has_every_acknowledged_reco
 
 
 @pytest.mark.long
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux, child processes end with their parent")
 def test_killed_and_started_at_once_it_waits_for_what_is_dying(running_up):
     up = running_up()
     family = up.family()

@@ -106,7 +106,7 @@ class Gate:
     def __call__(self) -> None:
         self.reached.set()
         if not self._opened.wait(timeout=30):
-            raise TimeoutError("nobody opened the gate")
+            raise TimeoutError("the test did not open the gate")
 
     def open(self) -> None:
         self._opened.set()

@@ -61,7 +61,7 @@ def test_a_short_upload_that_the_store_fails_leaves_nothing(
 
     user = fails(services, wav(seconds=1), StoreUnavailable)
 
-    assert Traces(services).of(user) == ["deleted"], "the call may still take effect: sweep looks again"
+    assert Traces(services).of(user) == ["deleted"], "the call may still take effect: sweep checks again"
     assert Traces(services).of_store(user) == []
 
 
@@ -74,7 +74,7 @@ def test_a_long_upload_that_the_store_fails_leaves_nothing(
 
     user = fails(services, long_wav, StoreUnavailable)
 
-    assert Traces(services).of(user) == ["deleted"], "the call may still take effect: sweep looks again"
+    assert Traces(services).of(user) == ["deleted"], "the call may still take effect: sweep checks again"
     assert Traces(services).of_store(user) == []
 
 

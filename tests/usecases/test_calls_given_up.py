@@ -43,14 +43,14 @@ def test_a_client_that_leaves_while_the_store_does_not_answer_leaves_a_row(
     store.before[operation] = hang
     user = asyncio.run(run())
 
-    assert Traces(services).of(user) == ["deleted"], "a tombstone: sweep looks again"
+    assert Traces(services).of(user) == ["deleted"], "a tombstone: sweep checks again"
     assert Traces(services).of_store(user) == []
 
     store.before.clear()
     takes_effect_after_all(services, store, user)
     services.sweep()
     assert Traces(services).of(user) == ["deleted"], (
-        "sweep waits as long as a lease, or it would look too early"
+        "sweep waits for the length of a lease, or it would check too early"
     )
 
     let_the_lease_run_out(services)

@@ -98,7 +98,7 @@ class TestOrphans:
         with pytest.raises(Died):
             services.quarantine()
         copies = [found for found in (key, in_quarantine(key)) if store.stat(found)]
-        assert copies, "it is lost"
+        assert copies, "the object is lost"
         getattr(store, when).clear()
 
         fixed = services.quarantine()

@@ -71,7 +71,7 @@ class TestWhatItFinds:
 
         assert store.stat(bad) == before
         assert never_scrubbed(services) == {bad}
-        assert conditions(services)[bad] is DAMAGED, "it is named until it is mended"
+        assert conditions(services)[bad] is DAMAGED, "it is reported until it is repaired"
 
     def test_a_recording_that_was_put_back_is_good_again(
         self, services: Services, store: FaultyStore
