@@ -105,7 +105,7 @@ class Person:
         assert ended.returncode == 0, ended
 
     def be_registered(self) -> None:
-        """Registers with the client, which is faster than the program. Saves the credentials as `register` does."""
+        """Registers by the client, which is faster than the program, and saves the credentials."""
         with PigWavClient(self.url) as client:
             registered = client.register(next(_names))
         document = {"url": self.url, "user": registered.id, "token": str(registered.token)}

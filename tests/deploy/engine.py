@@ -98,7 +98,7 @@ class Container:
         return int(inspect(self.name)["NetworkSettings"]["Ports"][f"{port}/tcp"][0]["HostPort"])
 
     def kill_main_process(self) -> None:
-        """Kills it by its PID on the host: the engine restarts it, as after a crash, but not after `docker kill`."""
+        """Kills it by its PID on the host, which the engine treats as a crash; `docker kill` would not restart it."""
         before = self.restarts
         as_root_on_the_host("kill", "-9", inspect(self.name)["State"]["Pid"])
         wait_until(lambda: self.restarts > before)
