@@ -30,14 +30,14 @@ StartUp = Callable[..., RunningUp]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="run the longer proofs too (marked `long`)")
+    parser.addoption("--long", action="store_true", help="also run tests that are marked `long`")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("long"):
         for item in items:
             if item.get_closest_marker("long"):
-                item.add_marker(pytest.mark.skip(reason="long: a longer proof, run only with --long"))
+                item.add_marker(pytest.mark.skip(reason="long: runs only with --long"))
 
 
 def pytest_xdist_auto_num_workers() -> int:

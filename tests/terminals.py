@@ -39,8 +39,8 @@ class Terminal:
     def wait_for(self, text: str, *, within_s: float = 60) -> None:
         deadline = time.monotonic() + within_s
         while text not in self.typed_out:
-            assert time.monotonic() < deadline, f"{text!r} did not come: {self.typed_out!r}"
-            assert self._read(), f"it ended without {text!r}: {self.typed_out!r}"
+            assert time.monotonic() < deadline, f"{text!r} did not appear: {self.typed_out!r}"
+            assert self._read(), f"the program ended without {text!r}: {self.typed_out!r}"
 
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
@@ -49,7 +49,7 @@ class Terminal:
         """Waits until the program has ended and returns its exit status."""
         deadline = time.monotonic() + within_s
         while self._read():
-            assert time.monotonic() < deadline, f"it did not end: {self.typed_out!r}"
+            assert time.monotonic() < deadline, f"the program did not end: {self.typed_out!r}"
         return self._process.wait(within_s)
 
     def screen(self) -> str:

@@ -35,7 +35,7 @@ def test_register_does_not_lose_another_users_token(anna: Person) -> None:
     assert "--force" in refused.stderr
     assert anna.remembered == before
 
-    assert anna.run("register", name, "--no-save").returncode == 0, "the refused one registered all the same"
+    assert anna.run("register", name, "--no-save").returncode == 0, "the refused command registered the name"
     assert anna.remembered == before
     assert anna.run("register", f"third {uuid4()}", "--force").returncode == 0
     assert anna.remembered["user"] > before["user"]
@@ -126,7 +126,7 @@ def test_login_of_the_same_user_brings_a_new_token(anna: Person) -> None:
 
 
 def test_logout_forgets_what_a_person_agrees_to_forget(anna: Person) -> None:
-    assert anna.run("logout").returncode == 2, "nobody can be asked"
+    assert anna.run("logout").returncode == 2, "no terminal to ask on"
     with anna.at_terminal("logout") as terminal:
         terminal.wait_for("[y/N] ")
         terminal.type("\n")

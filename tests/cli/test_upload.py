@@ -186,9 +186,7 @@ def test_ctrl_c_ends_quietly_while_it_waits_for_a_pipe(anna: Person) -> None:
             text=True,
         ) as process,
     ):
-        never_ending.write(
-            wav(seconds=20, data_size=STREAMED)
-        )  # exceeds the pipe's buffer, so the program has started to read
+        never_ending.write(wav(seconds=20, data_size=STREAMED))  # exceeds the pipe: it is being read
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
 

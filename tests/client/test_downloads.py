@@ -297,7 +297,7 @@ def test_stream_of_what_is_no_recording_does_not_begin(
     open_client: OpenClient, reply: Reply, kind: type[ClientError]
 ) -> None:
     with talking(open_client, reply) as (stub, client), pytest.raises(kind), client.stream(stub.url):
-        pytest.fail("it began")
+        pytest.fail("the download began")
 
 
 def test_listener_may_leave_a_stream(open_client: OpenClient) -> None:

@@ -1,4 +1,4 @@
-"""What lies behind a running `pigwav up`, seen past PigWav: its rows, its objects, its open multipart uploads."""
+"""Direct access to the database and the store of a running `pigwav up`: rows, objects, open multipart uploads."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,7 +15,7 @@ from pigwav.devstack import StackAddress, running
 
 @dataclass(frozen=True)
 class Behind:
-    """`s3`: a boto3 client, with which a test may also do damage."""
+    """`s3`: a boto3 client, which a test may also use to damage objects."""
 
     address: StackAddress
     s3: Any
@@ -25,20 +25,20 @@ class Behind:
         return self.address.s3_bucket
 
     def states(self) -> list[str]:
-        """Of all recordings' rows."""
+        """The states of all rows of recordings."""
         with closing(psycopg2.connect(self.address.database_url)) as database, database.cursor() as cursor:
             cursor.execute("SELECT state FROM recordings ORDER BY created_at")
             return [state for (state,) in cursor.fetchall()]
 
     def scrubbed(self) -> int:
-        """How many recordings were read back and found good, ever."""
+        """The number of recordings that `scrub` has read back without error."""
         with closing(psycopg2.connect(self.address.database_url)) as database, database.cursor() as cursor:
             cursor.execute("SELECT count(scrubbed_at) FROM recordings")
             [(count,)] = cursor.fetchall()
             return int(count)
 
     def objects(self, user: int | None = None) -> list[str]:
-        """Keys of the user's MP3s, or of all there are."""
+        """The keys of the user's MP3s, or of all MP3s."""
         prefix = "recordings/" if user is None else f"recordings/{user}/"
         listing = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix)
         return [found["Key"] for found in listing.get("Contents", [])]
@@ -48,7 +48,7 @@ class Behind:
         return [found["Key"] for found in self._open_uploads()]
 
     def parts_sent(self) -> list[int]:
-        """Numbers of the parts that open uploads have in the store."""
+        """The part numbers of all open uploads."""
         return [
             part["PartNumber"]
             for upload in self._open_uploads()
@@ -64,7 +64,7 @@ class Behind:
 
 @contextmanager
 def behind(data: Path) -> Iterator[Behind]:
-    """Of the `up` that runs on this folder; the keys are those of its run.json."""
+    """Access to the `pigwav up` that runs on this folder, with the keys from its run.json."""
     address = running(data)
     assert address, f"no `pigwav up` runs on {data}"
     with behind_address(address) as opened:

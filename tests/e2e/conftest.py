@@ -13,7 +13,7 @@ from upping import RunningUp, pigwav_up
 
 @pytest.fixture(scope="module")
 def workers() -> int:
-    """API processes of the module's `up`; a module may say otherwise."""
+    """The number of API processes of the module's `up`. A module may override it."""
     return 1
 
 

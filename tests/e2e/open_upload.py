@@ -1,4 +1,4 @@
-"""Uploads that stop before their end, for as long as a test wants."""
+"""Uploads that pause before their end until the test continues them."""
 
 import http.client
 import json
@@ -19,12 +19,12 @@ class OpenUpload:
     rest: bytes
 
     def finish(self) -> tuple[int, dict]:
-        """Send what was held back; answers status and document."""
+        """Sends the rest. Returns status and document of the response."""
         self.connection.send(self.rest)
         return self.answer()
 
     def answer(self) -> tuple[int, dict]:
-        """What the service says although the end was not sent."""
+        """Reads the response without sending the rest. Returns status and document."""
         answer = self.connection.getresponse()
         return answer.status, json.load(answer)
 
@@ -33,7 +33,7 @@ class OpenUpload:
 def open_upload(
     account: Account, body: bytes, *, headers: Mapping[str, str] | None = None, **query: object
 ) -> Iterator[OpenUpload]:
-    """All but the last bytes of a raw upload, sent."""
+    """Sends a raw upload without its last HELD_BACK_BYTES."""
     url = account.http.base_url
     with closing(http.client.HTTPConnection(url.host, url.port, timeout=60)) as connection:
         more = "".join(f"&{name}={value}" for name, value in query.items())
@@ -49,5 +49,5 @@ def open_upload(
 
 
 def long_wav() -> bytes:
-    """At 320 kb/s its MP3 is longer than two parts of 5 MiB: part 2 is in the store before its end arrives."""
+    """At 320 kb/s its MP3 exceeds two parts of 5 MiB, so part 2 is stored before the upload ends."""
     return wav(seconds=280, rate=32_000, channels=1)

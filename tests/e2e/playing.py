@@ -1,4 +1,4 @@
-"""What a player makes of an MP3: decoded by ffmpeg, which honours the delay and padding that LAME notes."""
+"""Decodes MP3s with ffmpeg, which honours the delay and padding in LAME's tag."""
 
 import subprocess
 from array import array
@@ -18,7 +18,7 @@ def played(mp3: Path) -> "array[int]":
 
 
 def difference(ours: "array[int]", theirs: "array[int]") -> float:
-    """Energy of what differs, as a share of the energy of `theirs`; 2 for unrelated sounds of equal loudness."""
+    """Energy of the difference over the energy of `theirs`; 2 for unrelated sounds of equal loudness."""
     return sum((a - b) ** 2 for a, b in zip(ours, theirs, strict=True)) / sum(b * b for b in theirs)
 
 
@@ -29,7 +29,7 @@ def mu_law_wav(samples: "array[int]", *, rate: int) -> bytes:
 
 
 def _mu_law(sample: int) -> int:
-    """ITU-T G.711: sign, exponent, mantissa; all inverted."""
+    """Encodes by ITU-T G.711: sign, exponent and mantissa, all bits inverted."""
     magnitude = min(abs(sample), 32_635) + 132
     exponent = magnitude.bit_length() - 8
     sign = 0x80 if sample < 0 else 0

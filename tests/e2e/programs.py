@@ -1,4 +1,4 @@
-"""The programs that people type, run as they run them; and what a program may have left running."""
+"""Runs the programs as users do, and finds processes that they have left."""
 
 import json
 import subprocess
@@ -17,10 +17,10 @@ TESTAPI: Final = Path(__file__).parents[2] / "testAPI.py"
 PIGWAV: Final = ("-m", "pigwav")
 
 NOTHING_WRONG: Final = {"missing": [], "orphans": [], "pending": [], "open_uploads": [], "quarantined": 0}
-"""What doctor finds, besides the number of recordings it checked."""
+"""doctor's findings if all is well, without the number of recordings."""
 
 SWEEPS_ONLY_WHEN_ASKED: Final = {"PIGWAV_SWEEP_EVERY_S": "3600"}
-"""For an `up` in which a test wants to see what is left before a sweep."""
+"""Disables the periodic sweep, so that a test sees what is left before it."""
 
 
 def run_testapi(*words: object, folder: Path | None = None) -> Ended:
@@ -58,7 +58,7 @@ def doctor(data: Path, **environment: str) -> tuple[int, dict[str, Any]]:
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:
-    """Whatever works in this folder, or was told of it on its command line."""
+    """Processes whose working directory is in this folder, or whose command line contains its path."""
     place = str(folder.resolve())
     return [
         process

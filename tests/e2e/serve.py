@@ -1,4 +1,4 @@
-"""The real `pigwav serve`, on parts that run already."""
+"""The real `pigwav serve`, with a database and a store that already run."""
 
 import signal
 import subprocess

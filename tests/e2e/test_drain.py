@@ -30,7 +30,7 @@ def service(stack: StackAddress, log: Path, **more: str) -> Iterator[tuple[Runni
 
 @contextmanager
 def begun_upload(account: Account) -> Iterator[OpenUpload]:
-    """The service has seen it."""
+    """An open upload that the service has started to process."""
     with open_upload(account, wav(seconds=5)) as upload:
         wait_until(lambda: "pigwav_uploads_open 1.0" in account.http.get("/metrics").text)
         yield upload
@@ -59,7 +59,7 @@ def test_asked_to_stop_it_is_unready_and_takes_no_upload_and_still_answers(
         assert_problem(account.upload_raw(wav(seconds=1)), 503, "shutting-down")
         assert httpx2.get(f"{running.url}/healthz").status_code == 200
         assert httpx2.get(recording["url"]).status_code == 200
-        running.process.send_signal(signal.SIGTERM)  # skips the rest of the hour
+        running.process.send_signal(signal.SIGTERM)  # ends the drain period of one hour
         wait_until(lambda: refuses(running.url))
         status, _ = upload.finish()
         assert (status, running.process.wait(STOP_WITHIN_S)) == (201, 0)

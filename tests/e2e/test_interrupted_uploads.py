@@ -1,4 +1,4 @@
-"""Long uploads, with a part already in the store, when the `up` that receives them is asked to stop or killed."""
+"""Long uploads with stored parts, while the `up` that receives them is stopped or killed."""
 
 import hashlib
 import signal
@@ -33,7 +33,7 @@ def somebody(up: RunningUp) -> Iterator[Account]:
 
 @contextmanager
 def long_upload(up: RunningUp, account: Account) -> Iterator[OpenUpload]:
-    """Its parts 1 and 2 are in the store, its end is still to come."""
+    """An open upload whose parts 1 and 2 are stored."""
     with open_upload(account, long_wav(), bitrate=320) as upload, behind(up.data) as inside:
         wait_until(lambda: inside.parts_sent() == [1, 2], within_s=60)
         yield upload
@@ -79,7 +79,7 @@ def test_after_a_kill_sweep_removes_the_upload_whose_lease_ran_out_and_nothing_a
 
 @dataclass(frozen=True)
 class Stopped:
-    """How an `up` ended, what the long upload heard that was open then, and the data folder that is left."""
+    """The exit code of an `up`, the response to its open upload, and its data folder."""
 
     exit_code: int
     status: int
@@ -89,7 +89,7 @@ class Stopped:
 
 @pytest.fixture(scope="module")
 def stopped(embedded: None, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
-    """Ctrl-C in the middle of a long upload that ends within the grace. Another recording was deleted before."""
+    """Ctrl-C during a long upload that ends within the grace period, after another recording was deleted."""
     folder = tmp_path_factory.mktemp("stopped")
     with (
         pigwav_up(folder / "data", log=folder / "up.log", environment=SWEEPS_ONLY_WHEN_ASKED) as up,
@@ -98,7 +98,7 @@ def stopped(embedded: None, tmp_path_factory: pytest.TempPathFactory) -> Stopped
         account.http.delete(f"/records/{account.recording()['id']}", headers=account.bearer)
         with long_upload(up, account) as upload:
             up.process.send_signal(signal.SIGINT)
-            wait_until(lambda: refuses(up))  # it is stopping
+            wait_until(lambda: refuses(up))  # shutdown has begun
             status, recording = upload.finish()
         return Stopped(up.process.wait(STOP_WITHIN_S), status, recording, up.data)
 

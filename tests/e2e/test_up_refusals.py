@@ -1,4 +1,4 @@
-"""`pigwav up` that cannot: one plain sentence on standard error, a non-zero exit, nothing started."""
+"""If `pigwav up` cannot start: one sentence on standard error, a non-zero exit status, no process started."""
 
 import os
 import shutil
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.usefixtures("embedded")
 READS_ALL_WRITES_ITS_OWN = (
     *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
     *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
-    "--securebits=+no_setuid_fixup",  # else access(2), and with it shutil.which, denies what the capability permits
+    "--securebits=+no_setuid_fixup",  # otherwise access(2), and thus shutil.which, ignores the capability
 )
-"""An ordinary user, who may read Python and ffmpeg where root has put them: below its own 0700 home, for example."""
+"""An ordinary user who may read all files: root may have installed Python and ffmpeg in its own home (mode 0700)."""
 
 
 @dataclass(frozen=True)
@@ -85,17 +85,17 @@ def as_an_ordinary_user() -> Sequence[str]:
     if os.geteuid() != 0:
         return ()
     if shutil.which("setpriv") is None:
-        pytest.skip("root needs setpriv to be somebody else")
+        pytest.skip("root needs setpriv to run as another user")
     return READS_ALL_WRITES_ITS_OWN
 
 
 @pytest.fixture(params=["size=50m", "ro"])
 def poor_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A disk that is too small, one that is read-only; and what is to be said of it."""
+    """A data folder on a disk that is too small, or read-only, and the expected reason."""
     reasons = {"size=50m": "the disk is full (200 MiB must be free)", "ro": "read-only file system"}
     mount = ["mount", "-t", "tmpfs", "-o", request.param, "none", str(tmp_path)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only root can make a disk for this test")
+        pytest.skip("only root can mount a file system for this test")
     yield tmp_path / "data", reasons[request.param]
     subprocess.run(["umount", str(tmp_path)], check=True)
 

@@ -1,4 +1,4 @@
-"""How `pigwav up` ends: asked, asked twice, killed. And what the next one finds."""
+"""The end of `pigwav up`: stopped, stopped twice, killed. And the next start."""
 
 import http.client
 import json
@@ -32,7 +32,7 @@ def account(up: RunningUp) -> Iterator[Account]:
 def refuses(url: str) -> bool:
     try:
         httpx2.get(f"{url}/healthz", timeout=5)
-    except httpx2.TransportError:  # closed, or closing just now
+    except httpx2.TransportError:  # closed or closing
         return True
     return False
 
@@ -50,7 +50,7 @@ def test_asked_to_stop_it_exits_0_and_leaves_nothing(running_up):
 
 @pytest.fixture
 def hung_up_on() -> Iterator[None]:
-    """Children feel SIGHUP, also where these tests themselves run under nohup."""
+    """Restores SIGHUP for child processes if the tests run under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
@@ -75,7 +75,7 @@ def test_asked_while_it_starts_it_exits_0_and_leaves_nothing(
 
 
 class SlowUpload:
-    """A raw upload that stops half way, until `finish`. Begun when the service has seen it."""
+    """A raw upload that pauses half-way until `finish`. Returns when the service has started to process it."""
 
     def __init__(self, up: RunningUp, body: bytes) -> None:
         self._rest = body[len(body) // 2 :]
@@ -117,7 +117,7 @@ def test_an_open_upload_gets_its_time(running_up):
 
 
 def played(url: str, recording: dict) -> int:
-    """The status of the recording's link; 200 comes with all its bytes."""
+    """The status of the recording's link. If it is 200, checks the length, too."""
     mp3 = httpx2.get(f"{url}/record", params={"id": recording["id"], "user": recording["user"]})
     assert mp3.status_code != 200 or len(mp3.content) == recording["bytes"]
     return mp3.status_code
@@ -143,7 +143,7 @@ def test_asked_twice_it_does_not_wait_for_the_upload(running_up):
     assert gone(family, within_s=0)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux, child processes end with their parent")
 def test_killed_it_leaves_no_orphan_and_the_next_one_has_every_acknowledged_recording(running_up):
     up = running_up()
     with account(up) as user:
@@ -158,13 +158,13 @@ def test_killed_it_leaves_no_orphan_and_the_next_one_has_every_acknowledged_reco
 
 
 @pytest.mark.long
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux, child processes end with their parent")
 def test_killed_and_started_at_once_it_waits_for_what_is_dying(running_up):
     up = running_up()
     family = up.family()
     dying = psutil.Process(up.process.pid).children()
     for process in dying:
-        process.suspend()  # so that they hear of the death of their parent, and cannot act on it yet
+        process.suspend()  # they get the signal of their parent's death, but cannot handle it yet
     up.process.kill()
     resume = threading.Timer(1, lambda: [process.resume() for process in dying if process.is_running()])
     resume.start()

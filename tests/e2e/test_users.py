@@ -1,4 +1,4 @@
-"""`pigwav users`: the operator's accounts, on a configured database and on that of a running `pigwav up`."""
+"""`pigwav users`: account management on a configured database and on that of a running `pigwav up`."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ NOT_THERE = "123456"
 
 @pytest.fixture(scope="module")
 def environment(stack: StackAddress) -> dict[str, str]:
-    """A database of this module's own, and no object store: accounts need none. Nobody else may register."""
+    """A new database for this module, without an object store, and with registration closed."""
     return {"PIGWAV_DATABASE_URL": fresh_database(stack.database_url), "PIGWAV_REGISTRATION": "closed"}
 
 
@@ -29,7 +29,7 @@ def users(environment: dict[str, str], *words: object) -> Ended:
 
 
 def shown(ended: Ended) -> dict:
-    """The one JSON document that a command printed."""
+    """The JSON document that a command printed."""
     assert (ended.returncode, ended.stderr) == (0, ""), ended
     return json.loads(ended.stdout)
 

@@ -1,4 +1,4 @@
-"""WAVs that others wrote, and odd ones made up here, through the real service: every one as it should come out."""
+"""WAVs of other projects and generated odd WAVs, through the real service: each with the expected result."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ from pigwav.errors import BadAudio
 
 
 def codes_of(kind: type[BadAudio]) -> set[str]:
-    """All that a WAV may be refused with."""
+    """All codes with which a WAV may be refused."""
     return {kind.code}.union(*map(codes_of, kind.__subclasses__()))
 
 
@@ -35,7 +35,7 @@ def kept(account: Account) -> list[dict]:
 
 @pytest.fixture
 def left(account: Account, inside: Behind) -> Iterator[None]:
-    """What is refused leaves nothing: no row, no object, no open upload."""
+    """Asserts that refused uploads leave no row, no object and no open upload."""
     before = inside.states()
     yield
     recordings = kept(account)

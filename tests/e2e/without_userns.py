@@ -1,4 +1,4 @@
-"""Becomes its arguments, as root in a place where no user namespace can be made: what Docker's defaults do."""
+"""Executes its arguments as root without the ability to create user namespaces, as with Docker's defaults."""
 
 import ctypes
 import os
@@ -10,7 +10,7 @@ ALL_IDS = "0 0 100000"
 
 
 def main(argv: list[str]) -> None:
-    """A namespace of our own, in which making further ones is forbidden; the parent maps every id to itself."""
+    """Creates a user namespace that maps every id to itself and forbids further namespaces."""
     parent = os.getpid()
     inside, outside = os.pipe(), os.pipe()
     if os.fork() == 0:

@@ -10,7 +10,7 @@ from pigwav.errors import DatabaseUnavailable
 
 
 class FaultyDatabase:
-    """`inner`, whose n-th transaction does not come through, or (`answer_lost`) takes effect and nobody hears of it."""
+    """`inner` with a fault: transaction `fails_at` raises. With `answer_lost`, it takes effect before it raises."""
 
     def __init__(self, inner: Database, *, fails_at: int, answer_lost: bool) -> None:
         self._inner = inner

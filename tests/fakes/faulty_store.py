@@ -1,4 +1,4 @@
-"""An object store that fails, or waits, where a test tells it to."""
+"""An object store that fails or blocks at chosen operations."""
 
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
 from threading import Event
@@ -13,10 +13,10 @@ Hook = Callable[[], None]
 
 
 class FaultyStore:
-    """`inner`, with hooks by method name: `before` an operation takes effect, or `after` it did.
+    """`inner` with hooks by method name, which run `before` an operation takes effect or `after` it.
 
-    A hook that raises makes the operation fail; one that blocks (Gate) holds it. `asked` names the operations so
-    far. `read` stands for both ways to read, and `after` it means after each block.
+    If a hook raises, the operation fails; if it blocks (Gate), the operation waits. `asked`: the operations so far.
+    `read` stands for both ways to read; its `after` hook runs after each block.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class FaultyStore:
 
 
 class Gate:
-    """A hook that holds an operation in its thread until the test opens it."""
+    """A hook that blocks an operation's thread until the test calls `open`."""
 
     def __init__(self) -> None:
         self.reached = Event()
@@ -106,14 +106,14 @@ class Gate:
     def __call__(self) -> None:
         self.reached.set()
         if not self._opened.wait(timeout=30):
-            raise TimeoutError("nobody opened the gate")
+            raise TimeoutError("the test did not open the gate")
 
     def open(self) -> None:
         self._opened.set()
 
 
 class OnCall:
-    """A hook that does as `hook` on its n-th call, and nothing on the others."""
+    """A hook that calls `hook` only on its n-th call."""
 
     def __init__(self, number: int, hook: Hook) -> None:
         self._to_go = number
@@ -126,7 +126,7 @@ class OnCall:
 
 
 def unavailable() -> None:
-    """The hook of a store that does not answer."""
+    """A hook that raises StoreUnavailable."""
     raise StoreUnavailable
 
 

@@ -1,4 +1,4 @@
-"""An S3 server that answers whatever a test says, byte for byte: resets, half answers, silence, errors that pass."""
+"""A fake S3 server with raw responses: resets, partial responses, silence, temporary errors."""
 
 import re
 import socket
@@ -11,16 +11,16 @@ from pigwav.settings import StoreSettings
 
 @contextmanager
 def serving(serve: Callable[[socket.socket], None]) -> Iterator[str]:
-    """The URL of a server that has `serve` deal with each connection, one at a time."""
+    """The URL of a server that calls `serve` for each connection, one at a time."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:
         while True:
             try:
                 connection, _ = server.accept()
-            except OSError:  # closed: the test is over
+            except OSError:  # closed at the end of the test
                 return
-            with connection, suppress(ConnectionError):  # the client may leave first
+            with connection, suppress(ConnectionError):  # the client may close first
                 serve(connection)
 
     thread = threading.Thread(target=accept)
@@ -35,14 +35,16 @@ def serving(serve: Callable[[socket.socket], None]) -> Iterator[str]:
 
 @contextmanager
 def answering(answer: Callable[[bytes], bytes]) -> Iterator[str]:
-    """The URL of a server that answers one request per connection, in raw bytes, and closes it."""
+    """The URL of a server that sends raw bytes in response to one request per connection."""
     with serving(lambda connection: connection.sendall(answer(read_message(connection)))) as endpoint:
         yield endpoint
 
 
 def read_message(connection: socket.socket) -> bytes:
-    """A whole request or answer: to close a connection with something unread is to reset it, and what was sent last may
-    be lost. A client that sends `Expect: 100-continue` has sent no body yet.
+    """Reads a whole request or response.
+
+    Closing a connection with unread bytes resets it, and the last bytes sent may be lost. A client that sends
+    `Expect: 100-continue` has not sent its body yet.
     """
     message = connection.recv(65536)
     while b"\r\n\r\n" not in message and (more := connection.recv(65536)):
@@ -63,8 +65,9 @@ def fictional(endpoint: str, *, timeout_s: float = 5) -> StoreSettings:
 
 
 def xml_error(status: int, code: str, *, with_body: bool = True) -> bytes:
-    """As S3 answers, on a connection that it closes; to HEAD without the body. Status 200 is real:
-    CompleteMultipartUpload may still fail.
+    """An error response of S3 with Connection: close. `with_body`: False for HEAD.
+
+    Status 200 occurs in reality: CompleteMultipartUpload may fail after the status line.
     """
     body = f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>No.</Message></Error>"
     return (

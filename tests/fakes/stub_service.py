@@ -1,4 +1,4 @@
-"""A service that answers what the test says and remembers what it was sent: for programs that call PigWav."""
+"""A stub of PigWav with prepared replies that records requests, to test clients."""
 
 import hashlib
 import json
@@ -22,10 +22,12 @@ class Received:
 
 @dataclass(frozen=True)
 class Reply:
-    """Said after the body was read, or before it, or instead of it: then it hangs up on what is being sent.
+    """A response.
 
-    `after`: not before this is set. `hangs_up_after_bytes`: so much of the body is sent. `ranges`: a Range header gets
-    its part, as an object store gives it.
+    - `reads`: read the request's body before the response, after it, or never (then the connection is closed).
+    - `after`: wait for this event before the response.
+    - `hangs_up_after_bytes`: close the connection after this many bytes of the body.
+    - `ranges`: support the Range header.
     """
 
     status: int
@@ -43,12 +45,12 @@ class Reply:
 
     @classmethod
     def mp3(cls, mp3: bytes, *, etag: str | None = None, **more: Any) -> "Reply":
-        """As PigWav's link answers; `etag` is the SHA-256 that it claims (default: the truth)."""
+        """The response of a link. `etag`: its SHA-256 (default: the real one)."""
         headers = {"ETag": f'"{etag or hashlib.sha256(mp3).hexdigest()}"', "Content-Type": "audio/mpeg"}
         return cls(200, mp3, headers, ranges=True, **more)
 
     def part(self, asked: str | None) -> "Reply":
-        """What a Range header gets."""
+        """The response to a request with this Range header."""
         if not self.ranges or asked is None or not (found := re.fullmatch(r"bytes=(\d+)-(\d*)", asked)):
             return self
         start, size = int(found[1]), len(self.body)
@@ -70,7 +72,7 @@ def problem(
 
 
 def one_after_the_other(*replies: Reply) -> Callable[[str, str], Reply]:
-    """For `stub_service`; the last one is repeated."""
+    """Replies in order, for `stub_service`. The last one is repeated."""
     left = list(replies)
     return lambda *_: left.pop(0) if len(left) > 1 else left[0]
 
@@ -80,11 +82,11 @@ class Stub:
     url: str
     received: list[Received]
     drained_bytes: list[int]
-    """How much of each body came that was read after the answer."""
+    """For each body that was read after the response: its received bytes."""
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # closing waits until every request has been dealt with
+    daemon_threads = False  # server_close() waits for all requests
 
     def __init__(self, answer: Callable[[str, str], Reply], tls: SSLContext | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -116,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.stub.received.append(Received(self.command, self.path, dict(self.headers), body))
         if reply.after is not None:
             reply.after.wait()
-        with suppress(ConnectionError):  # it did not wait for the answer
+        with suppress(ConnectionError):  # the client left before the response
             self._send(reply)
         if reply.reads == "after":
             self.server.stub.drained_bytes.append(sum(map(len, self._blocks())))
@@ -141,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._chunks() if "Transfer-Encoding" in self.headers else self._declared()
 
     def _declared(self) -> Iterator[bytes]:
-        """The body that Content-Length declares, as far as it comes."""
+        """The blocks of a body with Content-Length, until the client stops sending."""
         left = int(self.headers.get("Content-Length", 0))
         while left and (block := self.rfile.read(min(left, 65536))):
             left -= len(block)
@@ -154,12 +156,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
 
     def log_message(self, *args: object) -> None:
-        """Tests read what was received, not a log."""
+        """Logs nothing."""
 
 
 @contextmanager
 def stub_service(answer: Callable[[str, str], Reply], *, tls: SSLContext | None = None) -> Iterator[Stub]:
-    """Serve `answer(method, target)` on a port of its own."""
+    """Serves the replies of `answer(method, target)` on a free port."""
     with _Server(answer, tls) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

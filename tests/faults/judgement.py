@@ -32,7 +32,7 @@ def _rudeness(noted: Noted) -> Iterator[str]:
     attempt, answer = noted.attempt, noted.attempt.answer
     if answer is None:
         if attempt.stayed and noted.lived:
-            yield f"{attempt.what}: the connection was dropped without an answer"
+            yield f"{attempt.what}: the connection ended without an answer"
     elif answer is HUNG:
         yield f"{attempt.what}: no answer before the timeout"
     elif answer.status >= 300:

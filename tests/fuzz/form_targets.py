@@ -54,7 +54,7 @@ def _completed(reading: Coroutine[None, None, Form | Refusal]) -> Form | Refusal
     except StopIteration as done:
         result: Form | Refusal = done.value
         return result
-    raise AssertionError("it waits")
+    raise AssertionError("the coroutine waits")
 
 
 async def _read(pieces: Iterable[bytes], held_bytes: int) -> Form | Refusal:

@@ -100,9 +100,7 @@ class Contract:
         if answer.status == 0:
             return "" if request.leaves else "no answer"
         if is_no_http(answer):
-            return (
-                "" if request.raw or request.leaves or not _is_plain(request) else "refused as malformed HTTP"
-            )
+            return "" if request.raw or request.leaves or not _is_plain(request) else "taken as non-HTTP"
         declared = self._declared(request)
         if declared is not None and answer.status not in declared:
             return f"{outcome_of(answer)} is not in the OpenAPI document"

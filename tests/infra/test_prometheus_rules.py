@@ -1,4 +1,4 @@
-"""The alerts speak of metrics, labels and outcomes that the service has, and the operator's guide speaks of them."""
+"""The alerts use only existing metrics, labels and outcomes, and the operator's guide describes each alert."""
 
 import re
 import shutil
@@ -21,7 +21,7 @@ _LABELS_OF_PROMETHEUS: Final = {"job", "instance", "le"}
 
 
 def exposed() -> set[str]:
-    """Every sample name that the service's own /metrics can have."""
+    """All sample names in /metrics."""
     exposition = Metrics().exposition().decode()
     kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", exposition, re.MULTILINE))
     samples = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("",), "gauge": ("",)}

@@ -1,4 +1,4 @@
-"""The guide's way to a new S3 key: provisioned beside the old one, so that no process is cut off."""
+"""Rotation of the S3 key as in the guide: the new key works in parallel to the old one."""
 
 import httpx2
 import pytest

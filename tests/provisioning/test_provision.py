@@ -30,7 +30,7 @@ def store(minio: MinioServer) -> StoreSettings:
 
 @pytest.fixture
 def users(minio: MinioServer, store: StoreSettings) -> MinioUsers:
-    """The admin API, as the operator."""
+    """The admin API with the operator's key."""
     return MinioUsers(store.with_keys_of(minio.operator))
 
 
@@ -59,7 +59,7 @@ def buckets(s3: Any) -> list[str]:
 
 
 def in_group_with(minio: MinioServer, store: StoreSettings, policy: str) -> None:
-    """What the store's key may do or not do besides, by way of a group."""
+    """Adds a policy to the store's key through a group."""
     host = minio.endpoint.removeprefix("http://")
     admin = MinioAdmin(endpoint=host, credentials=StaticProvider(ROOT_KEY, ROOT_SECRET), secure=False)
     admin.group_add(store.bucket, [store.access_key])
@@ -142,7 +142,7 @@ class TestOnMinio:
 
 
 class TestTheProof:
-    """It fails where the key may more, by what no part of the set-up looks at: a group, the bucket's own policy."""
+    """It fails if the key has other permissions because of a group or the bucket's policy, which set-up ignores."""
 
     @pytest.fixture
     def too_much(self, minio: MinioServer, store: StoreSettings) -> StoreSettings:
@@ -183,7 +183,7 @@ class TestTheProof:
         assert [name for name in names if "probe" in name] == []
 
     def test_looking_finds_it_as_well(self, minio: MinioServer, too_much: StoreSettings) -> None:
-        minio.provisioned()  # another bucket to look at
+        minio.provisioned()  # another bucket, for the proof
 
         wrong = whats(provision(too_much, minio, look_only=True), State.WRONG)
 
@@ -231,7 +231,7 @@ class TestLookingOnly:
 
 class TestElsewhere:
     def test_without_the_admin_api_it_prints_the_policy(self, s3_settings: StoreSettings) -> None:
-        """The embedded SeaweedFS, whose one key stands in for an operator's."""
+        """On the embedded SeaweedFS, whose only key takes the operator's place."""
         operator = ProvisionSettings(access_key=s3_settings.access_key, secret_key=s3_settings.secret_key)
         service = s3_settings.model_copy(update={"access_key": "not-made-yet"})
 
@@ -242,7 +242,7 @@ class TestElsewhere:
         assert json.loads(printed) == policy_for(s3_settings.bucket)
 
     def test_the_proof_works_there_as_well(self, s3_settings: StoreSettings) -> None:
-        """The embedded SeaweedFS limits the service's key to one bucket, but answers whoever asks for its policy."""
+        """The embedded SeaweedFS limits the key to one bucket, but lets any client read the bucket's policy."""
         with closing(client(s3_settings)) as service:
             found = [*Proof(s3_settings, service, service, None).run_read_only()]
 

@@ -1,4 +1,4 @@
-"""`pigwav provision` on AWS, as moto plays it: IAM makes keys and policies, and there is no MinIO admin API."""
+"""`pigwav provision` on AWS, simulated by moto: IAM manages keys and policies; there is no MinIO admin API."""
 
 import json
 
@@ -8,10 +8,10 @@ from moto_server import MotoServer
 from pigwav.provisioning.provision import Provision, State, Step, policy_for
 
 PROVEN_BY_TRYING = 15
-"""Without the five trials of MinIO's admin API, and the one below."""
+"""Without the five checks of MinIO's admin API, and without NOT_CLEAR."""
 
 NOT_CLEAR = "not clear whether refused: list the bucket without a key"
-"""AWS answers AccessDenied. moto looks for the signature that is not there, and answers 500."""
+"""AWS returns AccessDenied. moto expects a signature and returns 500."""
 
 
 def whats(steps: list[Step], state: State) -> list[str]:
@@ -74,7 +74,7 @@ def test_a_key_that_may_less_is_wrong(moto: MotoServer) -> None:
 def test_a_bucket_outside_the_first_region_is_made_in_its_own(
     moto: MotoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """AWS refuses a bucket whose region is not said, except in us-east-1."""
+    """AWS refuses CreateBucket without a region, except in us-east-1."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto.endpoint)
     store = moto.unprovisioned().model_copy(update={"endpoint": None, "region": "eu-central-1"})
 

@@ -1,4 +1,4 @@
-"""`pigwav s3-check`: what it finds, on servers that behave and on one that does not."""
+"""`pigwav s3-check`: its findings on correct servers and on a faulty one."""
 
 import json
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def test_a_server_that_behaves_passes_and_is_left_as_it_was(store: StoreSettings
 
 @dataclass
 class Forgetful:
-    """A server that forgets dispositions, and takes whatever it is sent."""
+    """A server that loses Content-Disposition and ignores Content-MD5."""
 
     s3: Any
 
@@ -79,7 +79,7 @@ def test_each_misbehaviour_is_named_with_what_to_change(probe: Probe) -> None:
 
 
 def test_a_server_that_trusts_every_body_is_named(moto: MotoServer) -> None:
-    """moto looks at no Content-MD5; all else it does as AWS."""
+    """moto ignores Content-MD5, and otherwise behaves like AWS."""
     with open_probe(moto.provisioned()) as probe:
         findings = [*probe.findings()]
         left = [*probe.store.list()], [*probe.store.open_uploads()]

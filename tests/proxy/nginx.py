@@ -1,4 +1,4 @@
-"""The nginx of the machine with the example configuration, in a folder of its own."""
+"""Runs the machine's nginx with the example configuration in its own folder."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ _SBIN: Final = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/l
 
 @dataclass(frozen=True)
 class Nginx:
-    """Listens with TLS on 127.0.0.1:`port`, as PUBLIC_HOST; `tls` believes its certificate."""
+    """Listens with TLS on 127.0.0.1:`port` as PUBLIC_HOST. `tls` trusts its certificate."""
 
     port: int
     tls: ssl.SSLContext
@@ -66,7 +66,7 @@ def _listening(port: int, upstream: str, folder: Path) -> Iterator[Nginx]:
 
 
 def _around() -> str:
-    """What Debian's /etc/nginx/nginx.conf does around a file of conf.d."""
+    """The context of Debian's /etc/nginx/nginx.conf around a file of conf.d."""
     temporary = "".join(
         f"  {kind}_temp_path {kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )

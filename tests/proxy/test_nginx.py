@@ -1,4 +1,4 @@
-"""Behind Debian's nginx with infra/nginx/pigwav.conf: TLS, another host name, a path prefix, nothing buffered."""
+"""The service behind Debian's nginx with infra/nginx/pigwav.conf: TLS, host name, path prefix, no buffering."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ PUBLIC = f"https://{PUBLIC_HOST}/voice"
 
 
 class _Through(http.client.HTTPSConnection):
-    """Speaks with the nginx on this machine as if DNS and port 443 led there."""
+    """Connects to nginx on this machine, as if DNS and port 443 led to it."""
 
     def __init__(self, nginx: Nginx) -> None:
         super().__init__(PUBLIC_HOST, 443, context=nginx.tls, timeout=30)
@@ -45,7 +45,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Behind:
-    """`direct`: the service's own address."""
+    """`direct`: the service's address without nginx."""
 
     nginx: Nginx
     direct: str

@@ -1,4 +1,4 @@
-"""A browser session by the WebDriver protocol (W3C), which chromedriver speaks over HTTP."""
+"""A browser session with W3C WebDriver, which chromedriver implements over HTTP."""
 
 import subprocess
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from waiting import wait_until
 
 @dataclass(frozen=True)
 class Browser:
-    """Elements are named by XPath and waited for."""
+    """A browser. Methods find elements by XPath and wait for them."""
 
     http: httpx2.Client
     session: str
@@ -34,7 +34,7 @@ class Browser:
         return text in str(self.run("return document.body.innerText"))
 
     def run(self, script: str, *arguments: object) -> Any:
-        """What the script returns in the open page."""
+        """Runs a script in the open page and returns its result."""
         return self._post("/execute/sync", script=script, args=arguments).json()["value"]
 
     def _find(self, xpath: str) -> str:
@@ -74,7 +74,7 @@ def browsing(driver: str, folder: Path) -> Iterator[Browser]:
 
 
 def _wanted(folder: Path) -> dict[str, Any]:
-    # No sandbox: tests may run as root, and see nothing but our own server.
+    # No sandbox: tests may run as root, and open only our own pages.
     arguments = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--no-proxy-server"]
     preferences = {"download.default_directory": str(folder)}
     return {"goog:chromeOptions": {"args": [*arguments, "--window-size=1400,1000"], "prefs": preferences}}

@@ -1,4 +1,4 @@
-"""A recording as the service stored it on a real MinIO, for whoever looks at it from outside."""
+"""A recording that the service has stored on a real MinIO, for tests with S3 tools."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Where an operator finds a recording."""
+"""The location of a stored recording."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +8,7 @@ TITLE = "голос №1"
 
 @dataclass(frozen=True)
 class Stored:
-    """`recording`: what the API said of it."""
+    """`recording`: the API's document."""
 
     endpoint: str
     bucket: str

@@ -18,14 +18,14 @@ from waiting import wait_until
 
 @pytest.fixture
 def console(minio: MinioServer, tmp_path: Path) -> Iterator[Browser]:
-    """Signed in as the operator."""
+    """A browser that is signed in as the operator."""
     driver = os.environ.get("PIGWAV_CHROMEDRIVER") or shutil.which("chromedriver")
     with browsing(driver or miss("browser", "there is no `chromedriver` on the PATH"), tmp_path) as browser:
         browser.open(f"{minio.console}/login")
         browser.write("//input[@id='accessKey']", ROOT_KEY)
         browser.write("//input[@id='secretKey']", ROOT_SECRET)
         browser.click("//button[@type='submit']")
-        browser.click("//button[text()='Acknowledge' or .//*[text()='Acknowledge']]")  # of the licence
+        browser.click("//button[text()='Acknowledge' or .//*[text()='Acknowledge']]")  # the licence dialogue
         yield browser
 
 

@@ -1,4 +1,4 @@
-"""What an operator sees of a recording with the usual S3 tools, on a real MinIO."""
+"""A recording in common S3 tools, on a real MinIO."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from s3tools.stored import TITLE, Stored
 from upping import plain_environment
 
 DISPOSITION = re.compile(r"attachment; filename=\"[ -~]*\.mp3\"; filename\*=UTF-8''([!-~]*)")
-"""RFC 6266: an ASCII name for old programs, the real one for all others."""
+"""RFC 6266: an ASCII name for old programs, the full name for others."""
 
 
 Tool: TypeAlias = Callable[..., str]
@@ -27,7 +27,7 @@ Tool: TypeAlias = Callable[..., str]
 
 @pytest.fixture
 def tool(tmp_path: Path, stored: Stored) -> Tool:
-    """`tool(program, *words)` runs it as the operator and answers what it prints."""
+    """`tool(program, *words)` runs it with the operator's key and returns its output."""
     host = stored.endpoint.removeprefix("http://")
     s3cmd = f"[default]\naccess_key = {ROOT_KEY}\nsecret_key = {ROOT_SECRET}\nhost_base = {host}\n"
     (tmp_path / ".s3cfg").write_text(f"{s3cmd}host_bucket = {host}\nuse_https = False\n")
@@ -61,7 +61,7 @@ def tool(tmp_path: Path, stored: Stored) -> Tool:
 
 
 def program(name: str, variable: str | None = None) -> str:
-    """The path that the variable names, else the program on the PATH."""
+    """The path in the variable, otherwise the program on the PATH."""
     found = os.environ.get(variable or "") or shutil.which(name)
     return found or miss(
         "s3tools", f"there is no `{name}` on the PATH" + (f" or in {variable}" * bool(variable))
@@ -69,7 +69,7 @@ def program(name: str, variable: str | None = None) -> str:
 
 
 def assert_readable(content_type: str, disposition: str, metadata: dict[str, str], stored: Stored) -> None:
-    """`metadata`: by lower-case name."""
+    """Asserts that the headers are readable. `metadata`: values by lower-case name."""
     assert content_type == "audio/mpeg"
     named = DISPOSITION.fullmatch(disposition)
     assert named, disposition
@@ -113,7 +113,7 @@ def test_aws_head_object_shows_type_disposition_and_metadata(tool: Tool, stored:
 
 
 def test_s3cmd_info_shows_type_and_metadata(tool: Tool, stored: Stored) -> None:
-    """It shows no disposition of any object."""
+    """s3cmd never shows Content-Disposition."""
     lines = tool(program("s3cmd"), "info", f"s3://{stored.address}").splitlines()
 
     told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}

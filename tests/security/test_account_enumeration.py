@@ -1,4 +1,4 @@
-"""A refusal does not reveal whether an account or a recording exists (its time: tests/bench/account_enumeration.py)."""
+"""A refusal does not reveal whether a user or a recording exists (timing: tests/bench/account_enumeration.py)."""
 
 import random
 
@@ -64,7 +64,7 @@ def test_a_method_that_is_not_taken_is_refused_before_anything_is_looked_up(
 
 
 def test_the_database_never_sees_a_token(http: httpx2.Client) -> None:
-    """So that no comparison in it can tell anything of one: it looks for a SHA-256."""
+    """The database looks up a SHA-256, so the time of its comparison reveals nothing about a token."""
     seen: list[str] = []
 
     def note(*words: object) -> None:
@@ -83,7 +83,7 @@ def test_the_database_never_sees_a_token(http: httpx2.Client) -> None:
 
 
 def test_what_takes_longer_on_the_whole_is_told_apart_and_chance_is_not() -> None:
-    """The ruler of tests/bench/account_enumeration.py."""
+    """The statistics of tests/bench/account_enumeration.py."""
     draw = random.Random(1)
     usual, again = ([draw.lognormvariate(0, 0.2) for _ in range(2000)] for _ in range(2))
     slower = [seconds * 1.05 for seconds in again]

@@ -1,4 +1,4 @@
-"""What every answer tells a browser: take it for nothing else, run nothing of it, keep none of it."""
+"""Security headers of every response: no sniffing, no scripts, no caching."""
 
 import http.client
 import socket
@@ -18,7 +18,7 @@ JSON, PROBLEM, MP3 = "application/json", "application/problem+json", "audio/mpeg
 
 @dataclass(frozen=True)
 class Ask:
-    """A request and how it is answered. `<id>`, `<user>`: a recording that plays. `kind` "": no body."""
+    """A request with its expected status and content type ("": no body). `<id>`, `<user>`: of a ready recording."""
 
     status: int
     kind: str
@@ -145,7 +145,7 @@ def test_the_pages_script_is_named_and_no_other_may_run(account: Account) -> Non
 def test_a_browser_sends_no_credentials_of_its_own_to_us_from_another_page(
     settings: Settings, origins: str
 ) -> None:
-    """There are none to send (no cookie, no Basic), and other origins read only where the operator names them."""
+    """There are none (no cookie, no Basic), and other origins can read responses only if the operator allows them."""
     http_settings = settings.http.model_copy(update={"cors_origins": origins})
     with (
         served(settings.model_copy(update={"http": http_settings})) as api,

@@ -1,4 +1,4 @@
-"""What the headers come to in a real browser."""
+"""The effect of security headers in a real browser."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
 
 @contextmanager
 def somebodys_page(html: str) -> Iterator[str]:
-    """Another site's: `localhost` is another origin than 127.0.0.1, and another site."""
+    """A page of another site: `localhost` is a different origin and site than 127.0.0.1."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -91,6 +91,6 @@ def test_anybodys_page_can_read_nothing_else(account: Account, browser: Browser)
                     url,
                     mode,
                 )
-                # Without CORS an answer can be fetched, where its policy lets it, and holds nothing.
+                # Without CORS, fetch() returns an opaque, empty response if the policy allows it.
                 assert read in ("refused", "")
                 assert (read == "") == (mode == "no-cors" and url == link)

@@ -1,4 +1,4 @@
-"""Whatever people call things, headers, keys and metadata are made of harmless parts."""
+"""For any name, headers, object keys and metadata contain only safe characters."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from pigwav.settings import Settings
 from pigwav.store.boto import open_client, open_session
 
 KEY = re.compile(r"recordings/[0-9]{1,19}/[0-9]{4}/[0-9]{2}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.mp3")
-MOMENTS = st.datetimes(datetime(2026, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants it so
+MOMENTS = st.datetimes(datetime(2026, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis needs a naive bound
 CLEAN_LINE = re.compile(r"[\x20-\x7e]*")
 
 HOSTILE = [
@@ -48,7 +48,7 @@ def recording(account: Account) -> dict:
 
 @pytest.fixture(scope="module")
 def fields(account: Account, recording: dict) -> list[bytes]:
-    """The names of the headers that a recording without a title is answered with."""
+    """The names of the response headers of a recording without a title."""
     return sorted(name for name, _ in account.http.get(recording["url"]).headers.raw)
 
 

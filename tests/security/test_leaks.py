@@ -1,6 +1,4 @@
-"""The real `pigwav up` at DEBUG: whatever happens in it, no secret of its own or of anybody is on a screen, in a log,
-in `/metrics` or in `ps`; and a crash would leave no image of memory.
-"""
+"""The real `pigwav up` at DEBUG shows no secret on the terminal, in logs, `/metrics` or `ps`, and dumps no core."""
 
 import hashlib
 import json
@@ -57,14 +55,15 @@ def test_a_configured_service_tells_nobody_what_it_was_given(stack: StackAddress
 
 
 def signing_keys(up: RunningUp) -> list[str]:
-    """Which SeaweedFS's servers ask of each other; they stand in its environment, which only its user may read."""
+    """The keys between SeaweedFS's servers. They are in its environment, which only its user may read."""
     environment = up.child("weed").environ()
     return [value for name, value in environment.items() if name.startswith("WEED_JWT_")]
 
 
 def use(up: RunningUp, database_url: str) -> tuple[list[str], list[str]]:
-    """Do what people do, well and wrongly, and let requests crash. Answers what of it is nobody else's business: what
-    nobody is told, and what Postgres's own log may quote of a statement that it cannot run.
+    """Sends correct and wrong requests, and requests that crash. Returns two lists of secrets:
+
+    those that must appear nowhere, and those that only Postgres's log may quote, from failed statements.
     """
     wrong = str(uuid4())
     with httpx2.Client(base_url=up.url, timeout=30) as http:
@@ -99,7 +98,7 @@ def use(up: RunningUp, database_url: str) -> tuple[list[str], list[str]]:
 
 @contextmanager
 def without_titles(database_url: str) -> Iterator[None]:
-    """A database that is not the one this release expects: what nobody foresaw."""
+    """Breaks the schema during the block, to cause unexpected errors."""
     with closing(psycopg2.connect(database_url)) as database:
         database.autocommit = True
         with database.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""What is told of the inside holds no secret: `repr`, tracebacks in either log format, what libraries log."""
+"""No secret appears in `repr`, in tracebacks of either log format, or in logs of libraries."""
 
 import subprocess
 import sys

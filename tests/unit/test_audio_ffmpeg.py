@@ -275,7 +275,7 @@ def test_process_is_gone_however_decoding_ends(how: str) -> None:
     assert asyncio.run(run()) == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="another process's limits can be read on Linux only")
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux can another process's limits be read")
 def test_kernel_limits_hold_the_process() -> None:
     async def never_ending() -> AsyncGenerator[bytes, None]:
         yield bytes(600_000)

@@ -20,7 +20,7 @@ from waiting import wait_until
 
 RESET = struct.pack("ii", 1, 0)
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux is asked")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="works only on Linux")
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_a_block_that_requires_a_client_that_has_departed_does_not_begin() -> No
         presence = ClientPresence()
         presence.departed()
         with presence.required():
-            raise AssertionError("it was begun")
+            raise AssertionError("the block began")
 
     with pytest.raises(UploadBroken):
         asyncio.run(run())

@@ -61,7 +61,9 @@ BEYOND_ITSELF: Final = {
     "fork",
 }
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="beyond limits, confinement is Linux's")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="except for limits, confinement works only on Linux"
+)
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def sandbox() -> Confinement:
     """The confinement of decoders on this machine. Skips the tests if the kernel does not support all of it."""
     found = Decoders(FFMPEG, total=1).confinement()
     if found.gaps:
-        miss("sandbox", f"this machine holds no decoder back from: {', '.join(found.gaps)}")
+        miss("sandbox", f"this machine's confinement lacks: {', '.join(found.gaps)}")
     return found
 
 
@@ -436,7 +438,7 @@ def test_where_calls_cannot_be_filtered_a_namespace_keeps_from_the_network(
 ) -> None:
     means, told, works = json.loads(lacking("seccomp", sys.executable, "-c", SHOW).stdout)
     if "namespace" not in means:
-        miss("userns", "this machine lets nobody make a user namespace")
+        miss("userns", "this machine does not allow user namespaces")
     assert (told, works) == (["processes"], True)
     address = f"udp://127.0.0.1:{listening.getsockname()[1]}"
     argv = [FFMPEG, "-v", "error", "-f", "lavfi", "-i", "anullsrc=duration=0.1", "-f", "s16le", address]

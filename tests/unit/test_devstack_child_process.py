@@ -242,7 +242,7 @@ sys.stdin.readline()
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux, child processes end with their parent")
 def test_a_child_does_not_outlive_a_parent_that_is_killed(tmp_path: Path):
     with subprocess.Popen(
         [sys.executable, "-c", KILLED, str(tmp_path / "log")],

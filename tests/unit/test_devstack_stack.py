@@ -82,7 +82,7 @@ def test_nothing_listens_beyond_this_machine(stack: StackAddress):
         if at.status == psutil.CONN_LISTEN
     ]
     assert {address.ip for _, address in listening} == {"127.0.0.1"}
-    assert {name for name, _ in listening} == {"weed"}, "Postgres is on no network"
+    assert {name for name, _ in listening} == {"weed"}, "Postgres listens on no network"
 
 
 def test_only_we_may_enter_the_folder_of_the_databases_socket(stack: StackAddress):
@@ -142,7 +142,9 @@ def http_get(port: int, path: str) -> bytes:
 def test_the_bucket_begins_empty_and_its_keys_are_new_in_every_run_and_private(tmp_path: Path):
     with stack_for(tmp_path / "data", ports=PORTS) as first:
         client = s3_client(first)
-        assert client.list_objects_v2(Bucket=first.s3_bucket)["KeyCount"] == 0, "readiness leaves nothing"
+        assert client.list_objects_v2(Bucket=first.s3_bucket)["KeyCount"] == 0, (
+            "the readiness check leaves an object"
+        )
         client.close()
         held = [
             path
@@ -151,7 +153,7 @@ def test_the_bucket_begins_empty_and_its_keys_are_new_in_every_run_and_private(t
         ]
         assert all(path.stat().st_mode & 0o077 == 0 for path in held)
         environments = [" ".join(child.cmdline()) for child in children()]
-        assert not any(first.s3_secret_key in line for line in environments), "arguments are public"
+        assert not any(first.s3_secret_key in line for line in environments), "other users can read arguments"
     with stack_for(tmp_path / "data", ports=PORTS) as second:
         assert second.s3_secret_key != first.s3_secret_key
     assert not any(first.s3_secret_key.encode() in path.read_bytes() for path in files(tmp_path))
@@ -165,9 +167,7 @@ def files(folder: Path) -> list[Path]:
     "name", ["запятая, %20 и 'q\"", *long("plain", "/".join(["too long for a Unix socket"] * 6))]
 )
 def test_any_folder_will_do(name: str):
-    with tempfile.TemporaryDirectory(
-        prefix="p-", dir="/tmp"
-    ) as short:  # other temporary folders may have long paths
+    with tempfile.TemporaryDirectory(prefix="p-", dir="/tmp") as short:  # others may have long paths
         with stack_for(Path(short) / name, ports=PORTS) as address:
             assert ask(address.database_url, "SELECT count(*) FROM users") == 0
             client = s3_client(address)
@@ -175,7 +175,7 @@ def test_any_folder_will_do(name: str):
             client.close()
         sockets = Path(address.database_url.partition("host=")[2].partition("&")[0])
         assert sockets.is_relative_to(short) == (name == "plain")
-        assert sockets.exists() == (name == "plain"), "something is left in the temporary folder"
+        assert sockets.exists() == (name == "plain"), "a folder is left in the temporary folder"
 
 
 def test_stopping_leaves_no_process_and_no_socket(tmp_path: Path):

@@ -184,7 +184,7 @@ print(seen)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces exist only on Linux")
 def test_a_real_small_disk_fills_and_empties(tmp_path: Path) -> None:
     """Uses a tmpfs of 4 MiB in a new namespace. Needs no root if the kernel allows user namespaces."""
     mount = f"mount -t tmpfs -o size=4m none {tmp_path}"
@@ -193,7 +193,7 @@ def test_a_real_small_disk_fills_and_empties(tmp_path: Path) -> None:
         shutil.which("unshare") is None
         or subprocess.run([*namespace, mount], capture_output=True, check=False).returncode
     ):
-        miss("namespaces", "this kernel makes no user namespace with a file system of its own")
+        miss("namespaces", "this kernel does not allow a mount in a user namespace")
     script = f'{mount} && exec "$0" -c "$1" {tmp_path}'
 
     run = subprocess.run(

@@ -187,7 +187,7 @@ def test_no_more_calls_run_at_a_time_than_the_executor_is_wide() -> None:
     assert most == 3
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has nice values of threads")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has nice values per thread")
 def test_only_encoding_threads_give_way_to_the_event_loop() -> None:
     def niceness() -> int:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())

@@ -1,4 +1,4 @@
-"""Use-cases over a real Postgres and a store in memory that fails where a test tells it to."""
+"""Fixtures: use-cases with a real Postgres and a FaultyStore in memory."""
 
 from collections.abc import Iterator
 
@@ -22,13 +22,13 @@ def store() -> FaultyStore:
 
 @pytest.fixture(scope="session")
 def own_database(stack: StackAddress) -> DatabaseSettings:
-    """These tests look at all rows there are, so they share no database with others."""
+    """A new database: these tests look at all rows."""
     return DatabaseSettings(url=SecretStr(fresh_database(stack.database_url)))
 
 
 @pytest.fixture
 def services(settings: Settings, own_database: DatabaseSettings, store: FaultyStore) -> Iterator[Services]:
-    """With an empty database: what other tests have left in it is none of a test's business."""
+    """Services with an empty database."""
     with open_services(settings.model_copy(update={"database": own_database}), store=store) as opened:
         with opened.sweep.database.begin() as db:
             db.connection().exec_driver_sql("TRUNCATE recordings, users CASCADE")
@@ -37,7 +37,7 @@ def services(settings: Settings, own_database: DatabaseSettings, store: FaultySt
 
 @pytest.fixture(params=["minio", "moto"])
 def on_s3(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Services]:
-    """An S3 server (the embedded one is tried in tests/e2e), with the key that may do the least."""
+    """Services with moto or MinIO and the minimal key. tests/e2e covers the embedded S3 server."""
     server: MinioServer | MotoServer = request.getfixturevalue(request.param)
     database = DatabaseSettings(url=SecretStr(fresh_database(settings.database.url.get_secret_value())))
     whole = settings.model_copy(update={"database": database, "store": server.provisioned()})

@@ -1,4 +1,4 @@
-"""An upload ends in an acknowledged recording or in nothing at all."""
+"""An upload ends as an acknowledged recording, or leaves nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ from pigwav.wiring import Services
 from traces import Traces
 from uploading import add, blocks, fails, new_user
 
-LONG_S = 300  # at 320 kb/s more than two parts
+LONG_S = 300  # more than two parts at 320 kb/s
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_a_short_upload_that_the_store_fails_leaves_nothing(
 
     user = fails(services, wav(seconds=1), StoreUnavailable)
 
-    assert Traces(services).of(user) == ["deleted"], "the call may still take effect: sweep looks again"
+    assert Traces(services).of(user) == ["deleted"], "the call may still take effect: sweep checks again"
     assert Traces(services).of_store(user) == []
 
 
@@ -74,7 +74,7 @@ def test_a_long_upload_that_the_store_fails_leaves_nothing(
 
     user = fails(services, long_wav, StoreUnavailable)
 
-    assert Traces(services).of(user) == ["deleted"], "the call may still take effect: sweep looks again"
+    assert Traces(services).of(user) == ["deleted"], "the call may still take effect: sweep checks again"
     assert Traces(services).of_store(user) == []
 
 
@@ -98,7 +98,7 @@ def test_a_body_that_breaks_off_leaves_nothing(services: Services, long_wav: byt
 def test_cancelling_while_a_part_is_blocked_leaves_nothing(
     services: Services, store: FaultyStore, long_wav: bytes
 ) -> None:
-    """Cancellation does not stop the thread that puts the part: clean-up must wait for it, or the part comes back."""
+    """Cancellation does not stop the thread that puts the part. Clean-up must wait, or the part is stored later."""
     gate = Gate()
     store.before["put_part"] = OnCall(1, gate)
 
@@ -121,7 +121,7 @@ def test_cancelling_while_a_part_is_blocked_leaves_nothing(
 
 
 def lose_the_lease(services: Services) -> None:
-    """To a sweep that comes after it."""
+    """Lets all leases expire, then sweeps."""
     with services.sweep.database.begin() as db:
         db.connection().exec_driver_sql("UPDATE recordings SET lease_until = now() - interval '1 s'")
     services.sweep()
@@ -130,7 +130,7 @@ def lose_the_lease(services: Services) -> None:
 def test_an_upload_whose_lease_has_expired_is_not_acknowledged(
     services: Services, store: FaultyStore
 ) -> None:
-    """A replica that froze past its lease wakes up: sweep has been there, so it cleans and says so."""
+    """A replica was frozen beyond its lease and a sweep aborted its upload: it cleans up and raises the error."""
 
     store.after["put"] = lambda: lose_the_lease(services)
 
@@ -144,7 +144,7 @@ def test_an_upload_whose_lease_has_expired_is_not_acknowledged(
 def test_a_long_upload_whose_lease_has_expired_while_it_is_read_back_is_not_acknowledged(
     services: Services, store: FaultyStore, operation: str
 ) -> None:
-    """Its header promised more than came, so its head is new; and meanwhile sweep removes the object."""
+    """The header declared more audio than came, so the first frame is rewritten; meanwhile sweep removes the object."""
 
     store.after[operation] = lambda: lose_the_lease(services)
 
@@ -157,7 +157,7 @@ def test_a_long_upload_whose_lease_has_expired_while_it_is_read_back_is_not_ackn
 def test_a_long_object_that_is_gone_before_it_is_read_back_is_missing(
     services: Services, store: FaultyStore
 ) -> None:
-    """Nobody has ended the lease: it is the store that lost it."""
+    """The lease is valid: the store has lost the object."""
 
     def lose_the_object() -> None:
         with services.sweep.database.read() as db:
@@ -173,7 +173,7 @@ def test_a_long_object_that_is_gone_before_it_is_read_back_is_missing(
 
 
 def longer_than_it_is() -> bytes:
-    """By what its header says. At 320 kb/s two parts."""
+    """A WAV whose header declares more audio than it has. Its MP3 has two parts at 320 kb/s."""
     samples = 150 * 44_100
     return wav(samples=samples, rate=44_100, channels=1, content="silence", data_size=3 * samples)
 
@@ -181,7 +181,7 @@ def longer_than_it_is() -> bytes:
 def test_an_upload_that_was_aborted_does_not_come_back_to_life(
     services: Services, store: FaultyStore
 ) -> None:
-    """Its row is still there, marked by a sweep that has not removed it yet."""
+    """A sweep has marked its row as deleted and not removed it yet."""
 
     def abort_it() -> None:
         with services.sweep.database.begin() as db:
@@ -232,7 +232,7 @@ def test_an_object_says_what_it_is(services: Services, store: FaultyStore) -> No
 
 
 DECLARE, ACKNOWLEDGE = 1, 2
-"""The transactions of an upload that is one PUT."""
+"""The numbers of the transactions of an upload with one PUT."""
 
 
 def with_faulty_database(services: Services, fails_at: int, *, answer_lost: bool) -> Services:
@@ -287,7 +287,7 @@ def test_a_late_title_is_part_of_the_acknowledgement_and_an_unusable_one_refuses
 
 
 def test_an_upload_that_has_lost_its_lease_stops_in_the_middle(services: Services) -> None:
-    """Its user was deleted: what is still to come is received in vain."""
+    """Its user was deleted, so the service does not need the rest of the body."""
     seen = 0
 
     async def run(body: bytes) -> None:

@@ -1,4 +1,4 @@
-"""A call to the store that was given up may take effect later: its row must outlive the upload, so that sweep looks."""
+"""A store call that timed out may take effect later, so the row must outlive the upload until sweep has checked."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -43,14 +43,14 @@ def test_a_client_that_leaves_while_the_store_does_not_answer_leaves_a_row(
     store.before[operation] = hang
     user = asyncio.run(run())
 
-    assert Traces(services).of(user) == ["deleted"], "a tombstone: sweep looks again"
+    assert Traces(services).of(user) == ["deleted"], "a tombstone: sweep checks again"
     assert Traces(services).of_store(user) == []
 
     store.before.clear()
     takes_effect_after_all(services, store, user)
     services.sweep()
     assert Traces(services).of(user) == ["deleted"], (
-        "sweep waits as long as a lease, or it would look too early"
+        "sweep waits for the length of a lease, or it would check too early"
     )
 
     let_the_lease_run_out(services)
@@ -60,7 +60,7 @@ def test_a_client_that_leaves_while_the_store_does_not_answer_leaves_a_row(
 
 
 def takes_effect_after_all(services: Services, store: FaultyStore, user: int) -> None:
-    """The call to the store that nobody waited for."""
+    """Executes the store call that timed out."""
     with services.sweep.database.read() as db:
         of_user = select(RecordingRow.object_key).where(RecordingRow.user_id == user)
         key = ObjectKey(db.execute(of_user).scalar_one())

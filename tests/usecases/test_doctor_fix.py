@@ -1,4 +1,4 @@
-"""What nobody explains is put aside, whole, and nothing is ever deleted; what lives is left alone."""
+"""`doctor --fix` moves unexplained objects to quarantine, deletes nothing, and does not touch live uploads."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ PART_1, PART_2 = os.urandom(PART_BYTES), os.urandom(1000)
 
 @pytest.fixture
 def healthy(services: Services) -> UserId:
-    """A database and a bucket that belong together."""
+    """A database and a bucket that agree."""
     user, _ = add(services, wav(seconds=0.1))
     return user
 
@@ -43,7 +43,7 @@ def in_quarantine(key: ObjectKey) -> ObjectKey:
 
 
 def a_day_later(services: Services) -> Quarantine:
-    """Stray uploads that were begun just now are old for it."""
+    """A quarantine with a clock one STRAY_AFTER ahead, for which new stray uploads are old."""
     return replace(services.quarantine, now=lambda: datetime.now(UTC) + STRAY_AFTER)
 
 
@@ -98,7 +98,7 @@ class TestOrphans:
         with pytest.raises(Died):
             services.quarantine()
         copies = [found for found in (key, in_quarantine(key)) if store.stat(found)]
-        assert copies, "it is lost"
+        assert copies, "the object is lost"
         getattr(store, when).clear()
 
         fixed = services.quarantine()
@@ -184,7 +184,7 @@ class TestOrphans:
     def test_one_that_gets_a_row_meanwhile_is_left_alone(
         self, services: Services, store: FaultyStore
     ) -> None:
-        """As when rows are put back from a dump."""
+        """Happens if rows are restored from a dump."""
         _, recording = add(services, wav(seconds=0.1))
         set_key(services, recording.object_key, ObjectKey("elsewhere"))
         store.after["copy"] = lambda: set_key(services, ObjectKey("elsewhere"), recording.object_key)
@@ -213,7 +213,7 @@ class TestOrphans:
 
 
 class Died(BaseException):
-    """The process is gone: nobody catches it."""
+    """Simulates the death of the process: no code catches it."""
 
 
 def die() -> None:

@@ -1,4 +1,4 @@
-"""Under one Idempotency-Key one recording is made, however often, wherever and after whatever it is tried."""
+"""One Idempotency-Key creates one recording, despite repetitions, replicas and failures."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -39,7 +39,7 @@ async def upload(services: Services, user: UserId, key: IdempotencyKey) -> Recor
 
 
 def assert_one_recording(services: Services, user: UserId) -> None:
-    """After a sweep there is one row of the user's, it plays, and one object."""
+    """After a sweep, the user has one row, which is ready, and one object."""
     services.sweep()
     assert Traces(services).of(user) == ["ready"]
     assert len(Traces(services).of_store(user)) == 1
@@ -148,7 +148,7 @@ def test_tries_that_failed_leave_the_key_free(services: Services, store: FaultyS
 
 @contextmanager
 def crashed(services: Services, store: FaultyStore) -> Iterator[None]:
-    """In the block the store and every later clean-up fail, as if the process had died: the row stays pending."""
+    """Simulates a crash: in the block the store and clean-up fail, and the row stays pending."""
     store.before["put"] = store.before["delete"] = unavailable
     yield
     store.before.clear()
@@ -183,7 +183,7 @@ def test_after_a_crash_the_key_is_held_until_the_lease_has_run_out_and_then_free
 async def frozen_beyond_its_lease(
     services: Services, store: FaultyStore, user: UserId
 ) -> AsyncIterator[None]:
-    """During the block an upload stands still, as if its process were frozen; then it goes on, superseded."""
+    """During the block an upload is frozen beyond its lease. Then it continues and raises UploadSuperseded."""
     gate = Gate()
     store.after["put"] = OnCall(1, gate)
     frozen = asyncio.create_task(upload(services, user, key()))
@@ -222,11 +222,11 @@ def test_an_upload_that_sweep_aborted_leaves_its_key_free_when_it_wakes_up(
 
 
 def test_when_the_answer_to_the_last_commit_is_lost_a_second_try_gets_it(services: Services) -> None:
-    """The database died between its commit and its answer, and could not be asked afterwards."""
+    """The connection broke between the commit and its response, and the database stayed unavailable."""
 
     async def run() -> UserId:
         user = await new_user(services)
-        # transactions: the intent, the acknowledgement
+        # transactions: 1 the pending row, 2 the acknowledgement
         dying = DyingDatabase(services.add_recording.database, fails_at=2, answer_lost=True)
         with pytest.raises(DatabaseUnavailable):
             await replace(services.add_recording, database=dying)(user, blocks(BODY), idempotency_key=key())
@@ -237,7 +237,7 @@ def test_when_the_answer_to_the_last_commit_is_lost_a_second_try_gets_it(service
 
 
 class DyingDatabase(FaultyDatabase):
-    """One that cannot be read either, once it has failed."""
+    """A database that is also unreadable after it has failed."""
 
     def read(self) -> AbstractContextManager[Session]:
         if self.has_failed:

@@ -1,4 +1,4 @@
-"""How much one user may keep, and for how long."""
+"""Quotas per user, and retention."""
 
 import asyncio
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from uploading import add, blocks, new_user
 from waiting import wait_until
 
 SECOND = wav(seconds=1)
-SECOND_BYTES = 17_135  # at 128 kb/s, with the first frame
+SECOND_BYTES = 17_135  # 1 s at 128 kb/s, with the first frame
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def test_bytes_that_are_known_to_be_too_many_are_refused_before_they_are_convert
 
 
 def test_bytes_that_turn_out_to_be_too_many_leave_nothing(three_seconds: Services) -> None:
-    """A WAV that was streamed says nothing of its length."""
+    """The header of a streamed WAV does not contain its length."""
 
     async def run() -> UserId:
         user = await new_user(three_seconds)
@@ -129,7 +129,7 @@ def test_uploads_that_arrive_together_do_not_exceed_the_bytes(three_seconds: Ser
 
 
 class HeldAtCommit:
-    """A database whose n-th transaction is held before its commit until the gate is opened."""
+    """A database whose n-th transaction waits before its commit until the gate is open."""
 
     def __init__(self, inner: Database, gate: Gate, *, number: int) -> None:
         self._inner = inner
@@ -159,7 +159,7 @@ def test_of_two_that_are_acknowledged_together_the_second_sees_the_first(
 
     async def run() -> UserId:
         user = await new_user(three_seconds)
-        # transactions: the intent, the acknowledgement
+        # transactions: 1 the pending row, 2 the acknowledgement
         held = HeldAtCommit(three_seconds.add_recording.database, gate, number=2)
         first = asyncio.create_task(
             replace(three_seconds.add_recording, database=held)(user, blocks(streamed))

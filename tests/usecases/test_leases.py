@@ -1,4 +1,4 @@
-"""What a renewal makes of an upload whose row is not there yet, or no longer."""
+"""Renewal of leases if the row does not exist yet, or no longer."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""All users, page by page."""
+"""Pagination of users."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A listener hears the recording to its end, also over a store that falters."""
+"""A download completes even if the store fails temporarily."""
 
 import asyncio
 

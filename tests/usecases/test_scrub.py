@@ -1,4 +1,4 @@
-"""Every recording is read back, the least recently read first; rot is found, and nothing is touched."""
+"""`scrub` reads every recording back, the least recently read first; it finds damage and changes nothing."""
 
 import asyncio
 from dataclasses import replace
@@ -25,7 +25,7 @@ def recordings(services: Services, count: int) -> list[Recording]:
 
 
 def rot(store: ObjectStore, key: ObjectKey) -> None:
-    """One bit is another."""
+    """Flips one bit of the object."""
     body = bytearray(stored_bytes(store, key))
     body[-1] ^= 1
     store.put(key, bytes(body), PLAIN)
@@ -71,7 +71,7 @@ class TestWhatItFinds:
 
         assert store.stat(bad) == before
         assert never_scrubbed(services) == {bad}
-        assert conditions(services)[bad] is DAMAGED, "it is named until it is mended"
+        assert conditions(services)[bad] is DAMAGED, "it is reported until it is repaired"
 
     def test_a_recording_that_was_put_back_is_good_again(
         self, services: Services, store: FaultyStore
@@ -127,7 +127,7 @@ class TestWhatItFinds:
 
 
 class FirstCalls:
-    """A hook that does as `hook` on its first calls."""
+    """A hook that calls `hook` only on its first calls."""
 
     def __init__(self, number: int, hook: Hook) -> None:
         self._to_go = number
@@ -207,7 +207,7 @@ class TestInPieces:
 
 
 class Clock:
-    """It goes when somebody sleeps."""
+    """A simulated clock that `sleep` advances."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
@@ -249,7 +249,7 @@ class TestPace:
         clock = Clock()
         pace = Pace(1000, clock)
         for size_bytes in (1, 999, 5000, 0, 70, 930):
-            clock.now_s += 0.001  # the store needs time, too
+            clock.now_s += 0.001  # time in the store
             clock.now_s += pace.take(size_bytes)
         assert clock.now_s - 1000 == pytest.approx(7.0, abs=0.01)
 

@@ -1,4 +1,4 @@
-"""What failed is swept, what disagrees is found, what lives is left alone."""
+"""sweep removes failed uploads, doctor finds disagreements, and live uploads are not touched."""
 
 import asyncio
 from uuid import uuid4
@@ -49,7 +49,7 @@ def test_sweep_cleans_up_after_an_upload_whose_lease_ran_out(services: Services,
     assert Traces(services).of(user) == ["pending"]
     store.after.clear()
     store.before.clear()
-    assert services.sweep().aborted_uploads == 0, "the lease is still live"
+    assert services.sweep().aborted_uploads == 0, "the lease has not expired"
 
     let_leases_expire(services)
     swept = services.sweep()
@@ -88,7 +88,7 @@ def test_sweep_looks_again_where_a_call_to_the_store_may_take_effect_later(
     store.before.clear()
     store.put(key, b"landed after all", ObjectHeaders())
 
-    assert services.sweep().removed == 0, "it may still be on its way"
+    assert services.sweep().removed == 0, "its bytes may still arrive"
     let_leases_expire(services)
 
     assert services.sweep().removed == 1

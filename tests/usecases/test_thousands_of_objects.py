@@ -1,4 +1,4 @@
-"""`doctor` and `sweep` beside thousands of objects, which an S3 server lists in pages of a thousand: on moto."""
+"""`doctor` and `sweep` with thousands of objects on moto. An S3 server lists them in pages of a thousand."""
 
 import logging
 from collections.abc import Iterator
@@ -25,12 +25,12 @@ pytestmark = pytest.mark.long
 COUNT: Final = 2500
 PAGES: Final = 3
 EXPIRED: Final = 105
-"""More than sweep takes at a time."""
+"""More than the batch size of sweep."""
 
 
 @dataclass(frozen=True)
 class Library:
-    """A service with COUNT recordings; `keys` in the order in which S3 lists them."""
+    """A service with COUNT recordings; `keys` in S3's order."""
 
     services: Services
     bucket: StoreSettings
