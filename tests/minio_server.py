@@ -12,11 +12,11 @@ from uuid import uuid4
 import httpx2
 from pydantic import SecretStr
 
-from needs import miss
+from needs import skip_or_fail
 from pigwav.provisioning.provision import Provision
 from pigwav.settings import ProvisionSettings, StoreSettings
 from ports import reserved_ports
-from upping import plain_environment
+from running_up import plain_environment
 from waiting import wait_until
 
 ROOT_KEY, ROOT_SECRET = "root-of-minio", "root-of-minio-secret"
@@ -50,7 +50,7 @@ class MinioServer:
 def minio_program() -> str:
     """The path in PIGWAV_MINIO, otherwise `minio` on the PATH."""
     found = os.environ.get("PIGWAV_MINIO") or shutil.which("minio")
-    return found or miss("minio", "there is no `minio` program on the PATH or in PIGWAV_MINIO")
+    return found or skip_or_fail("minio", "there is no `minio` program on the PATH or in PIGWAV_MINIO")
 
 
 @contextmanager

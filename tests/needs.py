@@ -6,7 +6,7 @@ from typing import NoReturn
 import pytest
 
 
-def miss(kind: str, reason: str) -> NoReturn:
+def skip_or_fail(kind: str, reason: str) -> NoReturn:
     """Skips the test, or fails it if its kind is in PIGWAV_REQUIRE (a comma-separated list)."""
     required = {name.strip() for name in os.environ.get("PIGWAV_REQUIRE", "").split(",")}
     if kind in required:

@@ -10,7 +10,7 @@ import pytest
 
 from accounts import Account
 from factories import info_chunk, wav
-from needs import miss
+from needs import skip_or_fail
 from s3tools.browser import Browser, browsing
 from waiting import wait_until
 
@@ -18,7 +18,9 @@ from waiting import wait_until
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Browser]:
     driver = os.environ.get("PIGWAV_CHROMEDRIVER") or shutil.which("chromedriver")
-    with browsing(driver or miss("browser", "there is no `chromedriver` on the PATH"), tmp_path) as browser:
+    with browsing(
+        driver or skip_or_fail("browser", "there is no `chromedriver` on the PATH"), tmp_path
+    ) as browser:
         yield browser
 
 

@@ -112,7 +112,7 @@ def test_a_head_that_does_not_come_in_time_is_refused_however_it_drips(
         assert answer.ends_the_connection()
 
 
-def test_so_is_the_head_of_a_later_request(settings: Settings) -> None:
+def test_a_slow_head_of_a_later_request_is_refused(settings: Settings) -> None:
     with served_with(settings, header_timeout_s=0.3) as api, connect(api) as connection:
         connection.sendall(GET + b"\r\n")
         assert Answer.read(connection).status == 200

@@ -23,7 +23,7 @@ BLOCK_S: Final = 0.5
 NOT_ANSWERED: Final = 0
 """The status if the connection failed or ended before the response."""
 
-_PATIENCE_S: Final = 60.0
+_TIMEOUT_S: Final = 60.0
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
@@ -66,10 +66,10 @@ class Exchange(asyncio.Protocol):
 
     async def answer(self) -> Answer:
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(_TIMEOUT_S):
                 return await asyncio.shield(self._answer)
         except TimeoutError:
-            return Answer(NOT_ANSWERED, b"", _PATIENCE_S)
+            return Answer(NOT_ANSWERED, b"", _TIMEOUT_S)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -197,7 +197,7 @@ async def _upload(caller: Caller, wav: bytes, over: asyncio.Event) -> Answer | N
         exchange.leave()
 
 
-class _Ear(asyncio.Protocol):
+class _Listener(asyncio.Protocol):
     """Reads at most `bytes_per_s`."""
 
     def __init__(self, request: bytes, bytes_per_s: float, seen: Seen, ended: Callable[[str], None]) -> None:
@@ -233,7 +233,7 @@ async def listener(caller: Caller, link: str, seen: Seen, over: asyncio.Event, b
     while not over.is_set():
         ended = loop.create_future()
         speed = random.uniform(16_000, 32_000)
-        ear = _Ear(
+        ear = _Listener(
             caller.head("GET", link), speed, seen, lambda status, e=ended: e.done() or e.set_result(status)
         )
         try:

@@ -17,8 +17,8 @@ from uuid import uuid4
 from factories import wav
 from forked import run_forked
 from pigwav.client import PigWavClient
+from running_up import plain_environment
 from terminals import Terminal, at_terminal
-from upping import plain_environment
 
 Ended: TypeAlias = subprocess.CompletedProcess[str]
 

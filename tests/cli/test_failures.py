@@ -76,7 +76,7 @@ def test_numbers_of_the_exit_statuses_never_change() -> None:
         "REFUSED": 4,
         "TRY_LATER": 5,
         "DOWNLOAD_BROKEN": 6,
-        "NOBODY_READS": 141,
+        "BROKEN_PIPE": 141,
     }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fakes.stub_service import Reply, problem, stub_service
-from needs import miss
+from needs import skip_or_fail
 
 MP3 = b"\xff\xfb" + bytes(range(256)) * 10_000
 
@@ -42,7 +42,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A self-signed certificate of 127.0.0.1, with its key in the same file."""
     openssl = shutil.which("openssl")
     if openssl is None:
-        miss("openssl", "openssl is not installed")
+        skip_or_fail("openssl", "openssl is not installed")
     path = tmp_path_factory.mktemp("tls") / "both.pem"
     who = ("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2")
     command = (openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", *who, "-keyout", path, "-out", "-")

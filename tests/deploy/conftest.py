@@ -11,7 +11,7 @@ import pytest
 from accounts import Account, register
 from deploy.engine import CommandFailed, docker, run
 from deploy.project import ROOT, Project, clean_project, copy_of_the_repository, leftovers
-from needs import miss
+from needs import skip_or_fail
 
 IMAGES = (
     "python:3.13-slim-trixie",
@@ -35,20 +35,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def engine() -> None:
     """Skips tests without a Docker engine with Compose v2. They take minutes and run only if PIGWAV_REQUIRE asks."""
     if "docker" not in os.environ.get("PIGWAV_REQUIRE", ""):
-        miss("docker", "container tests run only if PIGWAV_REQUIRE names docker")
+        skip_or_fail("docker", "container tests run only if PIGWAV_REQUIRE names docker")
     if shutil.which("docker") is None:
-        miss("docker", "there is no docker command")
+        skip_or_fail("docker", "there is no docker command")
     for what in (["version"], ["compose", "version"]):
         ended = run(["docker", *what])
         if ended.returncode:
-            miss("docker", f"`docker {' '.join(what)}` says: {ended.stderr.strip()}")
+            skip_or_fail("docker", f"`docker {' '.join(what)}` says: {ended.stderr.strip()}")
     if not (ROOT / ".git").exists():
-        miss("docker", "this folder is not a git checkout, which the clean copy needs")
+        skip_or_fail("docker", "this folder is not a git checkout, which the clean copy needs")
     if names := leftovers():
-        miss("docker", f"this engine already has {names}")
+        skip_or_fail("docker", f"this engine already has {names}")
     for name in IMAGES:
         if run(["docker", "image", "inspect", name]).returncode and run(["docker", "pull", name]).returncode:
-            miss("docker", f"the image {name} is not on this engine and cannot be pulled")
+            skip_or_fail("docker", f"the image {name} is not on this engine and cannot be pulled")
 
 
 @pytest.fixture(scope="session")

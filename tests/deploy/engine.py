@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from upping import plain_environment
+from running_up import plain_environment
 from waiting import wait_until
 
 HELPER_IMAGE: Final = "postgres:17"

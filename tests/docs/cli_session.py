@@ -12,8 +12,8 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest does
 
 from factories import chunk, wav
+from running_up import pigwav_up, plain_environment
 from terminals import CTRL_C, Terminal, at_terminal
-from upping import pigwav_up, plain_environment
 
 COLUMNS: Final = 100
 _PIGWAV: Final = f"{sys.executable} -m pigwav"

@@ -10,7 +10,7 @@ import pytest
 from docs.curl_examples import EXAMPLE_ID, CurlExamples
 from docs.tables import README, ROOT
 from factories import wav
-from needs import miss
+from needs import skip_or_fail
 from pigwav.settings import Settings
 from serving import served
 
@@ -26,7 +26,7 @@ def url(settings: Settings) -> Iterator[str]:
 @pytest.fixture
 def reader(url: str, tmp_path: Path) -> CurlExamples:
     if shutil.which("curl") is None:
-        miss("curl", "there is no curl")
+        skip_or_fail("curl", "there is no curl")
     return CurlExamples(tmp_path, url)
 
 

@@ -8,7 +8,7 @@ import pytest
 from accounts import Account, register
 from e2e.behind import Behind, behind
 from e2e.programs import SWEEPS_ONLY_WHEN_ASKED
-from upping import RunningUp, pigwav_up
+from running_up import RunningUp, pigwav_up
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import IO, Any, Final, TypeAlias
 import psutil
 
 from forked import END_WITHIN_S, run_forked
-from upping import plain_environment
+from running_up import plain_environment
 
 Ended: TypeAlias = subprocess.CompletedProcess[str]
 

@@ -12,7 +12,7 @@ import httpx2
 
 from e2e.programs import PIGWAV
 from ports import reserved_ports
-from upping import STOP_WITHIN_S, plain_environment
+from running_up import STOP_WITHIN_S, plain_environment
 from waiting import wait_until
 
 

@@ -13,7 +13,7 @@ from e2e.serve import RunningServe, is_ready, running_serve
 from factories import wav
 from pigwav.devstack import StackAddress
 from problem_assertions import assert_problem
-from upping import STOP_WITHIN_S
+from running_up import STOP_WITHIN_S
 from waiting import wait_until
 
 FOREVER = {"PIGWAV_DRAIN_S": "3600"}

@@ -17,7 +17,7 @@ from e2e.programs import NOTHING_WRONG, SWEEPS_ONLY_WHEN_ASKED, doctor, processe
 from factories import wav
 from pigwav.devstack import stack_for
 from ports import PORTS
-from upping import STOP_WITHIN_S, RunningUp, pigwav_up
+from running_up import STOP_WITHIN_S, RunningUp, pigwav_up
 from waiting import wait_until
 
 StartUp = Callable[..., RunningUp]

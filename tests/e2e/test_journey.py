@@ -15,7 +15,7 @@ from e2e.behind import Behind
 from e2e.playing import difference, mu_law_wav, played
 from e2e.programs import Ended, run_pigwav, run_testapi
 from factories import pcm, wav
-from upping import RunningUp
+from running_up import RunningUp
 
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 MIB = 1024 * 1024

@@ -13,7 +13,7 @@ import pytest
 
 from accounts import register
 from e2e.serve import serving
-from needs import miss
+from needs import skip_or_fail
 from pigwav.devstack import StackAddress
 from waiting import wait_until
 
@@ -84,7 +84,7 @@ def exporter() -> None:
         except ModuleNotFoundError:
             found = None
         if found is None:
-            miss("otel", "the extra `otel` is not installed")
+            skip_or_fail("otel", "the extra `otel` is not installed")
 
 
 def test_traces_and_metrics_arrive_at_a_collector(

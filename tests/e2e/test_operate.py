@@ -22,7 +22,7 @@ from e2e.serve import serving
 from factories import wav
 from pigwav.db.session import driver_url
 from pigwav.devstack import StackAddress
-from upping import RunningUp, plain_environment
+from running_up import RunningUp, plain_environment
 from waiting import wait_until
 
 

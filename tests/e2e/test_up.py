@@ -19,7 +19,7 @@ import pytest
 from accounts import register
 from factories import wav
 from pigwav.devstack import running
-from upping import RunningUp, gone, pigwav_up, plain_environment, up_command
+from running_up import RunningUp, gone, pigwav_up, plain_environment, up_command
 from waiting import wait_until
 
 pytestmark = pytest.mark.timeout(600)

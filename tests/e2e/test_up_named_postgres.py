@@ -10,7 +10,7 @@ from conftest import StartUp
 from e2e.programs import run_pigwav
 from fake_programs import fake_program
 from pigwav.embedded import embedded_postgres
-from upping import gone
+from running_up import gone
 
 BESIDE_A_STOPPED_UP = (["sweep"], ["doctor"], ["users", "list"], ["s3-check"])
 

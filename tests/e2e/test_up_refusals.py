@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from upping import plain_environment, up_command
+from running_up import plain_environment, up_command
 
 pytestmark = pytest.mark.usefixtures("embedded")
 

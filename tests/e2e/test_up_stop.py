@@ -17,7 +17,7 @@ import pytest
 
 from accounts import Account, register
 from factories import wav
-from upping import RunningUp, gone, plain_environment, up_command
+from running_up import RunningUp, gone, plain_environment, up_command
 from waiting import wait_until
 
 pytestmark = pytest.mark.timeout(600)

@@ -12,8 +12,8 @@ from databases import fresh_database
 from e2e.programs import Ended, run_pigwav
 from pigwav.devstack import StackAddress
 from pigwav.settings import Registration, Settings
+from running_up import RunningUp
 from serving import served
-from upping import RunningUp
 
 NOT_THERE = "123456"
 

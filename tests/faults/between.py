@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from faults.s3_faults import ANSWER_LOST, DISK_FULL, FAULTS, WRONG_CHECKSUM, Fault
-from faults.tcp_proxy import Kind, TcpProxy, Trouble
+from faults.tcp_proxy import ConnectionFault, Kind, TcpProxy
 from faults.uploaders import Uploader, delete, make_upload, send
 from faults.world import World
 from waiting import wait_until
@@ -21,7 +21,7 @@ class LineCase:
     """A fault of the TCP connections to `line` ("store" or "database") during an upload."""
 
     line: str
-    trouble: Trouble
+    trouble: ConnectionFault
     upload: str
 
     @property
@@ -75,11 +75,11 @@ def line_cases() -> Iterator[LineCase]:
     for kind in Kind:
         for connections in (1,) if kind is Kind.REFUSE else (1, 6):
             for after_bytes in (0, 300, 1500):
-                yield LineCase("database", Trouble(kind, after_bytes, connections), "short")
+                yield LineCase("database", ConnectionFault(kind, after_bytes, connections), "short")
             for after_bytes in (0, 400):
-                yield LineCase("store", Trouble(kind, after_bytes, connections), "short")
+                yield LineCase("store", ConnectionFault(kind, after_bytes, connections), "short")
             for after_bytes in (MIB, 7 * MIB, 10 * MIB):
-                yield LineCase("store", Trouble(kind, after_bytes, connections), "long")
+                yield LineCase("store", ConnectionFault(kind, after_bytes, connections), "long")
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def whole_mortal_world(mortal_stack: OwnStack, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture
-def mortal_world(whole_mortal_world: World, request: pytest.FixtureRequest) -> Iterator[World]:
+def world_with_own_servers(whole_mortal_world: World, request: pytest.FixtureRequest) -> Iterator[World]:
     """A world whose Postgres and S3 server may be killed."""
     yield from _emptied(whole_mortal_world, request)
 

@@ -55,7 +55,7 @@ class Died(Exception):
 
 
 @dataclass(frozen=True)
-class DyingApi:
+class KillableApi:
     """The parent's handle of the process. Use it from one thread at a time."""
 
     url: str
@@ -118,9 +118,9 @@ class ApiStarter:
         self._folder = folder
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(list(_PRELOADED))
-        self._started: list[DyingApi] = []
+        self._started: list[KillableApi] = []
 
-    def start(self, settings: Settings) -> DyingApi:
+    def start(self, settings: Settings) -> KillableApi:
         ours, theirs = self._context.Pipe()
         log = self._folder / f"api-{len(self._started)}.log"
         process = self._context.Process(target=_serve, args=(settings, theirs, log), daemon=True)
@@ -131,7 +131,7 @@ class ApiStarter:
             port = ours.recv()
         except EOFError:
             raise AssertionError(f"the API did not start: {log.read_text()}") from None
-        api = DyingApi(f"http://127.0.0.1:{port}", port, process, log, ours)
+        api = KillableApi(f"http://127.0.0.1:{port}", port, process, log, ours)
         self._started.append(api)
         return api
 

@@ -23,7 +23,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from pigwav.settings import read_port_range
-from upping import plain_environment
+from running_up import plain_environment
 
 FOREIGN_STAYS_S: Final = 0.5
 

@@ -27,14 +27,14 @@ from faults.judgement import judge
 from faults.matrix import sweep_past_the_lease
 from faults.own_stack import POSTGRES, THE_STORE, OwnStack, own_stack
 from faults.s3_faults import FAULTS
-from faults.tcp_proxy import Kind, Trouble
+from faults.tcp_proxy import ConnectionFault, Kind
 from faults.uploaders import (
     Attempt,
     Upload,
     Uploader,
     delete,
     delete_user,
-    is_worth_a_try,
+    is_retryable,
     make_upload,
     once,
     send,
@@ -46,7 +46,7 @@ from faults.world import MAX_UPLOAD_BYTES, World, open_world
 WEIGHTS: Final = {"short": 5, "form": 3, "decoded": 3, "streamed": 3, "long": 2, "mispredicted": 1}
 STEPS: Final = 30
 """More than the steps of one upload, because concurrent requests count together."""
-IMPATIENT_AFTER_S: Final = 4.0
+CLIENT_TIMEOUT_S: Final = 4.0
 OPERATIONS: Final = (
     "put",
     "begin_multipart",
@@ -131,8 +131,8 @@ def _database_line(run: Run) -> Callable[[], None]:
     return lambda: None
 
 
-def _trouble(dice: random.Random, limit_bytes: int) -> Trouble:
-    return Trouble(dice.choice([*Kind]), dice.randrange(limit_bytes), dice.choice([1, 1, 2, 4]))
+def _trouble(dice: random.Random, limit_bytes: int) -> ConnectionFault:
+    return ConnectionFault(dice.choice([*Kind]), dice.randrange(limit_bytes), dice.choice([1, 1, 2, 4]))
 
 
 def _store_answers(run: Run) -> Callable[[], None]:
@@ -217,8 +217,8 @@ def _deliver(elsewhere: int, uploader: Uploader, upload: Upload) -> list[Attempt
     """Uploads once without a key. With a key, retries at the replica until the recording exists."""
     if not upload.once:
         return [send(uploader, upload)]
-    first = send_with_timeout(uploader, upload, timeout_s=IMPATIENT_AFTER_S)
-    if not is_worth_a_try(first):
+    first = send_with_timeout(uploader, upload, timeout_s=CLIENT_TIMEOUT_S)
+    if not is_retryable(first):
         return [first]
     return [first, *try_again(replace(uploader, port=elsewhere), upload)]
 

@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Trouble:
+class ConnectionFault:
     """A fault that starts after `after_bytes` to the server, and then affects the next `connections` that send to it.
 
     REFUSE refuses new connections until `heal`.
@@ -50,7 +50,7 @@ class Trouble:
 class _Connection:
     def __init__(self, client: StreamWriter, server: StreamWriter) -> None:
         self.client, self.server = client, server
-        self.struck: Trouble | None = None
+        self.struck: ConnectionFault | None = None
 
     def close(self) -> None:
         self.client.close()
@@ -71,20 +71,20 @@ class TcpProxy:
         self.struck = 0
         self._loop = loop
         self._dial = dial
-        self._trouble: Trouble | None = None
+        self._trouble: ConnectionFault | None = None
         self._passed_bytes = 0
         self._open: set[_Connection] = set()
         self._server: asyncio.Server | None = None
         self._serving: set[asyncio.Task[None]] = set()
 
-    def make(self, trouble: Trouble) -> None:
+    def make(self, trouble: ConnectionFault) -> None:
         self._loop.run(self._make(trouble))
 
     def heal(self) -> None:
         """Ends the fault. Resets black-holed connections, as after a repaired cable."""
         self._loop.run(self._heal())
 
-    async def _make(self, trouble: Trouble) -> None:
+    async def _make(self, trouble: ConnectionFault) -> None:
         self._trouble, self._passed_bytes, self.struck = trouble, 0, 0
         if trouble.kind is Kind.REFUSE:
             self._stop_listening()
@@ -173,11 +173,11 @@ class TcpProxy:
 
     async def _pass_on(self, connection: _Connection, block: bytes, writer: StreamWriter) -> None:
         match connection.struck:
-            case Trouble(kind=Kind.BLACK_HOLE):
+            case ConnectionFault(kind=Kind.BLACK_HOLE):
                 return
-            case Trouble(kind=Kind.DELAY, delay_s=delay_s):
+            case ConnectionFault(kind=Kind.DELAY, delay_s=delay_s):
                 await asyncio.sleep(delay_s)
-            case Trouble(kind=Kind.THROTTLE, bytes_per_s=bytes_per_s):
+            case ConnectionFault(kind=Kind.THROTTLE, bytes_per_s=bytes_per_s):
                 await asyncio.sleep(len(block) / bytes_per_s)
         writer.write(block)
         await writer.drain()

@@ -14,7 +14,7 @@ from faults.judgement import judge
 from faults.own_stack import POSTGRES, THE_STORE, OwnStack
 from faults.random_faults import run_once
 from faults.s3_faults import FORBIDDEN
-from faults.tcp_proxy import Kind, Trouble
+from faults.tcp_proxy import ConnectionFault, Kind
 from faults.uploaders import KINDS, connected, make_upload, upload_body, upload_head
 from faults.world import World
 from waiting import wait_until
@@ -23,7 +23,7 @@ ALL = os.environ.get("PIGWAV_FAULTS") == "all"
 FEW_CLIENTS = ("short upload, client leaves in the audio", "client trickles", "head without end")
 only_with_all = pytest.mark.skipif(not ALL, reason="all faults run only if PIGWAV_FAULTS=all")
 
-LINE_CASES = [*line_cases()] if ALL else [LineCase("database", Trouble(Kind.RESET, 300), "short")]
+LINE_CASES = [*line_cases()] if ALL else [LineCase("database", ConnectionFault(Kind.RESET, 300), "short")]
 STORE_CASES = [*store_cases()] if ALL else [StoreCase(FORBIDDEN, "put", 1, "short")]
 CLIENT_CASES = [case for case in client_cases() if ALL or case.name in FEW_CLIENTS]
 
@@ -116,14 +116,16 @@ def test_random_faults(world: World, number: int) -> None:
 @pytest.mark.parametrize("part", [POSTGRES, THE_STORE])
 @pytest.mark.parametrize("at_once", [True, False], ids=["is there again at once", "is away for a while"])
 def test_a_part_that_is_killed_at_any_step_of_an_upload(
-    mortal_world: World, mortal_stack: OwnStack, kind: str, part: str, *, at_once: bool
+    world_with_own_servers: World, mortal_stack: OwnStack, kind: str, part: str, *, at_once: bool
 ) -> None:
-    steps = len(matrix.steps_of_upload(mortal_world, kind))
+    steps = len(matrix.steps_of_upload(world_with_own_servers, kind))
     for step in range(1, steps + 1, 1 if kind == "short" else 3):
         case = f"{kind} upload, {part} killed at step {step}"
         upload = make_upload(kind, f"{case}, {at_once}")
-        matrix.kill_part_in_upload(mortal_world, mortal_stack, part, case, upload, step, at_once=at_once)
-        comes_back(mortal_world, case)
+        matrix.kill_part_in_upload(
+            world_with_own_servers, mortal_stack, part, case, upload, step, at_once=at_once
+        )
+        comes_back(world_with_own_servers, case)
     if part == THE_STORE:
-        mortal_world.store_was_killed()
-    assert judge(mortal_world) == []
+        world_with_own_servers.store_was_killed()
+    assert judge(world_with_own_servers) == []

@@ -202,12 +202,12 @@ def try_again(uploader: Uploader, upload: Upload) -> Iterator[Attempt]:
     while True:
         attempt = send(uploader, upload)
         yield attempt
-        if not is_worth_a_try(attempt) or time.monotonic() > deadline:
+        if not is_retryable(attempt) or time.monotonic() > deadline:
             return
         time.sleep(0.1)
 
 
-def is_worth_a_try(attempt: Attempt) -> bool:
+def is_retryable(attempt: Attempt) -> bool:
     return attempt.answer is None or "retry-after" in attempt.answer.headers
 
 

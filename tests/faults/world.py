@@ -28,7 +28,7 @@ from accounts import register
 from databases import fresh_database
 from fakes.faulty_store import FaultyStore
 from faults.background_loop import background_loop
-from faults.dying_api import ApiStarter, Died, DyingApi, api_starter
+from faults.dying_api import ApiStarter, Died, KillableApi, api_starter
 from faults.s3_faults import S3Faults, breaking
 from faults.tcp_proxy import Dial, TcpProxy, proxying, to_address, to_unix_socket
 from faults.uploaders import Attempt, Uploader
@@ -118,18 +118,18 @@ class World:
     database_line: TcpProxy
     s3: S3Faults
     starter: ApiStarter
-    replica: DyingApi
+    replica: KillableApi
     pool: ThreadPoolExecutor
     noted: list[Noted] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     complaints: list[str] = field(default_factory=list)
     quiet_since: dict[int, datetime] = field(default_factory=dict)
     landed_late: set[ObjectKey] = field(default_factory=set)
-    _api: DyingApi | None = None
+    _api: KillableApi | None = None
     _names: Iterator[int] = field(default_factory=itertools.count)
 
     @property
-    def api(self) -> DyingApi:
+    def api(self) -> KillableApi:
         """The API under test; a new one if the last one has died."""
         if self._api is None or not self._api.is_alive:
             self._api = self.starter.start(self.through)

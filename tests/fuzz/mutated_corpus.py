@@ -35,7 +35,7 @@ from e2e.behind import behind
 from fuzz.campaign import Campaign, Report, left_over
 from fuzz.memory import MAX_GROWTH_BYTES, Memory
 from fuzz.wire import sent
-from upping import RunningUp, pigwav_up
+from running_up import RunningUp, pigwav_up
 
 SETTINGS: Final = {
     "PIGWAV_MAX_DURATION_S": "60",  # at 1 Hz, one byte plays for 1 s

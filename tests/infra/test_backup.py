@@ -21,13 +21,13 @@ from accounts import Account, register
 from databases import fresh_database
 from e2e.programs import NOTHING_WRONG, doctor
 from minio_server import ROOT_KEY, ROOT_SECRET, MinioServer
-from needs import miss
+from needs import skip_or_fail
 from pigwav.db.session import driver_url
 from pigwav.devstack import StackAddress
 from pigwav.embedded import embedded_postgres
 from pigwav.settings import DatabaseSettings, Settings, StoreSettings
+from running_up import plain_environment
 from serving import served
-from upping import plain_environment
 
 GUIDE: Final = Path(__file__).parents[2] / "infra" / "README.md"
 
@@ -107,7 +107,11 @@ def _programs() -> list[Path]:
 
 def _beside_minio() -> str:
     beside = Path(os.environ.get("PIGWAV_MINIO", "")).parent / "mc"
-    return str(beside) if beside.is_file() else miss("minio", "there is no `mc` on the PATH or in PIGWAV_MC")
+    return (
+        str(beside)
+        if beside.is_file()
+        else skip_or_fail("minio", "there is no `mc` on the PATH or in PIGWAV_MC")
+    )
 
 
 @pytest.fixture

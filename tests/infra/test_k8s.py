@@ -12,7 +12,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from needs import miss
+from needs import skip_or_fail
 from pigwav.cli.app import build_app
 from pigwav.settings import Settings, effective
 
@@ -54,7 +54,7 @@ def test_a_field_that_kubernetes_does_not_know_would_be_found() -> None:
 
 
 def test_kustomize_renders_all_of_it() -> None:
-    program = shutil.which("kubectl") or miss("kubectl", "kubectl is not installed")
+    program = shutil.which("kubectl") or skip_or_fail("kubectl", "kubectl is not installed")
     rendered = subprocess.run([program, "kustomize", str(K8S)], capture_output=True, text=True, check=False)
     assert rendered.returncode == 0, rendered.stderr
     documents = [*yaml.safe_load_all(rendered.stdout)]

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 import yaml
 
-from needs import miss
+from needs import skip_or_fail
 from pigwav.api.openapi import leaves
 from pigwav.telemetry.metrics import Metrics
 
@@ -29,7 +29,7 @@ def exposed() -> set[str]:
 
 
 def test_prometheus_own_tool_takes_the_rules() -> None:
-    program = shutil.which("promtool") or miss("promtool", "promtool is not installed")
+    program = shutil.which("promtool") or skip_or_fail("promtool", "promtool is not installed")
 
     checked = subprocess.run(
         [program, "check", "rules", str(FILE)], capture_output=True, text=True, check=False

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from needs import miss
+from needs import skip_or_fail
 from ports import reserved_ports
 from waiting import wait_until
 
@@ -30,7 +30,7 @@ class Nginx:
 
 def program(name: str) -> str:
     found = shutil.which(name, path=_SBIN)
-    return found or miss("nginx", f"{name} is not installed")
+    return found or skip_or_fail("nginx", f"{name} is not installed")
 
 
 @contextmanager

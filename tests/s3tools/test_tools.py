@@ -14,9 +14,9 @@ from urllib.parse import unquote
 import pytest
 
 from minio_server import ROOT_KEY, ROOT_SECRET
-from needs import miss
+from needs import skip_or_fail
+from running_up import plain_environment
 from s3tools.stored import TITLE, Stored
-from upping import plain_environment
 
 DISPOSITION = re.compile(r"attachment; filename=\"[ -~]*\.mp3\"; filename\*=UTF-8''([!-~]*)")
 """RFC 6266: an ASCII name for old programs, the full name for others."""
@@ -63,7 +63,7 @@ def tool(tmp_path: Path, stored: Stored) -> Tool:
 def program(name: str, variable: str | None = None) -> str:
     """The path in the variable, otherwise the program on the PATH."""
     found = os.environ.get(variable or "") or shutil.which(name)
-    return found or miss(
+    return found or skip_or_fail(
         "s3tools", f"there is no `{name}` on the PATH" + (f" or in {variable}" * bool(variable))
     )
 

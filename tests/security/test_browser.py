@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from accounts import Account
-from needs import miss
+from needs import skip_or_fail
 from s3tools.browser import Browser, browsing
 from waiting import wait_until
 
@@ -20,7 +20,9 @@ from waiting import wait_until
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Browser]:
     driver = os.environ.get("PIGWAV_CHROMEDRIVER") or shutil.which("chromedriver")
-    with browsing(driver or miss("browser", "there is no `chromedriver` on the PATH"), tmp_path) as browser:
+    with browsing(
+        driver or skip_or_fail("browser", "there is no `chromedriver` on the PATH"), tmp_path
+    ) as browser:
         yield browser
 
 

@@ -18,7 +18,7 @@ from databases import fresh_database
 from factories import wav
 from pigwav.db.session import driver_url
 from pigwav.devstack import StackAddress, running
-from upping import RunningUp
+from running_up import RunningUp
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from converting import convert
 from corpus import CORPUS, INDEX_NAME, THREE_SAMPLES, rows
 from longer import long
-from needs import miss
+from needs import skip_or_fail
 from odd_wav import OddWav
 from odd_wavs import odd_wavs
 from pigwav.errors import BadAudio
@@ -30,7 +30,7 @@ def expecting(*outcomes: str) -> list[str]:
 
 def corpus(name: str) -> bytes:
     if not name:
-        miss("wavs", f"there is no {CORPUS / INDEX_NAME}")
+        skip_or_fail("wavs", f"there is no {CORPUS / INDEX_NAME}")
     return (CORPUS / name).read_bytes()
 
 

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from converting import FFMPEG, decoders_running
-from needs import miss
+from needs import skip_or_fail
 from pigwav.audio import confine
 from pigwav.audio.confinement import Confinement, confinement_of
 from pigwav.audio.decoder_process import decode
@@ -27,7 +27,7 @@ from pigwav.audio.ffmpeg import clean_header
 from pigwav.audio.fmt import WavFormat
 from pigwav.audio.pcm import PcmFormat
 from pigwav.errors import Overloaded, UndecodableAudio
-from upping import gone
+from running_up import gone
 
 HERE: Final = Path(__file__).parent
 CONFINE: Final = Path(confine.__file__)
@@ -91,7 +91,7 @@ def sandbox() -> Confinement:
     """The confinement of decoders on this machine. Skips the tests if the kernel does not support all of it."""
     found = Decoders(FFMPEG, total=1).confinement()
     if found.gaps:
-        miss("sandbox", f"this machine's confinement lacks: {', '.join(found.gaps)}")
+        skip_or_fail("sandbox", f"this machine's confinement lacks: {', '.join(found.gaps)}")
     return found
 
 
@@ -438,7 +438,7 @@ def test_where_calls_cannot_be_filtered_a_namespace_keeps_from_the_network(
 ) -> None:
     means, told, works = json.loads(lacking("seccomp", sys.executable, "-c", SHOW).stdout)
     if "namespace" not in means:
-        miss("userns", "this machine does not allow user namespaces")
+        skip_or_fail("userns", "this machine does not allow user namespaces")
     assert (told, works) == (["processes"], True)
     address = f"udp://127.0.0.1:{listening.getsockname()[1]}"
     argv = [FFMPEG, "-v", "error", "-f", "lavfi", "-i", "anullsrc=duration=0.1", "-f", "s16le", address]
@@ -485,7 +485,7 @@ def test_the_calls_have_the_numbers_that_the_kernel_gives_them() -> None:
     }
     missing = [str(path) for path in headers.values() if not path.exists()]
     if missing:
-        miss("headers", f"the kernel's headers are not installed: {', '.join(missing)}")
+        skip_or_fail("headers", f"the kernel's headers are not installed: {', '.join(missing)}")
     for column, path in headers.items():
         text = path.read_text()
         defined = dict(re.findall(r"^#define __NR_(\w+)\s+(\d+)$", text, re.MULTILINE))

@@ -18,13 +18,13 @@ from pigwav.devstack.stale_processes import StaleProcesses
 from pigwav.devstack.waiting import Sleeper, StopRequested
 from pigwav.devstack.watch import Watch
 from pigwav.errors import ChildProcessFailed
-from upping import gone
+from running_up import gone
 
 IGNORES_SIGTERM = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
 
 
 @dataclass
-class Impatient(Sleeper):
+class StopRequestingSleeper(Sleeper):
     """A Sleeper that requests a stop at the waits with these numbers."""
 
     at: list[int] = field(default_factory=list)
@@ -66,7 +66,7 @@ def test_a_child_process_that_dies_is_started_again(tmp_path: Path, watch: Watch
     assert child.pid != first
 
 
-def test_the_dead_are_told_of_once(tmp_path: Path, watch: Watch):
+def test_after_death_is_called_once(tmp_path: Path, watch: Watch):
     child = ChildProcess(program(tmp_path, "echo ready; exec sleep 60"))
     dead: list[int | None] = []
     watch.start(child, after_death=lambda child: dead.append(child.pid))
@@ -114,7 +114,7 @@ def test_parts_that_are_to_start_anew_do_so_and_the_others_stay(tmp_path: Path, 
 
 
 def test_a_request_to_stop_ends_a_restart(tmp_path: Path):
-    waiter = Impatient()
+    waiter = StopRequestingSleeper()
     watch = Watch(StaleProcesses(tmp_path / "children.json"), waiter)
     child = ChildProcess(program(tmp_path, "trap '' TERM; echo ready; while :; do sleep 0.05; done"))
     watch.start(child)
@@ -164,7 +164,7 @@ def test_who_does_not_hear_sigterm_is_killed(tmp_path: Path):
 
 
 def test_a_second_request_to_stop_hurries(tmp_path: Path):
-    waiter = Impatient()
+    waiter = StopRequestingSleeper()
     watch = Watch(StaleProcesses(tmp_path / "children.json"), waiter)
     child = ChildProcess(
         program(tmp_path, IGNORES_SIGTERM, stop_by=((signal.SIGTERM, 3600), (signal.SIGKILL, 10)))
@@ -177,13 +177,13 @@ def test_a_second_request_to_stop_hurries(tmp_path: Path):
 
 
 def test_a_request_to_stop_ends_every_wait(tmp_path: Path):
-    watch = Watch(StaleProcesses(tmp_path / "children.json"), Impatient(at=[3]))
+    watch = Watch(StaleProcesses(tmp_path / "children.json"), StopRequestingSleeper(at=[3]))
     with pytest.raises(StopRequested):
         watch.until(lambda: False, what="it", within_s=3600)
 
 
 def test_a_program_that_runs_to_its_end_is_stopped_on_request(tmp_path: Path):
-    watch = Watch(StaleProcesses(tmp_path / "children.json"), Impatient(at=[3]))
+    watch = Watch(StaleProcesses(tmp_path / "children.json"), StopRequestingSleeper(at=[3]))
     child = ChildProcess(program(tmp_path, "exec sleep 600"))
     with pytest.raises(StopRequested):
         watch.run(child)

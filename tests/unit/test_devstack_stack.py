@@ -29,7 +29,7 @@ from pigwav.devstack.stack import Stack, watching
 from pigwav.devstack.waiting import Sleeper
 from pigwav.errors import FolderInUse
 from ports import PORTS
-from upping import gone
+from running_up import gone
 
 pytestmark = pytest.mark.usefixtures("embedded")
 

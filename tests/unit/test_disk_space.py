@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from needs import miss
+from needs import skip_or_fail
 from pigwav.capacity.disk_space import HOLD_S, DiskSpace
 from pigwav.errors import StorageFull, UploadBroken
 from pigwav.telemetry.metrics import Metrics
@@ -193,7 +193,7 @@ def test_a_real_small_disk_fills_and_empties(tmp_path: Path) -> None:
         shutil.which("unshare") is None
         or subprocess.run([*namespace, mount], capture_output=True, check=False).returncode
     ):
-        miss("namespaces", "this kernel does not allow a mount in a user namespace")
+        skip_or_fail("namespaces", "this kernel does not allow a mount in a user namespace")
     script = f'{mount} && exec "$0" -c "$1" {tmp_path}'
 
     run = subprocess.run(

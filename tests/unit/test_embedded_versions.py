@@ -10,7 +10,7 @@ import pytest
 
 from fake_programs import fake_program
 from pigwav.embedded import embedded_postgres, embedded_versions, version_of_postgres
-from upping import plain_environment
+from running_up import plain_environment
 
 pytestmark = pytest.mark.usefixtures("embedded")
 

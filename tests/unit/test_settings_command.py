@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from docs.tables import settings_table
 from pigwav.cli.app import build_app
-from upping import plain_environment
+from running_up import plain_environment
 
 SECRETS = {
     "PIGWAV_DATABASE_URL": "postgresql://user:hush1@db.example.org/d?password=hush2",

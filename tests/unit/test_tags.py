@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mutagen.wave import WAVE
 
 from factories import chunk
-from needs import miss
+from needs import skip_or_fail
 from pigwav.audio.chunks import TagChunk
 from pigwav.audio.tag_text import MAX_TAG_CHARS
 from pigwav.audio.tags import merged, read_tags
@@ -344,7 +344,7 @@ def test_mutagen_sees_the_same_in_an_id3_chunk(file: str) -> None:
 
 def corpus(file: str) -> Path:
     path = CORPUS / file
-    return path if path.exists() else miss("wavs", f"there is no {path}")
+    return path if path.exists() else skip_or_fail("wavs", f"there is no {path}")
 
 
 def chunks_of(wav: bytes) -> list[TagChunk]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from factories import wav
 from fakes.faulty_database import FaultyDatabase
 from fakes.faulty_store import FaultyStore, Gate, OnCall, unavailable
+from fakes.late_commit import LateCommit
 from longer import long
 from pigwav.db import sweeping
 from pigwav.db.models import RecordingRow
@@ -23,8 +25,9 @@ from pigwav.errors import (
     UploadBroken,
     UploadSuperseded,
 )
+from pigwav.settings import DatabaseSettings, Settings
 from pigwav.titles import Titles
-from pigwav.wiring import Services
+from pigwav.wiring import Services, open_services
 from traces import Traces
 from uploading import add, blocks, fails, new_user
 
@@ -237,6 +240,10 @@ DECLARE, ACKNOWLEDGE = 1, 2
 
 def with_faulty_database(services: Services, fails_at: int, *, answer_lost: bool) -> Services:
     database = FaultyDatabase(services.add_recording.database, fails_at=fails_at, answer_lost=answer_lost)
+    return with_database(services, database)
+
+
+def with_database(services: Services, database: Any) -> Services:
     return replace(services, add_recording=replace(services.add_recording, database=database))
 
 
@@ -261,6 +268,30 @@ def test_an_upload_that_the_database_fails_leaves_nothing(
 
     assert Traces(services).of(user) == []
     assert Traces(services).of_store(user) == []
+
+
+def test_a_commit_that_ends_after_its_caller_has_timed_out_makes_the_recording(services: Services) -> None:
+    late = LateCommit(services.add_recording.database, at=ACKNOWLEDGE)
+
+    with late.committed_when_awaited():
+        user, recording = add(with_database(services, late), wav(seconds=1))
+
+    assert Traces(services).of(user) == ["ready"]
+    assert len(stored_bytes(services, recording)) == recording.facts.size_bytes
+
+
+def test_while_a_commit_is_under_way_nothing_of_its_recording_is_removed(
+    settings: Settings, own_database: DatabaseSettings, services: Services, store: FaultyStore
+) -> None:
+    brief = settings.model_copy(update={"database": own_database.model_copy(update={"timeout_s": 1})})
+    with open_services(brief, store=store) as with_short_timeout:
+        late = LateCommit(with_short_timeout.add_recording.database, at=ACKNOWLEDGE)
+        user = fails(with_database(with_short_timeout, late), wav(seconds=1), DatabaseUnavailable)
+
+        late.commit()
+
+    assert Traces(services).of(user) == ["ready"]
+    assert len(Traces(services).of_store(user)) == 1
 
 
 def test_a_late_title_is_part_of_the_acknowledgement_and_an_unusable_one_refuses_it(

@@ -237,7 +237,12 @@ def test_when_the_answer_to_the_last_commit_is_lost_a_second_try_gets_it(service
 
 
 class DyingDatabase(FaultyDatabase):
-    """A database that is also unreadable after it has failed."""
+    """A database that does not come back after it has failed."""
+
+    def begin(self) -> AbstractContextManager[Session]:
+        if self.has_failed:
+            raise DatabaseUnavailable
+        return super().begin()
 
     def read(self) -> AbstractContextManager[Session]:
         if self.has_failed:

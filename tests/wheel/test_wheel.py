@@ -13,8 +13,8 @@ import pytest
 from docs.curl_examples import CurlExamples
 from docs.tables import README, ROOT
 from factories import wav
-from needs import miss
-from upping import pigwav_up, plain_environment
+from needs import skip_or_fail
+from running_up import pigwav_up, plain_environment
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 
@@ -25,7 +25,7 @@ EMBEDDED = "pigwav[embedded]"
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel of this checkout."""
     if "wheel" not in os.environ.get("PIGWAV_REQUIRE", ""):
-        miss("wheel", "packages are installed only if PIGWAV_REQUIRE names wheel")
+        skip_or_fail("wheel", "packages are installed only if PIGWAV_REQUIRE names wheel")
     folder = tmp_path_factory.mktemp("dist")
     _run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT])
     return folder
@@ -105,7 +105,7 @@ def test_the_client_alone_says_what_is_missing(
 def _readme_works(program: Sequence[str | Path], folder: Path, environment: dict[str, str]) -> None:
     """`pigwav up` in an empty folder, README's `curl` commands, Ctrl-C."""
     if shutil.which("curl") is None:
-        miss("curl", "there is no curl")
+        skip_or_fail("curl", "there is no curl")
     empty = folder / "empty"
     empty.mkdir()
     (folder / "home").mkdir(exist_ok=True)
@@ -133,5 +133,5 @@ def _beside_python(name: str) -> Path:
     """A program of the extra `package`."""
     program = Path(sys.executable).with_name(name)
     if not program.exists():
-        miss("wheel", f"{name} is not installed: pip install '.[package]'")
+        skip_or_fail("wheel", f"{name} is not installed: pip install '.[package]'")
     return program

@@ -216,17 +216,23 @@ class AddRecording:
         `sweep` cleans up later.
         """
         try:
-            # A recording is acknowledged only if its object is stored. Perhaps only the answer to the commit was lost.
-            if upload.phase is Phase.STORED and (kept := await self.executors.db(self._find, intent)):
-                return kept
+            # Only a stored object is acknowledged, so only then may a commit have taken effect.
+            if upload.phase is Phase.STORED and (ready := await self.executors.db(self._withdraw, intent)):
+                return ready
             done = await upload.abort()
             await self.executors.db(self._leave_tombstone if done.repeat_later else self._forget, intent)
         except Unavailable as trouble:
             log.warning("upload_left_to_sweep", recording=str(intent.id), reason=trouble.code)
         return None
 
-    def _find(self, intent: Intent) -> Recording | None:
-        with self.database.read() as db:
+    def _withdraw(self, intent: Intent) -> Recording | None:
+        """The recording if its row is `ready`; if not, the row can no longer become `ready`, and its bytes may go.
+
+        The commit whose answer was lost may still be under way. It holds the row's lock, so this waits until it has
+        ended. Raises DatabaseUnavailable if that takes too long; then nothing may be removed.
+        """
+        with self.database.begin() as db:
+            recordings.leave_tombstone(db, intent.id, self.leases.lease_s)
             return recordings.find(db, intent.id, intent.user)
 
     def _leave_tombstone(self, intent: Intent) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from upping import plain_environment
+from running_up import plain_environment
 
 pytestmark = pytest.mark.usefixtures("embedded")
 
