@@ -92,7 +92,7 @@ class AddRecording:
         IdempotencyKeyReused, UploadInProgress, RecordingNotFound (the recording made under this key was deleted),
         UploadSuperseded, Unavailable, and what `wav` and `titles.late` raise.
         After any of these errors nothing is left of the upload, here or in the store. If the store or the database
-        does not answer, `sweep` cleans up later.
+        does not answer, `sweep` cleans up later; after DatabaseUnavailable the recording may also be ready.
         """
         if idempotency_key and (made := await self.executors.db(self._earlier, user, idempotency_key)):
             return made
