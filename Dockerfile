@@ -1,12 +1,12 @@
-# PigWav with all that it needs, the embedded Postgres and S3 server included.
-#   everything configured   serves on port 8080
-#   nothing configured      embeds a Postgres and an S3 server, data in the volume /data
-#   half configured         says what is missing
-# Plain dialect: every builder since 2017 takes it.
+# PigWav with everything that it needs, including the embedded Postgres and S3 server. The configuration decides:
+#   database and object store   starts the service on port 8080
+#   neither of them             also starts a Postgres and an S3 server, with their data in the volume /data
+#   only one of them            reports what is missing
+# It has no BuildKit syntax, so every builder since 2017 supports it.
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
 
 FROM ${PYTHON_IMAGE} AS build
-# For machines that fetch packages from a place of their own.
+# For machines that install packages from their own index.
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
@@ -26,18 +26,18 @@ LABEL org.opencontainers.image.title="PigWav" \
       org.opencontainers.image.source="https://github.com/pigwav/pigwav" \
       org.opencontainers.image.documentation="https://github.com/pigwav/pigwav/tree/main/service/docs" \
       org.opencontainers.image.licenses="MIT"
-# The embedded Postgres wants a user that has a name.
+# The embedded Postgres needs a user with a name.
 RUN groupadd --gid 10001 pigwav \
  && useradd --uid 10001 --gid pigwav --home-dir /data --no-create-home --shell /usr/sbin/nologin pigwav \
  && install -d -o pigwav -g pigwav -m 0700 /data
 COPY --from=build /opt/pigwav /opt/pigwav
 ENV PATH=/opt/pigwav/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-# Also where temporary files go when the root filesystem is read-only.
+# If the root filesystem is read-only, temporary files are written here, too.
 WORKDIR /data
 VOLUME /data
 USER 10001:10001
 EXPOSE 8080
-# Healthy means: can take a recording. (http.client asks no proxy, whatever the environment says.)
+# Healthy means that an upload can be accepted. http.client ignores proxies in the environment.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=90s --retries=6 CMD ["python", "-I", "-S", "-c", \
  "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8080, timeout=4); c.request('GET', '/readyz'); raise SystemExit(c.getresponse().status != 200)"]
 ENTRYPOINT ["pigwav"]
