@@ -1,8 +1,8 @@
-# PigWav with everything that it needs, including the embedded Postgres and S3 server.
-#   everything configured   serves on port 8080
-#   nothing configured      starts its own Postgres and S3 server, data in the volume /data
-#   partly configured       prints what is missing and exits
-# Uses only syntax that every builder since 2017 supports.
+# PigWav with everything that it needs, including the embedded Postgres and S3 server. The configuration decides:
+#   database and object store   starts the service on port 8080
+#   neither of them             also starts a Postgres and an S3 server, with their data in the volume /data
+#   only one of them            reports what is missing
+# It has no BuildKit syntax, so every builder since 2017 supports it.
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
 
 FROM ${PYTHON_IMAGE} AS build
@@ -32,12 +32,12 @@ RUN groupadd --gid 10001 pigwav \
  && install -d -o pigwav -g pigwav -m 0700 /data
 COPY --from=build /opt/pigwav /opt/pigwav
 ENV PATH=/opt/pigwav/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-# Temporary files also go here if the root filesystem is read-only.
+# If the root filesystem is read-only, temporary files are written here, too.
 WORKDIR /data
 VOLUME /data
 USER 10001:10001
 EXPOSE 8080
-# Healthy means that an upload can be stored. http.client ignores proxies in the environment.
+# Healthy means that an upload can be accepted. http.client ignores proxies in the environment.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=90s --retries=6 CMD ["python", "-I", "-S", "-c", \
  "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8080, timeout=4); c.request('GET', '/readyz'); raise SystemExit(c.getresponse().status != 200)"]
 ENTRYPOINT ["pigwav"]

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Runs to its end before anything else starts: gives each folder under /data to the user that its server runs as,
-# writes the password file with which pgAdmin opens the database, and warns of passwords that everybody knows.
+# Completes before any other container starts. It makes the user of each server the owner of its folder under /data,
+# writes the file from which pgAdmin reads the database's password, and warns if a password is a published default.
 set -eu
 
-PGADMIN_UID=5050  # of dpage/pgadmin4, which runs as this user and cannot help itself
+PGADMIN_UID=5050  # the user of dpage/pgadmin4; it has no right to change the owner itself
 umask 077
 
-own() { # FOLDER OWNER: whatever a restore or another release left there is handed over, too
+own() { # FOLDER OWNER: also changes the owner of files from a restore or another release
   mkdir -p "/data/$1"
   find "/data/$1" ! -user "${2%:*}" -exec chown -h "$2" {} +
   chmod 700 "/data/$1"
@@ -29,9 +29,9 @@ for name in POSTGRES_PASSWORD PGADMIN_DEFAULT_PASSWORD MINIO_ROOT_PASSWORD PIGWA
 done
 [ -z "$known" ] || cat >&2 << END
 ################################################################################
-#  WARNING: these have the password that stands in PigWav's documentation:
+#  WARNING: these still have the default password, which is public:
 #   $known
-#  Whoever reaches this machine's ports can read, change and delete everything.
+#  Anyone who can reach this machine's ports can read, change and delete all data.
 #  cp .env.example .env, choose passwords there, then start with an empty ./data.
 ################################################################################
 END

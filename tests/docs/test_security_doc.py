@@ -37,7 +37,7 @@ def test_every_attack_is_stopped_by_something_and_shown_by_a_test() -> None:
 def test_how_to_report_is_told_without_an_address_that_nobody_reads() -> None:
     assert "service/docs/security.md" in POLICY
     assert not re.search(r"\S+@\S+\.\S+", POLICY)
-    for heading in ("Reporting", "Supported versions", "Scope", "No vulnerability"):
+    for heading in ("Reporting", "Supported versions", "Scope", "Not a vulnerability"):
         assert f"## {heading}\n" in POLICY
 
 
