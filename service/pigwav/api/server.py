@@ -82,7 +82,7 @@ BATCH_SIZE: Final = 64
 
 
 class BatchAccept:
-    """Accepts up to AT_ONCE waiting connections of a listening socket in one turn of the event loop.
+    """Accepts up to BATCH_SIZE waiting connections of a listening socket in one turn of the event loop.
 
     libuv accepts one per turn (libuv/libuv#3696). With a thousand uploads a turn takes long, and connections that
     arrive at the same time would wait for half a minute.
