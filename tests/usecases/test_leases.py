@@ -24,7 +24,7 @@ def declare(services: Services, user: UserId, lease: LeaseId) -> None:
 
 def test_a_renewal_before_the_row_is_written_takes_nothing_from_the_upload(services: Services) -> None:
     async def run() -> None:
-        with services.leases.kept(LeaseId(uuid4())) as lease:
+        with services.leases.renewed(LeaseId(uuid4())) as lease:
             await services.leases.renew()
             lease.check()
 
@@ -34,7 +34,7 @@ def test_a_renewal_before_the_row_is_written_takes_nothing_from_the_upload(servi
 def test_a_lease_that_was_held_and_is_no_longer_is_lost(services: Services) -> None:
     async def run() -> None:
         user = await new_user(services)
-        with services.leases.kept(LeaseId(uuid4())) as lease:
+        with services.leases.renewed(LeaseId(uuid4())) as lease:
             declare(services, user, lease.id)
             await services.leases.renew()
             lease.check()

@@ -129,7 +129,7 @@ def test_no_upload_is_aborted_before_leases_are_steady(services: Services, store
     fails(services, wav(seconds=1), StoreUnavailable)
     let_leases_expire(services)
 
-    assert services.sweep(abort_expired=services.leases.steady).aborted_uploads == 0
+    assert services.sweep(abort_expired=services.leases.is_stable).aborted_uploads == 0
 
 
 def test_a_store_that_is_away_postpones_the_sweep_and_loses_nothing(

@@ -17,11 +17,11 @@ class Quota:
         """Whether there is any limit. If not, the check, and the lock on the user's row for it, are not needed."""
         return self.recordings is not None or self.size_bytes is not None
 
-    def check(self, *, kept: int, kept_bytes: int, more: int, more_bytes: int) -> None:
-        """Raises QuotaExceeded if a user with `kept` recordings (`kept_bytes`) may not add `more` (`more_bytes`)."""
-        if self.recordings is not None and kept + more > self.recordings:
+    def check(self, *, stored: int, stored_bytes: int, more: int, more_bytes: int) -> None:
+        """Raises QuotaExceeded if a user who has `stored` recordings may not add `more` (`more_bytes`)."""
+        if self.recordings is not None and stored + more > self.recordings:
             raise QuotaExceeded(f"A user may store at most {self.recordings} recordings; delete one.")
-        if self.size_bytes is not None and kept_bytes + more_bytes > self.size_bytes:
+        if self.size_bytes is not None and stored_bytes + more_bytes > self.size_bytes:
             raise QuotaExceeded(
-                f"A user may store at most {self.size_bytes} bytes of MP3; {kept_bytes} are used."
+                f"A user may store at most {self.size_bytes} bytes of MP3; {stored_bytes} are used."
             )

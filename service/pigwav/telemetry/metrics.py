@@ -43,7 +43,7 @@ class Metrics:
             ["how"],
         )
         self.uploads_open = gauge("pigwav_uploads_open", "Uploads being received.")
-        self.uploads_most = gauge("pigwav_uploads_most", "Maximum of open uploads.")
+        self.uploads_most = gauge("pigwav_uploads_limit", "Maximum of open uploads.")
         self.held_bytes = gauge(
             "pigwav_upload_held_bytes", "Memory that open uploads hold for MP3 on its way to the store."
         )

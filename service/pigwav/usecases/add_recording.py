@@ -108,7 +108,7 @@ class AddRecording:
                 idempotency_key=idempotency_key,
                 expected_bytes=conversion.expected_bytes,
             )
-            with self.leases.kept(intent.lease) as lease, self.open_uploads.memory() as hold:
+            with self.leases.renewed(intent.lease) as lease, self.open_uploads.memory() as hold:
                 return await self._receive(intent, conversion, lease, hold, titles)
 
     async def _receive(
@@ -140,10 +140,10 @@ class AddRecording:
             title = titles.title(result.facts.tags)
             recording = await self.executors.db(self._acknowledge, intent, facts, title)
         except BaseException:
-            kept = await run_to_completion(self._settle(intent, upload))
-            if kept is None:
+            ready = await run_to_completion(self._settle(intent, upload))
+            if ready is None:
                 raise
-            return kept
+            return ready
         self._count(recording, time.perf_counter() - last_byte_s)
         return recording
 
@@ -184,7 +184,7 @@ class AddRecording:
         if self.quota.is_bounded:
             stored = recordings.stored_amount(db, user)
             self.quota.check(
-                kept=stored.recordings, kept_bytes=stored.size_bytes, more=more, more_bytes=more_bytes
+                stored=stored.recordings, stored_bytes=stored.size_bytes, more=more, more_bytes=more_bytes
             )
 
     def _is_held(self, intent: Intent) -> bool:

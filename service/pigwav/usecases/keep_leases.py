@@ -38,10 +38,10 @@ class KeepLeases:
         self._database = database
         self._db = db
         self._live: dict[LeaseId, Lease] = {}
-        self._steady_since_s: float | None = None
+        self._stable_since_s: float | None = None
 
     @contextmanager
-    def kept(self, lease_id: LeaseId) -> Iterator[Lease]:
+    def renewed(self, lease_id: LeaseId) -> Iterator[Lease]:
         """Renew this lease for as long as the block runs."""
         lease = self._live[lease_id] = Lease(lease_id)
         try:
@@ -55,21 +55,21 @@ class KeepLeases:
         try:
             held = await self._db(self._renew, [lease.id for lease in live])
         except DatabaseUnavailable:
-            self._steady_since_s = None
+            self._stable_since_s = None
             raise
-        self._steady_since_s = self._steady_since_s or time.monotonic()
+        self._stable_since_s = self._stable_since_s or time.monotonic()
         for lease in live:
             lease.found(held=lease.id in held)
 
     @property
-    def steady(self) -> bool:
+    def is_stable(self) -> bool:
         """Whether the database has answered for at least half of `lease_s`.
 
         After an outage every lease has expired. This delay gives each holder time to renew its lease before `sweep`
         aborts the upload.
         """
         return (
-            self._steady_since_s is not None and time.monotonic() - self._steady_since_s >= self.lease_s / 2
+            self._stable_since_s is not None and time.monotonic() - self._stable_since_s >= self.lease_s / 2
         )
 
     def _renew(self, leases: list[LeaseId]) -> set[LeaseId]:

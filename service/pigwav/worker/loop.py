@@ -17,7 +17,7 @@ async def working(services: Services) -> AsyncIterator[None]:
 
     async def sweep() -> None:
         swept = await services.executors.store(
-            services.sweep, abort_expired=services.leases.steady, stopping=stopping.is_set
+            services.sweep, abort_expired=services.leases.is_stable, stopping=stopping.is_set
         )
         if swept.removed or swept.aborted_uploads or swept.expired:
             log.info(
