@@ -18,12 +18,12 @@ from waiting import wait_until
 
 WAVS = 200
 HOSTILE = 150
-MOST_SECONDS = 60
+MAX_SECONDS = 60
 
 
 @pytest.fixture
 def campaign(settings: Settings) -> Iterator[Campaign]:
-    limits = UploadLimits(max_duration_s=MOST_SECONDS, idle_timeout_s=5)
+    limits = UploadLimits(max_duration_s=MAX_SECONDS, idle_timeout_s=5)
     with (
         served(settings.model_copy(update={"limits": limits})) as api,
         httpx2.Client(base_url=api.url, timeout=30) as http,

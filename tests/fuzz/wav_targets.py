@@ -22,8 +22,8 @@ from pigwav.audio.wav import HeaderWalk, WavHeader
 from pigwav.errors import BadAudio, PigWavError, UnsupportedBitRate
 from pigwav.settings import EncoderSettings
 
-MOST_HELD_BYTES: Final = 64 * 1024
-MOST_SECONDS: Final = 3_600
+MAX_HELD_BYTES: Final = 64 * 1024
+MAX_SECONDS: Final = 3_600
 BIT_RATES_KBPS: Final = (None, 8, 64, 128, 320, 100, 0, -1)
 
 
@@ -37,7 +37,7 @@ class WatchedWalk(HeaderWalk):
     def feed(self, block: bytes) -> WavHeader | None:
         self._fed_bytes += len(block)
         header = super().feed(block)
-        assert len(self._held) < MOST_HELD_BYTES
+        assert len(self._held) < MAX_HELD_BYTES
         return header
 
     def _send(self, taken: bytes) -> WavHeader | None:
@@ -116,7 +116,7 @@ def _taken(pieces: Iterable[bytes], bitrate_kbps: int | None) -> Taken | Refusal
     intake, held, rest = Intake(), b"", iter(pieces)
     try:
         header, held = _read_header(rest, intake)
-        plan = Plan.of(header, _encoder(), max_duration_s=MOST_SECONDS, bitrate_kbps=bitrate_kbps)
+        plan = Plan.of(header, _encoder(), max_duration_s=MAX_SECONDS, bitrate_kbps=bitrate_kbps)
     except (BadAudio, UnsupportedBitRate) as error:
         return Refusal.of(error)
     intake.begin(header)

@@ -49,7 +49,7 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def asked_for(text: str) -> UUID | str:
-    """An id or a link. Raises CommandWrong for a link that the shell cut at an unquoted &."""
+    """An id or a link. Raises UsageError for a link that the shell cut at an unquoted &."""
     try:
         return UUID(text)
     except ValueError:
@@ -102,7 +102,7 @@ def download(
 
 
 def _place(output: str | None, count: int, *, force: bool) -> Folder | NamedFile | BinaryIO:
-    """The file or folder to save to; a stream for `-`. Raises CommandWrong."""
+    """The file or folder to save to; a stream for `-`. Raises UsageError."""
     if output is None or output.endswith(os.sep) or Path(output).is_dir():
         return Folder(Path(output or ""), force)
     if count > 1:

@@ -13,7 +13,7 @@ from pigwav.cli.failures import ExitStatus, UsageError, print_error
 def confirm(question: str, *, yes: bool) -> None:
     """Returns if the person agrees, or if `yes` (the option -y) is set. Exits with status 1 if the person declines.
 
-    Raises CommandWrong if standard input is not a terminal.
+    Raises UsageError if standard input is not a terminal.
     """
     if yes:
         return

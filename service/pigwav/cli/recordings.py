@@ -18,7 +18,7 @@ _ASKED_TITLE_CELLS: Final = 48
 
 
 def recording_id(text: str) -> UUID:
-    """An id, or the id in a link: /record?id=<id>&user= or /record/<id>.mp3?user=. Raises CommandWrong."""
+    """An id, or the id in a link: /record?id=<id>&user= or /record/<id>.mp3?user=. Raises UsageError."""
     parts = urlsplit(text)
     inside = parse_qs(parts.query).get("id", [parts.path.rpartition("/")[2].removesuffix(".mp3")])
     try:

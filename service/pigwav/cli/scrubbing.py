@@ -53,7 +53,7 @@ class Scrubbed:
             self.unreadable.append(one.key)
 
     def add_all(self, read_back: Iterable["ReadBack"]) -> None:
-        """Adds all of them, until the first Ctrl-C. Prints a progress line every TELL_EVERY_S at a terminal."""
+        """Adds all of them, until the first Ctrl-C. Prints a progress line every PROGRESS_EVERY_S at a terminal."""
         told_at_s = time.monotonic()
         with _stopping() as stopped:
             for one in read_back:

@@ -17,7 +17,7 @@ from pigwav.domain import LARGEST_USER_ID
 
 
 def service_address(text: str) -> str:
-    """Raises CommandWrong for a URL without a scheme, such as `localhost:8080`."""
+    """Raises UsageError for a URL without a scheme, such as `localhost:8080`."""
     if text and "://" not in text:
         raise UsageError(f"{printable(text)} is not a URL. Write http://{printable(text)}.")
     return text

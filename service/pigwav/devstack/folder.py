@@ -85,7 +85,10 @@ class DataFolder:
             os.close(lock)
 
     def leave(self) -> None:
-        """Tells a successor that we are stopping: it then waits for the lock for DYING_S instead of ALIVE_S."""
+        """Tells a successor that we are stopping: it then waits up to RELEASE_WITHIN_S for the lock.
+
+        Otherwise it would wait OWNER_ALIVE_AFTER_S.
+        """
         with suppress(OSError):
             os.truncate(self.lock_file, 0)
 
