@@ -12,12 +12,15 @@ ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
 ARG PIP_DEFAULT_TIMEOUT
 WORKDIR /src
-RUN python -m venv --without-pip /opt/pigwav
-COPY constraints.lock ./
+RUN python -m venv --without-pip /opt/pigwav && python -m venv --without-pip /opt/build
+COPY constraints.lock build.lock ./
+# Every package that is fetched has its hash in a lock, also those that build our wheel. pip, Python and Debian are those
+# of the base image; a tag may be built anew, so pin its digest if you need the same bytes: PYTHON_IMAGE=python@sha256:...
 RUN pip --python /opt/pigwav/bin/python install --no-cache-dir --require-hashes --only-binary=:all: -r constraints.lock
+RUN pip --python /opt/build/bin/python install --no-cache-dir --require-hashes --only-binary=:all: -r build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY service/pigwav service/pigwav
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir /tmp/wheel . \
+RUN pip --python /opt/build/bin/python wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
  && pip --python /opt/pigwav/bin/python install --no-cache-dir --no-deps --no-index /tmp/wheel/*.whl
 
 FROM ${PYTHON_IMAGE}

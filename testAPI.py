@@ -11,6 +11,7 @@ failed, 2 wrong options, 130 interrupted.
 
 import argparse
 import hashlib
+import json
 import re
 import secrets
 import stat
@@ -32,6 +33,7 @@ except ModuleNotFoundError as missing:
     sys.exit(f"testAPI.py needs {missing.name}: pip install requests")
 
 BLOCK_BYTES = 64 * 1024
+MAX_ANSWER_BYTES = 1024 * 1024
 TIMEOUT_S = 60
 DEFAULT_ADDRESS = "http://localhost:8080"
 
@@ -43,7 +45,7 @@ class Failed(Exception):
 def main() -> int:
     options = parse_options()
     try:
-        with closing(open_session()) as session:
+        with closing(open_session(options.address)) as session:
             {"reg_user": reg_user, "wav_upload": wav_upload, "mp3_download": mp3_download}[options.mode](
                 session, options
             )
@@ -52,7 +54,8 @@ def main() -> int:
     except Failed as failure:
         sys.stderr.write(f"{failure}\n")
     except requests.RequestException as error:
-        sys.stderr.write(f"{options.address}: {root_cause(error)}\n")
+        proxy = "the proxy of the environment: " if isinstance(error, requests.exceptions.ProxyError) else ""
+        sys.stderr.write(f"{options.address}: {proxy}{root_cause(error)}\n")
     except OSError as error:
         sys.stderr.write(f"{error.filename or options.output}: {error.strerror}\n")
     else:
@@ -78,6 +81,10 @@ def parse_options() -> argparse.Namespace:
         help="URI скачивания (для режима mp3_download) или базовый адрес сервиса (по умолчанию %(default)s)",
     )
     options = parser.parse_args()
+    try:
+        urlsplit(options.address)
+    except ValueError as error:
+        parser.error(f"-a {options.address}: {error}")
     if missing := missing_options(options):
         parser.error(f"-m {options.mode} needs {missing}")
     if "://" not in options.address:
@@ -114,7 +121,7 @@ def mp3_download(session: requests.Session, options: argparse.Namespace) -> None
     headers = {"Accept-Encoding": "identity"}  # the length and the digest are those of the MP3 itself
     with session.get(link_of(options), stream=True, headers=headers, timeout=TIMEOUT_S) as response:
         if response.status_code != requests.codes.ok:
-            raise Failed(complaint(response))
+            raise Failed(complaint(response, json_object(response)))
         save(response, Path(options.output).resolve())
 
 
@@ -132,20 +139,22 @@ def post(
 ) -> list[Any]:
     """The values of these keys in a 201 answer. Any other answer raises Failed with the server's reason."""
     url = options.address.rstrip("/") + path
-    response = session.post(url, timeout=TIMEOUT_S, allow_redirects=False, **body)
-    if response.is_redirect:  # requests would repeat the POST as a GET
-        raise Failed(f"{url} has moved to {response.headers['Location']}: set the new base address with -a.")
-    answer = json_object(response)
+    with session.post(url, timeout=TIMEOUT_S, allow_redirects=False, stream=True, **body) as response:
+        if response.is_redirect:  # requests would repeat the POST as a GET
+            moved = shown(response.headers["Location"])
+            raise Failed(f"{url} has moved to {moved}: set the new base address with -a.")
+        answer = json_object(response)
     if response.status_code != requests.codes.created or not answer.keys() >= set(keys):
-        raise Failed(complaint(response))
-    return [answer[key] for key in keys]
+        raise Failed(complaint(response, answer))
+    return [shown(answer[key]) for key in keys]
 
 
-def complaint(response: requests.Response) -> str:
+def complaint(response: requests.Response, problem: dict[str, Any]) -> str:
     """The server's problem document (RFC 9457) as text, with one line for each validation error."""
-    problem = json_object(response)
-    title, detail, code = (str(problem.get(key) or "") for key in ("title", "detail", "code"))
-    lines = [f"HTTP {response.status_code}: {title or response.reason}" + (f" [{code}]" if code else "")]
+    title, detail, code = (shown(problem.get(key) or "") for key in ("title", "detail", "code"))
+    lines = [
+        f"HTTP {response.status_code}: {title or shown(response.reason)}" + (f" [{code}]" if code else "")
+    ]
     lines += [detail] if detail != title else []
     errors = problem.get("errors")
     wrong = [field_error(item) for item in (errors if isinstance(errors, list) else [])]
@@ -155,15 +164,29 @@ def complaint(response: requests.Response) -> str:
 
 def field_error(item: Any) -> str:
     if not isinstance(item, dict):
-        return str(item)
-    place = item.get("at") or item.get("pointer") or ".".join(map(str, item.get("loc") or []))
-    return f"{place}: {item.get('message') or item.get('detail') or item.get('msg')}"
+        return shown(item)
+    loc = item.get("loc")
+    place = item.get("at") or item.get("pointer") or ".".join(map(str, loc if isinstance(loc, list) else []))
+    return shown(f"{place}: {item.get('message') or item.get('detail') or item.get('msg')}")
+
+
+def shown(value: object) -> str:
+    """A value from the server as text in which nothing moves the cursor or changes the text direction."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(value)
+    )
 
 
 def json_object(response: requests.Response) -> dict[str, Any]:
+    """The body; an empty object if it is none, or is larger than any answer that is not an MP3."""
+    body = bytearray()
+    for block in response.iter_content(64 * 1024):
+        body += block
+        if len(body) > MAX_ANSWER_BYTES:
+            return {}
     try:
-        answer = response.json()
-    except ValueError:  # not JSON, for example a proxy's error page
+        answer = json.loads(body)
+    except (ValueError, RecursionError):  # not JSON, for example a proxy's error page
         return {}
     return answer if isinstance(answer, dict) else {}
 
@@ -298,8 +321,13 @@ class ListeningPool(HTTPConnectionPool):
     ConnectionCls = ListeningConnection
 
 
-def open_session() -> requests.Session:
+def open_session(address: str) -> requests.Session:
+    """This machine is reached without the proxy of the environment: to a proxy, it means the proxy's machine."""
     session, adapter = requests.Session(), HTTPAdapter()
+    session.headers["Accept-Encoding"] = "identity"
+    session.trust_env = not re.match(
+        r"https?://(localhost|127\.0\.0\.1|\[::1\])([:/?]|$)", address, re.IGNORECASE
+    )
     adapter.poolmanager.pool_classes_by_scheme = {"http": ListeningPool}
     session.mount("http://", adapter)
     return session

@@ -6,7 +6,8 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from databases import fresh_database
 from minio_server import MinioServer, minio_program, serving_minio
 from moto_server import MotoServer, serving_moto
 from needs import skip_or_fail
+from pgbouncer import pgbouncer_before
 from pigwav.devstack import StackAddress, stack_for
 from pigwav.settings import DatabaseSettings, Settings, StoreSettings
 from pigwav.telemetry.logs import configure_logging
@@ -87,8 +89,21 @@ def embedded() -> None:
 
 @pytest.fixture(scope="session")
 def stack(embedded: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackAddress]:
-    """A Postgres (with the schema) and an S3 server for the session. All tests share them and must use unique names."""
-    yield from started("the stack", stack_for(tmp_path_factory.mktemp("stack") / "data", ports=PORTS))
+    """A Postgres (with the schema) and an S3 server for the session. All tests share them and must use unique names.
+
+    If PIGWAV_PGBOUNCER is set, the Postgres is reached through a PgBouncer.
+    """
+    yield from started("the stack", _stack(tmp_path_factory.mktemp("stack")))
+
+
+@contextmanager
+def _stack(folder: Path) -> Iterator[StackAddress]:
+    with stack_for(folder / "data", ports=PORTS) as address:
+        if not os.environ.get("PIGWAV_PGBOUNCER"):
+            yield address
+            return
+        with pgbouncer_before(address.database_url, folder) as bouncer:
+            yield replace(address, database_url=bouncer.url)
 
 
 @pytest.fixture(scope="session")

@@ -32,15 +32,22 @@ class Converted:
 
 
 def convert(
-    wav: bytes, *, block_bytes: int = 65_536, bitrate_kbps: int | None = None, **limits: int
+    wav: bytes,
+    *,
+    block_bytes: int = 65_536,
+    bitrate_kbps: int | None = None,
+    max_wav_bytes: int | None = None,
+    **limits: int,
 ) -> Converted:
     """Converts a WAV. `limits`: fields of UploadLimits."""
-    return asyncio.run(_convert(in_blocks(wav, block_bytes), bitrate_kbps, UploadLimits(**limits)))
 
+    async def conversion() -> Converted:
+        with a_converter(UploadLimits(**limits)) as converter:
+            blocks = in_blocks(wav, block_bytes)
+            opened = await converter.open(blocks, bitrate_kbps=bitrate_kbps, max_wav_bytes=max_wav_bytes)
+            return await finished(opened)
 
-async def _convert(wav: AsyncIterator[bytes], bitrate_kbps: int | None, limits: UploadLimits) -> Converted:
-    with a_converter(limits) as converter:
-        return await finished(await converter.open(wav, bitrate_kbps=bitrate_kbps))
+    return asyncio.run(conversion())
 
 
 async def finished(conversion: Conversion) -> Converted:

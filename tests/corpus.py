@@ -117,11 +117,14 @@ def outcome_of(http: httpx2.Client, user: int, token: str, wav: bytes) -> Outcom
 
 
 def played_samples(mp3: bytes, channels: int) -> int:
-    """Samples per channel of the decoded MP3, without encoder delay and padding."""
+    """Samples per channel of the decoded MP3, without encoder delay and padding.
+
+    `-f mp3`: ffmpeg guesses from the bytes, and takes a few frames of noise for H.263, or for nothing it knows.
+    """
     with tempfile.NamedTemporaryFile(suffix=".mp3") as file:
         file.write(mp3)
         file.flush()
-        command = [FFMPEG, "-nostdin", "-v", "error", "-i", file.name, "-f", "s16le", "-"]
+        command = [FFMPEG, "-nostdin", "-v", "error", "-f", "mp3", "-i", file.name, "-f", "s16le", "-"]
         return len(subprocess.run(command, capture_output=True, check=True).stdout) // (2 * channels)
 
 

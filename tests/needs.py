@@ -12,3 +12,8 @@ def skip_or_fail(kind: str, reason: str) -> NoReturn:
     if kind in required:
         pytest.fail(f"PIGWAV_REQUIRE names {kind}, but {reason}", pytrace=False)
     pytest.skip(f"{kind}: {reason}")
+
+
+def without_pgbouncer(reason: str) -> pytest.MarkDecorator:
+    """Skips a test that a PgBouncer between the service and Postgres would change."""
+    return pytest.mark.skipif(bool(os.environ.get("PIGWAV_PGBOUNCER")), reason=f"PgBouncer: {reason}")

@@ -19,25 +19,32 @@ from pigwav.worker.loop import working
 
 @dataclass(frozen=True)
 class ServedApi:
+    """`operator_url`: the address for operators; the same as `url` if they have no listener of their own."""
+
     url: str
+    operator_url: str
     port: int
     services: Services
 
 
 @contextmanager
 def served(settings: Settings, *, store: ObjectStore | None = None) -> Iterator[ServedApi]:
-    """Runs uvicorn in a thread; on exit, stops it as SIGTERM does."""
+    """Runs uvicorn in a thread; on exit, stops it as SIGTERM does. With `operator_bind`, operators have a listener, at
+    any free port.
+    """
     with open_services(settings, store=store) as services:
         app = create_app(services, background=working(services))
         config = server_config(app, services)
         config.timeout_graceful_shutdown = 5
-        server = Server(config, services)
         listening = socket.create_server(("127.0.0.1", 0))
+        operator = socket.create_server(("127.0.0.1", 0)) if settings.http.operator_bind else None
+        server = Server(config, services, operator=operator)
         thread = threading.Thread(target=server.run, args=[[listening]], name="api")
         thread.start()
         try:
             port = _port(server, thread)
-            yield ServedApi(f"http://127.0.0.1:{port}", port, services)
+            operator_port = operator.getsockname()[1] if operator else port
+            yield ServedApi(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{operator_port}", port, services)
         finally:
             server.should_exit = True
             thread.join()

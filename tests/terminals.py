@@ -42,6 +42,13 @@ class Terminal:
             assert time.monotonic() < deadline, f"{text!r} did not appear: {self.typed_out!r}"
             assert self._read(), f"the program ended without {text!r}: {self.typed_out!r}"
 
+    def wait_for_screen(self, pattern: str, *, within_s: float = 60) -> None:
+        """Waits until the whole screen matches. What is drawn in several writes matches only when all have come."""
+        deadline = time.monotonic() + within_s
+        while not re.fullmatch(pattern, self.screen()):
+            assert time.monotonic() < deadline, f"the screen never matched: {self.screen()}"
+            assert self._read(), f"the program ended, and the screen never matched: {self.typed_out!r}"
+
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 

@@ -23,7 +23,7 @@ printf 'pigwavdb_container:5432:*:%s:%s\n' "$POSTGRES_USER" "$password" > "/data
 own pgadmin "$PGADMIN_UID:0"
 
 known=
-for name in POSTGRES_PASSWORD PGADMIN_DEFAULT_PASSWORD MINIO_ROOT_PASSWORD PIGWAV_S3_SECRET_KEY; do
+for name in POSTGRES_PASSWORD POSTGRES_SERVICE_PASSWORD PGADMIN_DEFAULT_PASSWORD MINIO_ROOT_PASSWORD PIGWAV_S3_SECRET_KEY; do
   eval "value=\$$name"
   [ "$value" != pigwav1234 ] || known="$known $name"
 done
@@ -34,4 +34,8 @@ done
 #  Anyone who can reach this machine's ports can read, change and delete all data.
 #  cp .env.example .env, choose passwords there, then start with an empty ./data.
 ################################################################################
+END
+
+[ "$POSTGRES_SERVICE_PASSWORD" != "$POSTGRES_PASSWORD" ] || [ -n "$known" ] || cat >&2 << END
+WARNING: the service knows the password of the database's superuser. Set POSTGRES_SERVICE_PASSWORD in .env to another one.
 END

@@ -98,16 +98,114 @@ class Tags:
     time_reference_samples: int | None = None
 
 
+class WarningCode(StrEnum):
+    """What was wrong with a WAV that was converted nevertheless, what of it was left out, or what is probably wrong
+    with its sound. Codes never change.
+    """
+
+    TRUNCATED = "truncated"
+    SIZE_FIELD_WRONG = "size-field-wrong"
+    BLOCK_ALIGN_CORRECTED = "block-align-corrected"
+    SECOND_FMT_CHUNK_IGNORED = "second-fmt-chunk-ignored"
+    SECOND_DATA_CHUNK_IGNORED = "second-data-chunk-ignored"
+    SECOND_FILE_IGNORED = "second-file-ignored"
+    BYTES_AFTER_AUDIO_IGNORED = "bytes-after-audio-ignored"
+    DAMAGED_AUDIO_LEFT_OUT = "damaged-audio-left-out"
+    CLIPPED = "clipped"
+    SILENT = "silent"
+    VERY_QUIET = "very-quiet"
+    CHANNEL_SILENT = "channel-silent"
+    CHANNELS_IDENTICAL = "channels-identical"
+    CHANNELS_INVERTED = "channels-inverted"
+    DC_OFFSET = "dc-offset"
+
+
+SOUND_WARNINGS: Final = frozenset(
+    {
+        WarningCode.CLIPPED,
+        WarningCode.SILENT,
+        WarningCode.VERY_QUIET,
+        WarningCode.CHANNEL_SILENT,
+        WarningCode.CHANNELS_IDENTICAL,
+        WarningCode.CHANNELS_INVERTED,
+        WarningCode.DC_OFFSET,
+    }
+)
+"""About the sound; the others are about the file."""
+
+
+@dataclass(frozen=True)
+class AudioWarning:
+    """One warning about a WAV. `detail`: a sentence for people. `value`: the number in it, in `unit`."""
+
+    code: str
+    detail: str
+    value: float | None = None
+    unit: str | None = None
+
+
+class MeasuredFrom(StrEnum):
+    """The sound that levels were measured from."""
+
+    WAV = "wav"
+    """The encoder's input, during the upload."""
+    MP3 = "mp3"
+    """The stored MP3, later: what the encoder changes cannot be measured."""
+
+
+@dataclass(frozen=True)
+class ChannelLevels:
+    """Levels of one channel of the encoded audio.
+
+    - `peak_dbfs`, `rms_dbfs`: SILENCE_DBFS for silence.
+    - `dc_offset`: the mean of all samples, as a part of full scale (-1 to 1).
+    - `clipped_samples`: those in runs of at least three at full scale; None if measured from the MP3.
+    """
+
+    peak_dbfs: float
+    rms_dbfs: float
+    dc_offset: float
+    clipped_samples: int | None
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Levels of the encoded audio.
+
+    - `loudness_lufs`: integrated (EBU R 128). None if no 0.4 s are louder than -70 LUFS.
+    - `loudness_range_lu`: EBU Tech 3342. None if no 3 s are louder than -70 LUFS.
+    - `rms_dbfs`: of all samples of all channels.
+    - `silent_share`, `longest_silence_ms`: of frames of 0.1 s with no sample above -60 dBFS; the share is 0 to 1.
+    - `channels`: one or two. `correlation` (-1 to 1) and `identical`: how two channels relate; None for one channel.
+      `correlation` is also None if a channel is silent. Both are None if measured from the MP3.
+    """
+
+    loudness_lufs: float | None
+    loudness_range_lu: float | None
+    rms_dbfs: float
+    silent_share: float
+    longest_silence_ms: int
+    channels: tuple[ChannelLevels, ...]
+    correlation: float | None = None
+    identical: bool | None = None
+    measured_from: MeasuredFrom = MeasuredFrom.WAV
+
+    @property
+    def peak_dbfs(self) -> float:
+        return max(channel.peak_dbfs for channel in self.channels)
+
+
 @dataclass(frozen=True)
 class AudioFacts:
     """Facts about the WAV and its audio from the conversion. Each field but `source` has a column of the same name.
 
     - `samples` (per channel), `sample_rate_hz`, `channels` and `bitrate_kbps` describe the MP3.
     - `duration_ms`: of the audio that was received and converted.
-    - `declared_duration_ms`: as the WAV's header declares; None if it declares no length.
+    - `declared_duration_ms`: as the WAV's header declares; None if it declares no length, or one that cannot be right.
     - `truncated`: the header declares more audio than the WAV holds.
     - `peak_dbfs`: the sample peak of the encoded audio; SILENCE_DBFS for silence, None if it was not computed.
     - `tags`: those of the whole WAV.
+    - `warnings`: None in rows that are older than this field.
     """
 
     wav_size_bytes: int
@@ -122,6 +220,8 @@ class AudioFacts:
     source: WavSource
     peak_dbfs: float | None = None
     tags: Tags = Tags()
+    warnings: tuple[AudioWarning, ...] | None = None
+    levels: Levels | None = None
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,20 @@
 
 PigWavError
 ├── BadAudio                    the WAV cannot become an MP3
-│   ├── NotAWav  UnsupportedContainer  NoFmtChunk  NoDataChunk  NoAudio
+│   ├── ForeignBody             it is not a WAV
+│   │   └── NotAWav  UnsupportedContainer
+│   ├── NoFmtChunk  NoDataChunk  NoAudio
 │   ├── BrokenFmtChunk          its `fmt ` chunk is invalid
 │   │   └── FmtChunkTooShort  SampleRateZero  ChannelsZero  BitsInvalid  BlockSizeInvalid
 │   ├── UnsupportedCodec  UnsupportedSampleRate  UnsupportedChannels
-│   └── HeaderTooLong  AudioTooLong  UndecodableAudio
+│   └── HeaderTooLong  AudioTooLong  OutputTooLarge  UndecodableAudio
 ├── BadRequest                  the client can correct the request
 │   ├── MalformedHttp  MalformedMultipart  CredentialsFirst  FieldsFirst  FileMissing
 │   ├── InvalidIdempotencyKey  IdempotencyKeyReused
-│   └── InvalidRequest  InvalidField  UnsupportedBitRate  UnsupportedMediaType
+│   ├── UnsupportedMediaType  UnsupportedContentEncoding  LengthRequired
+│   └── InvalidRequest  InvalidField  UnsupportedBitRate
 ├── Refused                     the request is well-formed, but refused
-│   ├── NotAuthenticated  RegistrationClosed  NameTaken  RecordingNotFound
+│   ├── NotAuthenticated  RegistrationClosed  NameTaken  RecordingNotFound  WaveformMissing  SoundRefused
 │   ├── PreconditionFailed  RangeNotSatisfiable
 │   ├── HeadTooLarge  HeadTooSlow
 │   ├── UploadTooLarge  UploadIdle  UploadBroken  UploadSuperseded
@@ -26,6 +29,7 @@ PigWavError
     └── NotConfigured  NotProvisioned  AddressInUse  FolderInUse  FolderUnusable  ChildProcessFailed
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from inspect import cleandoc
 from typing import ClassVar, Final
@@ -49,13 +53,24 @@ class BadAudio(PigWavError):
     """The WAV cannot be converted."""
 
 
-class NotAWav(BadAudio):
+class ForeignBody(BadAudio):
+    """The body is not a WAV.
+
+    `found`: the stable name of what it is instead (`audio.foreign_formats.Found`).
+    """
+
+    def __init__(self, detail: str | None = None, *, found: str | None = None) -> None:
+        super().__init__(detail)
+        self.found: Final = found
+
+
+class NotAWav(ForeignBody):
     """The body is not a RIFF/WAVE file."""
 
     code = "not-a-wav"
 
 
-class UnsupportedContainer(BadAudio):
+class UnsupportedContainer(ForeignBody):
     """The file is a variant of WAV that is not supported."""
 
     code = "unsupported-container"
@@ -143,6 +158,12 @@ class AudioTooLong(BadAudio):
     code = "audio-too-long"
 
 
+class OutputTooLarge(BadAudio):
+    """The MP3 would be much larger than the WAV."""
+
+    code = "output-too-large"
+
+
 class UndecodableAudio(BadAudio):
     """The WAV's audio could not be decoded."""
 
@@ -221,9 +242,28 @@ class UnsupportedBitRate(BadRequest):
 
 
 class UnsupportedMediaType(BadRequest):
-    """The body's Content-Type is not supported here."""
+    """The body's Content-Type is not supported here.
+
+    `found`: the stable name of what the body is (`audio.foreign_formats.Found`), if it was looked at.
+    """
 
     code = "unsupported-media-type"
+
+    def __init__(self, detail: str | None = None, *, found: str | None = None) -> None:
+        super().__init__(detail)
+        self.found: Final = found
+
+
+class UnsupportedContentEncoding(BadRequest):
+    """The body has a Content-Encoding. Send its bytes as they are."""
+
+    code = "unsupported-content-encoding"
+
+
+class LengthRequired(BadRequest):
+    """The request has a body without a length. Send Content-Length, or Transfer-Encoding: chunked."""
+
+    code = "length-required"
 
 
 class Refused(PigWavError):
@@ -252,6 +292,25 @@ class RecordingNotFound(Refused):
     """There is no such recording of this user."""
 
     code = "recording-not-found"
+
+
+class WaveformMissing(Refused):
+    """The recording has no waveform: it is older than waveforms."""
+
+    code = "waveform-missing"
+
+
+class SoundRefused(Refused):
+    """The recording has a warning that this upload does not accept (`strict`). Nothing of it was stored.
+
+    `warnings`: the codes of these warnings.
+    """
+
+    code = "sound-refused"
+
+    def __init__(self, detail: str, *, warnings: Sequence[str]) -> None:
+        super().__init__(detail)
+        self.warnings: Final = list(warnings)
 
 
 class PreconditionFailed(Refused):
@@ -322,16 +381,21 @@ class Limit(StrEnum):
     """The limit that an Overloaded request exceeds. service/docs/operations.md explains each and how to raise it."""
 
     UPLOADS = "uploads"
+    UPLOADS_SHARE = "uploads-share"
     MEMORY = "memory"
     UNAUTHENTICATED_MEMORY = "unauthenticated-memory"
     ENCODER = "encoder"
     DECODERS = "decoders"
+    DECODERS_SHARE = "decoders-share"
     PROCESSES = "processes"
     DATABASE = "database"
     STORE = "store"
     DOWNLOADS = "downloads"
+    DOWNLOADS_SHARE = "downloads-share"
     CONNECTIONS = "connections"
+    CONNECTIONS_SHARE = "connections-share"
     PIPELINED_REQUESTS = "pipelined-requests"
+    CARDS = "cards"
 
 
 class Overloaded(Refused):
@@ -378,6 +442,11 @@ class StoreUnavailable(Unavailable):
 
     code = "store-unavailable"
 
+    def __init__(self, detail: str | None = None, *, advice: str | None = None) -> None:
+        """`advice`: a sentence for the operator, which setting to change. It ends the message."""
+        super().__init__(f"{detail.rstrip('.')}. {advice}" if detail and advice else detail)
+        self.advice: Final = advice
+
 
 class StorageFull(DatabaseUnavailable, StoreUnavailable):
     """A disk that recordings need is full. Try again later.
@@ -414,7 +483,7 @@ class NotConfigured(CannotStart):
 
 
 class NotProvisioned(CannotStart):
-    """The object store is not set up as the service needs it."""
+    """The database or the object store is not set up as the service needs it."""
 
     code = "not-provisioned"
 

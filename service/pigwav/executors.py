@@ -116,11 +116,14 @@ async def _settled(done: "asyncio.Future[T]") -> None:
 
 @dataclass(frozen=True)
 class Executors:
-    """The executors for the three kinds of blocking work: database transactions, object store calls, encoding."""
+    """The executors for the four kinds of blocking work: database transactions, object store calls, encoding, and
+    drawing cards.
+    """
 
     db: BoundedExecutor
     store: BoundedExecutor
     cpu: BoundedExecutor
+    cards: BoundedExecutor
 
     @classmethod
     def open(cls, *, db: int, store: int, cpu: int) -> Self:
@@ -128,12 +131,17 @@ class Executors:
             BoundedExecutor("db", width=db),
             BoundedExecutor("store", width=store),
             BoundedExecutor("cpu", width=cpu, gives_way=True),
+            # Not the encoder's threads: no block of audio waits behind pictures.
+            BoundedExecutor("cards", width=1, gives_way=True),
         )
 
     def within(self, wait_s: float) -> "Executors":
-        """The same executors for calls that wait at most `wait_s` for a busy database or object store."""
+        """The same executors for calls that wait at most `wait_s`, except for the encoder."""
         return Executors(
-            self.db.within(wait_s, Limit.DATABASE), self.store.within(wait_s, Limit.STORE), self.cpu
+            self.db.within(wait_s, Limit.DATABASE),
+            self.store.within(wait_s, Limit.STORE),
+            self.cpu,
+            self.cards.within(wait_s, Limit.CARDS),
         )
 
     def __enter__(self) -> Self:
@@ -142,5 +150,5 @@ class Executors:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for executor in (self.cpu, self.store, self.db):
+        for executor in (self.cards, self.cpu, self.store, self.db):
             executor.close()

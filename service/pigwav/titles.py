@@ -9,11 +9,20 @@ from pigwav.errors import InvalidField
 
 def title_from(text: str | None) -> str | None:
     """The title in the form of `plain_name`; None if it is empty. Raises InvalidField if it is too long."""
+    return _plain("A title", text)
+
+
+def searched(text: str | None) -> str | None:
+    """The text of a search for titles, in the form of titles. Raises InvalidField if it is longer than a title."""
+    return _plain("A search", text)
+
+
+def _plain(what: str, text: str | None) -> str | None:
     # NFC takes quadratic time on combining marks, and combines at most four characters into one.
-    title = plain_name(text[: 4 * MAX_TITLE_CHARS + 1]) if text else ""
-    if len(title) > MAX_TITLE_CHARS:
-        raise InvalidField(f"A title has at most {MAX_TITLE_CHARS} characters.")
-    return title or None
+    plain = plain_name(text[: 4 * MAX_TITLE_CHARS + 1]) if text else ""
+    if len(plain) > MAX_TITLE_CHARS:
+        raise InvalidField(f"{what} has at most {MAX_TITLE_CHARS} characters.")
+    return plain or None
 
 
 def _nothing() -> None:

@@ -4,8 +4,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
+from typing import Final
 
+from pigwav.audio.card import card
 from pigwav.audio.conversion import open_converter
+from pigwav.audio.measurement import Mp3Measurement
 from pigwav.capacity.admission import Admission
 from pigwav.capacity.disk_space import DiskSpace
 from pigwav.capacity.open_downloads import OpenDownloads
@@ -22,18 +26,26 @@ from pigwav.telemetry.metrics import Metrics
 from pigwav.usecases.add_recording import AddRecording
 from pigwav.usecases.authenticate import Authenticate
 from pigwav.usecases.check_agreement import CheckAgreement
-from pigwav.usecases.check_ready import CheckReady
+from pigwav.usecases.check_ready import CheckReady, StoreProbe
+from pigwav.usecases.check_role import CheckRole
+from pigwav.usecases.count_kept import CountKept
 from pigwav.usecases.delete_recording import DeleteRecording
 from pigwav.usecases.delete_user import DeleteUser
 from pigwav.usecases.keep_leases import KeepLeases
 from pigwav.usecases.list_recordings import ListRecordings
+from pigwav.usecases.measure import Measure
 from pigwav.usecases.quarantine import Quarantine
+from pigwav.usecases.read_card import ReadCard
 from pigwav.usecases.read_recording import FindRecording, ReadRecording
+from pigwav.usecases.read_waveform import ReadWaveform
 from pigwav.usecases.register_user import RegisterUser
 from pigwav.usecases.rename_recording import RenameRecording
 from pigwav.usecases.rotate_token import RotateToken
 from pigwav.usecases.scrub import Scrub
+from pigwav.usecases.single_runner import SingleRunner
 from pigwav.usecases.sweep import Sweep
+
+_CARDS_IN_MEMORY: Final = 128  # each with its waveform: at most 20 KB
 
 
 @dataclass(frozen=True)
@@ -57,14 +69,19 @@ class Services:
     add_recording: AddRecording
     find_recording: FindRecording
     read_recording: ReadRecording
+    read_waveform: ReadWaveform
+    read_card: ReadCard
     list_recordings: ListRecordings
     rename_recording: RenameRecording
     delete_recording: DeleteRecording
     check_ready: CheckReady
+    check_role: CheckRole
     sweep: Sweep
     check_agreement: CheckAgreement
+    count_kept: CountKept
     quarantine: Quarantine
     scrub: Scrub
+    measure: Measure
 
 
 @contextmanager
@@ -107,7 +124,9 @@ def _services(
     disk_space = DiskSpace(
         settings.disk.paths(), min_free_bytes=settings.disk.min_free_bytes, metrics=metrics
     )
+    runner = SingleRunner(database, limits.lease_s)
     brief = executors.within(settings.queue_timeout_s)
+    read_waveform = ReadWaveform(database, brief.db)
     return Services(
         settings=settings,
         metrics=metrics,
@@ -134,18 +153,24 @@ def _services(
         ),
         find_recording=FindRecording(database, brief.db),
         read_recording=ReadRecording(store),
+        read_waveform=read_waveform,
+        read_card=ReadCard(read_waveform, brief.cards, lru_cache(_CARDS_IN_MEMORY)(card)),
         list_recordings=ListRecordings(database, brief.db),
         rename_recording=RenameRecording(database, brief.db),
         delete_recording=DeleteRecording(database, brief.db),
-        check_ready=CheckReady(database, store, brief, open_uploads),
+        check_ready=CheckReady(database, StoreProbe(store), brief, open_uploads),
+        check_role=CheckRole(database),
         sweep=Sweep(
             database,
             store,
             metrics,
+            runner,
             retention=timedelta(days=settings.retention_days) if settings.retention_days else None,
             keys_for=timedelta(hours=settings.idempotency_key_hours),
         ),
         check_agreement=CheckAgreement(database, store),
-        quarantine=Quarantine(database, store, CheckAgreement(database, store)),
+        quarantine=Quarantine(store, CheckAgreement(database, store), runner),
+        count_kept=CountKept(store),
         scrub=Scrub(database, store),
+        measure=Measure(database, store, Mp3Measurement(converter.decoders)),
     )

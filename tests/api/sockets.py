@@ -39,7 +39,7 @@ class Answer:
         start, _, body = received.partition(b"\r\n\r\n")
         status, *fields = start.decode().split("\r\n")
         headers = {name.lower(): value for name, _, value in (field.partition(": ") for field in fields)}
-        while len(body) < int(headers["content-length"]):
+        while len(body) < int(headers.get("content-length", "0")):  # 100 Continue has none
             body += _more(connection)
         return cls(int(status.split()[1]), headers, body, connection)
 

@@ -1,10 +1,12 @@
 """Limits of a connection: endless heads, unusual body framing, responses that the client does not read."""
 
+import gc
 import select
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, repeat
+from types import FrameType, FunctionType
 from uuid import uuid4
 
 import httpx2
@@ -14,7 +16,7 @@ from accounts import Account, register
 from api.sockets import Answer, connect, upload_head
 from e2e.open_upload import open_upload
 from factories import wav
-from pigwav.api.connections.connection import MAX_PIPELINED
+from pigwav.api.connections.connection import MAX_PIPELINED, Connection
 from pigwav.settings import Settings
 from pigwav.store.memory import MemoryStore
 from problem_assertions import assert_problem
@@ -279,6 +281,27 @@ def test_of_a_packet_full_of_requests_some_are_answered_and_the_rest_is_dropped(
     assert ended(api, "overloaded") == before + 1
 
 
+def test_a_refusal_does_not_keep_the_received_bytes_in_memory(
+    api: ServedApi, connection: socket.socket
+) -> None:
+    """The garbage collector runs seldom (cli/serve.py), so it must not be needed."""
+    before = ended(api, "overloaded")
+    gc.collect()
+    gc.disable()
+    try:
+        connection.sendall((GET + b"\r\n") * 4000)
+        wait_until(lambda: ended(api, "overloaded") == before + 1)
+        wait_until(lambda: not frames_of(Connection.data_received), within_s=5)
+    finally:
+        gc.enable()
+
+
+def frames_of(function: FunctionType) -> list[FrameType]:
+    """Frames of the function that something still refers to, with all that their variables hold."""
+    frames = [found for found in gc.get_objects() if isinstance(found, FrameType)]
+    return [frame for frame in frames if frame.f_code is function.__code__]
+
+
 def test_who_drips_forms_without_a_token_takes_no_place_from_those_who_have_one(settings: Settings) -> None:
     limits = settings.limits.model_copy(update={"max_open_uploads": 1})
     with (
@@ -412,3 +435,127 @@ def test_beyond_the_bound_another_download_is_refused_for_a_while(
             assert "retry-after" in refused.headers
             assert httpx2.head(api.url + path).status_code == 200
         wait_until(lambda: httpx2.get(api.url + path).status_code == 200)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST /records HTTP/1.0\r\nContent-Type: audio/wav\r\n",
+        b"POST /records HTTP/1.1\r\nHost: x\r\nContent-Type: audio/wav\r\n",
+        b"POST /records HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n",
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"RIFF\x24\0\0\0WAVE" + bytes(100_000)])
+def test_a_body_without_length_and_chunks_is_told_so(
+    connection: socket.socket, account: Account, head: bytes, body: bytes
+) -> None:
+    connection.sendall(head + f"Authorization: Bearer {account.token}\r\n\r\n".encode() + body)
+
+    Answer.read(connection).assert_problem(411, "length-required")
+
+
+def test_a_body_of_length_zero_is_empty(connection: socket.socket, account: Account) -> None:
+    connection.sendall(upload_head(account, "Content-Length: 0"))
+
+    answer = Answer.read(connection)
+
+    answer.assert_problem(415, "not-a-wav")
+    assert answer.document()["found"] == "empty"
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        pytest.param(b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n", "2 Host fields", id="two hosts"),
+        pytest.param(
+            b"GET /healthz HTTP/1.1\r\nHost: a\r\nHOST: a\r\n", "2 Host fields", id="the same host twice"
+        ),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nAccept: */*\r\n", "no Host", id="no host"),
+        pytest.param(b"GET /healthz\r\n", "", id="HTTP/0.9"),
+        pytest.param(b"GET /healthz HTTP/2.0\r\nHost: a\r\n", "", id="HTTP/2.0"),
+        pytest.param(
+            b"POST /users HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n",
+            "HTTP/1.0",
+            id="1.0 with chunked",
+        ),
+        *(
+            pytest.param(
+                b"POST /users HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: " + value + b"\r\n",
+                "",
+                id=value.decode(),
+            )
+            for value in (
+                b"identity",
+                b"identity, chunked",
+                b"identity\r\nTransfer-Encoding: chunked",
+                b"chunked\r\nTransfer-Encoding: identity",
+                b"gzip, chunked",
+                b"chunked, chunked",
+                b"xchunked",
+                b"chunked;a=b",
+            )
+        ),
+    ],
+)
+def test_a_head_that_a_proxy_may_read_otherwise_is_refused(
+    connection: socket.socket, head: bytes, words: str
+) -> None:
+    connection.sendall(head + b"\r\n0\r\n\r\n")
+    answer = Answer.read(connection)
+    answer.assert_problem(400, "malformed-http")
+    assert words in (answer.document().get("detail") or "")
+    assert answer.ends_the_connection()
+
+
+@pytest.mark.parametrize("head", [b"GET /healthz HTTP/1.0\r\n", b"GET /healthz HTTP/1.0\r\nHost: a\r\n"])
+def test_http_1_0_needs_no_host(connection: socket.socket, head: bytes) -> None:
+    connection.sendall(head + b"\r\n")
+    assert Answer.read(connection).status == 200
+
+
+@pytest.mark.parametrize("path", ["/records/", "/users/", "/record/", "/users/me/", "/healthz/"])
+def test_a_slash_at_the_end_is_another_path_and_no_redirect(api: ServedApi, path: str) -> None:
+    """A redirect would send a form's token again, to an address made from the request's Host."""
+    with httpx2.Client(base_url=api.url) as http:
+        for answer in (http.get(path), http.post(path, data={"token": "x"})):
+            assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+
+def test_heads_that_wait_have_together_the_bytes_of_one(api: ServedApi, connection: socket.socket) -> None:
+    """Some KiB for each of ten thousand connections, without a token."""
+    large = GET + b"X-Padding: " + b"x" * 14 * KIB + b"\r\n\r\n"
+    before = ended(api, "overloaded")
+    connection.sendall(large * (MAX_PIPELINED + 1))
+
+    received = b""
+    with suppress(ConnectionResetError):
+        while block := connection.recv(65536):
+            received += block
+
+    assert 1 <= received.count(b"HTTP/1.1 200") <= 3
+    assert ended(api, "overloaded") == before + 1
+
+
+def test_a_client_that_always_has_a_few_requests_waiting_is_served(connection: socket.socket) -> None:
+    """Hundreds of small heads have together more bytes than one head may have, but few of them wait at a time."""
+    request = GET + b"X-Padding: " + b"x" * KIB + b"\r\n\r\n"
+    connection.sendall(request * 3)
+    received, answered = b"", 0
+    while answered < 100:
+        received += connection.recv(65536)
+        assert b"HTTP/1.1 503" not in received
+        more = received.count(b"HTTP/1.1 200") - answered
+        connection.sendall(request * more)
+        answered += more
+
+
+def test_a_listener_that_leaves_while_another_request_waits_is_no_error(
+    settings: Settings, long_recording: Callable[[ServedApi], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with served_with(settings) as api:
+        path = long_recording(api)
+        for _ in range(3):
+            with listening(api, path) as listener:
+                listener.sendall(GET + b"\r\n")
+        wait_until(lambda: "pigwav_downloads_open 0.0" in httpx2.get(f"{api.url}/metrics").text)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

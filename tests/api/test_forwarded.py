@@ -62,7 +62,7 @@ def test_what_is_no_host_is_ignored(settings: Settings, host: str) -> None:
     assert url.startswith(f"https://{http.base_url.netloc.decode()}/record?")
 
 
-@pytest.mark.parametrize("prefix", ["voice", "/voice/", " /voice "])
+@pytest.mark.parametrize("prefix", ["voice", "/voice/"])
 def test_a_prefix_may_be_written_with_and_without_its_slashes(prefix: str) -> None:
     assert HttpSettings.model_validate({"root_path": prefix}).root_path == "/voice"
 

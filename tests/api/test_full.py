@@ -8,9 +8,9 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from sqlalchemy import text
 
 from accounts import Account, register
+from databases import run_as_owner
 from factories import wav
 from fakes.faulty_store import FaultyStore
 from fakes.s3_server import answering, fictional, xml_error
@@ -127,8 +127,9 @@ def test_a_database_that_says_it_is_full_is_told_as_507(settings: Settings) -> N
     """A trigger simulates the full disk: it raises the same error (SQLSTATE 53100)."""
     with api(settings, store=MemoryStore()) as (running, http):
         account = register(http)
-        run(
-            running,
+        url = settings.database.url.get_secret_value()
+        run_as_owner(
+            url,
             "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
             " $$ BEGIN RAISE disk_full USING MESSAGE = 'could not extend file'; END $$",
             f"CREATE TRIGGER full_disk BEFORE INSERT ON recordings FOR EACH ROW"
@@ -137,16 +138,10 @@ def test_a_database_that_says_it_is_full_is_told_as_507(settings: Settings) -> N
         try:
             assert_full(account.upload_raw(wav(seconds=0.5)))
         finally:
-            run(running, "DROP TRIGGER full_disk ON recordings", "DROP FUNCTION full_disk()")
+            run_as_owner(url, "DROP TRIGGER full_disk ON recordings", "DROP FUNCTION full_disk()")
 
         assert Traces(running.services).of(account.id) == []
         assert_full(account.upload_raw(wav(seconds=0.5)))
-
-
-def run(api: ServedApi, *statements: str) -> None:
-    with api.services.find_recording.database.begin() as db:
-        for statement in statements:
-            db.execute(text(statement))
 
 
 def test_an_s3_server_whose_disk_is_full_is_told_as_507(settings: Settings) -> None:

@@ -170,6 +170,28 @@ def test_a_client_that_leaves_while_the_encoder_is_busy_is_not_converted_first(s
             wait_until(lambda sample=sample: sample in metrics(account))
 
 
+@pytest.mark.parametrize(
+    "more", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"], ids=["alone", "one waits"]
+)
+def test_a_client_that_leaves_before_its_answer_is_not_converted_any_further(
+    settings: Settings, more: bytes
+) -> None:
+    """The whole body has come, and a request may wait for the answer to it, so that reading is paused."""
+    with (
+        served(settings.model_copy(update={"cpu_threads": 1})) as api,
+        httpx2.Client(base_url=api.url) as http,
+    ):
+        account, traces = register(http), Traces(api.services)
+        with encoder_held(api.services), connect(api) as connection:
+            body = wav(seconds=0.1)
+            connection.sendall(head(account, len(body)) + body)
+            wait_until(lambda: api.services.executors.cpu.longest_wait_s() > 0)
+            connection.sendall(more)
+            connection.close()
+            wait_until(lambda: 'pigwav_uploads_total{outcome="upload-broken"} 1.0' in metrics(account))
+        wait_until(lambda: traces.of(account.id) == [])
+
+
 @contextmanager
 def encoder_held(services: Services) -> Iterator[None]:
     """The encoder's only thread is busy during the block."""

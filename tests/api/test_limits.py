@@ -55,6 +55,9 @@ class Situation:
     def open_upload(self, body: bytes) -> None:
         self._stack.enter_context(open_upload(self.account, body))
 
+    def open_download(self, link: str) -> None:
+        self._stack.enter_context(self.account.http.stream("GET", link))
+
     def full(self, executor: BoundedExecutor) -> None:
         self._stack.enter_context(full(executor))
 
@@ -69,6 +72,14 @@ def uploads(here: Situation) -> httpx2.Response:
     here.serve(limits={"max_open_uploads": 1})
     here.open_upload(wav(seconds=1))
     here.wait_for_metric("pigwav_uploads_open 1.0")
+    return here.account.upload_raw(wav(seconds=0.1))
+
+
+def uploads_share(here: Situation) -> httpx2.Response:
+    here.serve(limits={"max_open_uploads": 8})
+    for _ in range(7):
+        here.open_upload(wav(seconds=1))
+    here.wait_for_metric("pigwav_uploads_open 7.0")
     return here.account.upload_raw(wav(seconds=0.1))
 
 
@@ -101,10 +112,25 @@ def encoder(here: Situation) -> httpx2.Response:
     return here.account.upload_raw(wav(seconds=0.1))
 
 
+def cards(here: Situation) -> httpx2.Response:
+    here.serve(queue_timeout_s=0.1)
+    recording = here.account.recording()
+    here.full(here.api.services.executors.cards)
+    return here.get(f"/listen/card.png?id={recording['id']}&user={recording['user']}")
+
+
 def decoders(here: Situation) -> httpx2.Response:
     here.serve(limits={"max_decoders": 1})
     here.open_upload(ADPCM)
     wait_until(lambda: here.api.services.add_recording.converter.decoders.free == 0)
+    return here.account.upload_raw(ADPCM)
+
+
+def decoders_share(here: Situation) -> httpx2.Response:
+    here.serve(limits={"max_decoders": 8})
+    for _ in range(7):
+        here.open_upload(ADPCM)
+    wait_until(lambda: here.api.services.add_recording.converter.decoders.free == 1)
     return here.account.upload_raw(ADPCM)
 
 
@@ -134,9 +160,25 @@ def downloads(here: Situation) -> httpx2.Response:
     return httpx2.get(here.account.recording()["url"])
 
 
+def downloads_share(here: Situation) -> httpx2.Response:
+    here.serve(http={"max_open_downloads": 8})
+    body = wav(seconds=220, rate=32_000, channels=1, content="silence")  # does not fit into socket buffers
+    link = here.account.upload_raw(body, bitrate=320).json()["url"]
+    for _ in range(7):
+        here.open_download(link)
+    return httpx2.get(link)
+
+
 def connections(here: Situation) -> Answer:
     here.serve(http={"max_connections": 2})  # the account's client holds one open
     here.connection().sendall(HEALTHZ)
+    return Answer.read(here.connection())
+
+
+def connections_share(here: Situation) -> Answer:
+    here.serve(http={"max_connections": 8})  # the account's client holds one open
+    for _ in range(6):
+        here.connection()
     return Answer.read(here.connection())
 
 
@@ -148,15 +190,20 @@ def pipelined_requests(here: Situation) -> None:
 
 REACHED: Mapping[Limit, Callable[[Situation], httpx2.Response | Answer | None]] = {
     Limit.UPLOADS: uploads,
+    Limit.UPLOADS_SHARE: uploads_share,
     Limit.MEMORY: memory,
     Limit.UNAUTHENTICATED_MEMORY: unauthenticated_memory,
     Limit.ENCODER: encoder,
+    Limit.CARDS: cards,
     Limit.DECODERS: decoders,
+    Limit.DECODERS_SHARE: decoders_share,
     Limit.PROCESSES: processes,
     Limit.DATABASE: database,
     Limit.STORE: store,
     Limit.DOWNLOADS: downloads,
+    Limit.DOWNLOADS_SHARE: downloads_share,
     Limit.CONNECTIONS: connections,
+    Limit.CONNECTIONS_SHARE: connections_share,
     Limit.PIPELINED_REQUESTS: pipelined_requests,
 }
 

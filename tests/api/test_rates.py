@@ -8,12 +8,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from starlette.types import Scope
 
 from accounts import Account, register
 from cli.person import Person
 from factories import wav
-from pigwav.api.rate_limits import address_of
+from pigwav.api.client_address import address_of
 from pigwav.client import PigWavClient, TryLater
 from pigwav.settings import RateSettings, Settings
 from problem_assertions import assert_problem
@@ -38,6 +37,19 @@ def api(
 def policies(answer: httpx2.Response) -> dict[str, tuple[int, int]]:
     """Quota and window (s) by policy name."""
     return _items(answer, "RateLimit-Policy", "q", "w")
+
+
+def test_requests_that_are_sent_at_once_on_one_connection_are_counted_one_by_one(settings: Settings) -> None:
+    request = b"GET /users/me HTTP/1.1\r\nHost: x\r\n"
+    with (
+        api(settings, requests_per_address="3/hour") as (running, _),
+        socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection,
+    ):
+        connection.sendall((request + b"\r\n") * 7 + request + b"Connection: close\r\n\r\n")
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    statuses = re.findall(rb"HTTP/1.1 (\d+)", received)
+    assert statuses == [b"401"] * 3 + [b"429"] * 5
 
 
 def limits(answer: httpx2.Response) -> dict[str, tuple[int, int]]:
@@ -95,6 +107,18 @@ def test_machines_that_watch_are_never_refused_nor_counted(settings: Settings, p
 
         assert http.get(f"{prefix}/records").status_code == 401
         assert http.get(f"{prefix}/records").status_code == 429
+
+
+@pytest.mark.parametrize("prefix", ["", "/voice"])
+def test_a_browser_that_opens_the_page_uses_up_one_request(settings: Settings, prefix: str) -> None:
+    with api(settings, root_path=prefix, requests_per_address="2/day") as (_, http):
+        index = http.get(f"{prefix}/", headers={"Accept": "text/html"})
+        files = re.findall(r'(?:href|src)="([^"]+\.(?:js|css|svg))"', index.text)
+        answers = [http.get(path) for path in files]
+
+        assert len(files) > 20
+        assert {(answer.status_code, "ratelimit" in answer.headers) for answer in answers} == {(200, False)}
+        assert limits(index)["requests-per-address"][0] == 1
 
 
 def test_several_windows_hold_each_on_its_own(settings: Settings) -> None:
@@ -219,16 +243,12 @@ def test_the_address_is_the_one_that_a_trusted_proxy_names(settings: Settings) -
     ],
 )
 def test_who_counts_as_one_address(one: str, other: str, same: bool) -> None:  # noqa: FBT001
-    assert (address_of(scope(one)) == address_of(scope(other))) == same
+    assert (address_of((one, 1)) == address_of((other, 1))) == same
 
 
 @pytest.mark.parametrize("text", [None, "", "x" * 100_000, "::ffff:", "1.2.3.4:5", "2001:db8::1/64"])
 def test_any_client_is_somebody_in_a_few_bytes(text: str | None) -> None:
-    assert len(address_of(scope(text))) <= 64
-
-
-def scope(address: str | None) -> Scope:
-    return {"type": "http", "client": None if address is None else (address, 0)}
+    assert len(address_of(text if text is None else (text, 1))) <= 64
 
 
 def test_pages_of_other_origins_may_read_where_they_stand(settings: Settings) -> None:

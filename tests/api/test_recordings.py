@@ -19,6 +19,22 @@ def test_the_facts_of_a_recording_are_those_of_its_upload(account: Account) -> N
     assert shown.json() == uploaded
 
 
+def test_every_answer_with_a_recording_has_the_address_of_its_page(account: Account) -> None:
+    uploaded = account.recording()
+    path = f"/records/{uploaded['id']}"
+
+    answers = [
+        uploaded,
+        account.http.get(path, headers=account.bearer).json(),
+        account.http.patch(path, headers=account.bearer, json={"title": "new"}).json(),
+        *account.http.get("/records", headers=account.bearer).json()["items"],
+    ]
+
+    assert {answer["page_url"] for answer in answers} == {uploaded["url"].replace("/record?", "/listen?")}
+    assert len(answers) == 4
+    assert "<audio" in account.http.get(uploaded["page_url"]).text
+
+
 def test_the_peak_of_a_recording_is_shown_and_listed(account: Account) -> None:
     loud = account.upload_raw(wav(seconds=0.5, content="noise")).json()
     silent = account.upload_raw(wav(seconds=0.5, content="silence")).json()

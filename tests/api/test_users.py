@@ -74,6 +74,31 @@ def test_a_name_that_cannot_be_used_is_refused(http: httpx2.Client, name: object
     assert_problem(http.post("/users", json={"name": name}), 422, code)
 
 
+@pytest.mark.parametrize("char", ["\0", "\n", "\t", "\x1b", "\x7f", "\x85", "\x9f"])
+def test_a_control_character_in_a_name_is_refused_and_named(http: httpx2.Client, char: str) -> None:
+    for name in (f"an{char}na", f"\0{char}anna", f"anna{char}\x1f"):
+        for sent in ({"json": {"name": name}}, {"data": {"name": name}}, {"files": {"name": (None, name)}}):
+            answer = http.post("/users", **sent)
+            assert "control characters" in assert_problem(answer, 422, "invalid-field")["detail"]
+
+
+def test_the_line_end_after_a_name_is_trimmed(http: httpx2.Client) -> None:
+    assert http.post("/users", data={"name": "from a file\r\n"}).json()["name"] == "from a file"
+
+
+def test_a_form_registers_in_its_charset(http: httpx2.Client) -> None:
+    form = "application/x-www-form-urlencoded"
+    for name, kind, body in (
+        ("Café one", f"{form}; charset=ISO-8859-1", b"name=Caf%E9+one"),
+        ("Речь", f"{form};charset=windows-1251", "name=Речь".encode("cp1251")),
+        ("Речь 2", form, b"name=%D0%E5%F7%FC+2&_charset_=windows-1251"),
+    ):
+        answer = http.post("/users", content=body, headers={"Content-Type": kind})
+        assert (answer.status_code, answer.json()["name"]) == (201, name)
+    wrong = http.post("/users", content=b"name=Caf%E9", headers={"Content-Type": form})
+    assert_problem(wrong, 422, "invalid-field")
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"name": null}', b"\xff\xfe"])
 def test_a_body_that_is_no_registration_is_refused(http: httpx2.Client, body: bytes) -> None:
     answer = http.post("/users", content=body, headers={"Content-Type": "application/json"})
@@ -135,8 +160,11 @@ def test_the_name_of_a_deleted_user_can_be_taken_again(http: httpx2.Client) -> N
 
 
 @pytest.mark.parametrize(
-    "authorization",
-    [None, "Bearer", "Bearer nonsense", f"Bearer {uuid.UUID(int=1)}", "Basic dTpw", "Bearer \xe9"],
+    ("authorization", "detail"),
+    [
+        *((missing, "The request has no access token.") for missing in (None, "Bearer", "Basic dTpw")),
+        *((wrong, "") for wrong in ("Bearer nonsense", f"Bearer {uuid.UUID(int=1)}", "Bearer \xe9")),
+    ],
 )
 @pytest.mark.parametrize(
     ("method", "path"),
@@ -148,11 +176,12 @@ def test_the_name_of_a_deleted_user_can_be_taken_again(http: httpx2.Client) -> N
     ],
 )
 def test_every_wrong_token_has_the_same_answer(
-    http: httpx2.Client, method: str, path: str, authorization: str | None
+    http: httpx2.Client, method: str, path: str, authorization: str | None, detail: str
 ) -> None:
     headers = {"Authorization": authorization.encode("latin-1")} if authorization else {}
 
     document = assert_problem(http.request(method, path, headers=headers), 401, "not-authenticated")
 
     assert document["title"] == "User and token are missing or do not match."
-    assert "detail" not in document
+    assert document.get("detail", "").startswith(detail)
+    assert bool(detail) == ("detail" in document)

@@ -46,7 +46,7 @@ def completed_by_bash(person: Person, *line: str) -> list[str]:
         (("pigwav", "dow"), {"download"}),
         (("pigwav", "token", "r"), {"rotate"}),
         (("pigwav", "upload", "--ti"), {"--title"}),
-        (("pigwav", "list", "--"), {"--limit", "--json", "--url", "--user", "--token", "--help"}),
+        (("pigwav", "rename", "--"), {"--url", "--user", "--token", "--help"}),
     ],
 )
 def test_bash_completes_commands_and_options(

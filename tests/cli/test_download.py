@@ -167,7 +167,7 @@ def test_dead_and_malformed_links_are_refused_with_their_codes(anna: Person) -> 
 def test_partial_file_is_gone_on_with(anna: Person) -> None:
     link = anna.upload(anna.file("a.wav", seconds=20))
     whole = fetched(link)
-    part = anna.file("a.mp3.part", whole[:100_000])
+    part = anna.file("a.mp3.pigwav-part", whole[:100_000])
 
     assert anna.run("download", link).returncode == 0
 

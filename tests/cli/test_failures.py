@@ -18,6 +18,7 @@ from pigwav.client import (
     DownloadBroken,
     DownloadInterrupted,
     InvalidAddress,
+    InvalidProxy,
     NameTaken,
     NotAuthenticated,
     NotConnected,
@@ -49,6 +50,7 @@ def refused(kind: type[Refused], status: int, title: str = "No.") -> Refused:
         (OSError(errno.ENOENT, "?"), ExitStatus.FAILED),
         (refused(Refused, 500), ExitStatus.FAILED),
         (InvalidAddress("?"), ExitStatus.USAGE),
+        (InvalidProxy("?"), ExitStatus.USAGE),
         (UsageError("?"), ExitStatus.USAGE),
         (CredentialsMissing("?"), ExitStatus.NOT_AUTHENTICATED),
         (refused(NotAuthenticated, 401), ExitStatus.NOT_AUTHENTICATED),
@@ -170,11 +172,41 @@ def test_service_that_is_not_there_is_said_to_be(newcomer: Person) -> None:
         assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (status, "", 1)
 
 
-def test_address_without_its_scheme_is_told_before_anything_else(newcomer: Person) -> None:
-    ended = newcomer.run("login", "--url", "localhost:8080")
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("localhost:8080", "localhost:8080 is not a URL. Write http://localhost:8080."),
+        ("https:/voice.example.org", "https:/voice.example.org is not a URL. Write it as http://HOST:PORT."),
+        ("me:hush@voice.example.org", "voice.example.org is not a URL. Write it as http://HOST:PORT."),
+    ],
+)
+def test_address_without_its_scheme_is_told_before_anything_else(
+    newcomer: Person, url: str, said: str
+) -> None:
+    ended = newcomer.run("login", "--url", url)
 
-    said = "pigwav: localhost:8080 is not a URL. Write http://localhost:8080.\n"
-    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", said)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"pigwav: {said}\n")
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
+def test_wrong_proxy_of_the_environment_is_one_sentence(newcomer: Person, variable: str) -> None:
+    person = newcomer.with_environment(PIGWAV_URL=newcomer.url, **{variable: "socks://me:hush@proxy:1080"})
+
+    ended = person.run("register", "anna")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        f"pigwav: The proxy in {variable} is not a URL that works: 'proxy:1080'. "
+        "Write it as http://HOST:PORT or socks5://HOST:PORT.\n"
+    )
+
+
+def test_local_service_is_reached_although_the_company_has_a_proxy(newcomer: Person) -> None:
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:1")
+
+    ended = newcomer.with_environment(PIGWAV_URL=newcomer.url, **proxies).run("register", "proxied")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_closed_output_is_one_sentence(anna: Person) -> None:

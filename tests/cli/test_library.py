@@ -1,6 +1,7 @@
 """`pigwav list | show | rename | delete`."""
 
 import json
+import struct
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -8,7 +9,7 @@ from uuid import uuid4
 import httpx2
 
 from cli.person import Person, id_in
-from factories import wav
+from factories import chunk, fmt_chunk, riff, wav
 from fakes.stub_service import Reply, problem, stub_service
 
 DRIVING = {"\x1b", "\x07", "\x9b", "\u202e", "\u202c"}
@@ -29,6 +30,35 @@ def test_list_is_a_line_each_newest_first_with_tabs_between(anna: Person) -> Non
     assert datetime.now(UTC) - datetime.fromisoformat(first[3]) < timedelta(minutes=2)
 
 
+def test_list_and_show_draw_waveforms(anna: Person) -> None:
+    rising = riff(fmt_chunk(rate=8_000, channels=1) + chunk(b"data", loudness_rising()))
+    link = anna.upload(anna.file("a.wav", rising))
+
+    [line] = anna.run("list", "--waveform").stdout.splitlines()
+    shown = dict(line.split("\t") for line in anna.run("show", link, "--waveform").stdout.splitlines())
+    ascii_only = Person(anna.home, anna.url, anna.environment | {"PYTHONIOENCODING": "ascii"})
+    [in_ascii] = ascii_only.run_anew("list", "--waveform").stdout.splitlines()
+    listed = json.loads(anna.run("list", "--waveform", "--json").stdout)
+    status, screen = anna.seen("list", "--waveform", columns=40)
+
+    assert line.split("\t")[5:] == [shown["loudness"].removesuffix(" LUFS"), "none", WEDGE]
+    assert shown["waveform"] == WEDGE
+    assert in_ascii.endswith("\t" + WEDGE.translate(str.maketrans("▁▂▃▄▅▆▇█", "_.-:=+*#")))
+    assert json.loads(anna.run("show", link, "--waveform", "--json").stdout)["peaks"] == listed[0]["peaks"]
+    assert status == 0
+    drawing = screen.splitlines()[-1].strip()
+    assert (len(drawing), drawing[0], drawing[-1]) == (38, "▁", "█")
+
+
+def loudness_rising() -> bytes:
+    """96 pieces of 20 ms, each a little louder than the one before it."""
+    steps = range(1, 97)
+    return b"".join(struct.pack("<2h", 300 * step, -300 * step) * 80 for step in steps)
+
+
+WEDGE = "".join("▁▂▃▄▅▆▇█"[round(7 * -(-300 * step // 256) / 113)] for step in range(1, 97))
+
+
 def test_list_of_nothing_is_nothing(anna: Person) -> None:
     assert anna.run("list").stdout == ""
     assert anna.run("list", "--json").stdout == "[]\n"
@@ -42,6 +72,15 @@ def test_list_can_be_limited_and_goes_on_over_pages(anna: Person) -> None:
     assert anna.run("list").stdout.count("\n") == 5
     assert len(json.loads(anna.run("list", "--json", "--limit", 2).stdout)) == 2
     assert anna.run("list", "--limit", 0).returncode == 2
+
+
+def test_list_searches_in_titles(anna: Person) -> None:
+    for title in ("Standup, Monday", "Interview"):
+        anna.upload(anna.file("a.wav", seconds=0.05), "--title", title)
+
+    assert anna.run("list", "--search", "mon standup").stdout == ""
+    assert anna.run("list", "--search", "standup mon").stdout.startswith("Standup, Monday\t")
+    assert anna.seen("list", "--search", "nothing") == (0, "No title has these words.\n")
 
 
 def test_json_is_that_of_the_http_contract(anna: Person) -> None:
@@ -72,8 +111,9 @@ def test_show_takes_an_id_or_either_link_and_tells_the_tags(anna: Person) -> Non
     assert (by_id.returncode, by_id.stderr) == (0, "")
     assert (facts["title"], facts["tag title"], facts["tag artist"]) == ("Утро", "Утро", "Studio 1")
     assert (facts["link"], facts["id"], facts["length"]) == (link, recording, "1.0 s")
+    assert facts["page"] == link.replace("/record?", "/listen?")
     assert facts["wav"] == "pcm_s16le, 44100 Hz, stereo"
-    for other in (link, f"{anna.url}/record/{recording}.mp3?user=1", recording.upper()):
+    for other in (link, facts["page"], f"{anna.url}/record/{recording}.mp3?user=1", recording.upper()):
         assert anna.run("show", other).stdout == by_id.stdout
 
 

@@ -1,9 +1,11 @@
 """`pigwav upload` without a terminal."""
 
+import contextlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 
@@ -69,7 +71,7 @@ def test_one_bad_file_does_not_stop_the_others(anna: Person) -> None:
     assert len(told) == 3
     assert any(re.fullmatch(rf"pigwav: {files[1]}: .+ \(not-a-wav\)", line) for line in told)
     assert f"pigwav: {files[2]}: No such file or directory" in told
-    assert "pigwav: empty: No file in this folder ends in .wav, .wave, .bwf, .rf64." in told
+    assert "pigwav: empty: No regular file in this folder ends in .wav, .wave, .bwf, .rf64." in told
 
 
 def test_folder_without_a_wav_is_no_success(anna: Person) -> None:
@@ -149,7 +151,8 @@ def test_json_is_an_object_a_line_for_every_wav(anna: Person) -> None:
     good, bad, gone, piped = map(json.loads, ended.stdout.splitlines())
     assert ended.returncode == 1
     assert good == {"file": str(files[0]), "recording": anna.listed()[0]}
-    refused = {"code": "not-a-wav", "detail": "The body is not a RIFF/WAVE file."}
+    detail = "The body is text, not a WAV. Look at it in an editor, and send the recording itself."
+    refused = {"code": "not-a-wav", "detail": detail, "found": "text"}
     assert bad == {"file": str(files[1]), "error": refused}
     assert gone["file"] == str(files[2])
     assert gone["error"] == {"code": "file-missing", "detail": "No such file or directory"}
@@ -162,8 +165,11 @@ def test_wav_that_is_shorter_than_it_promises_is_converted_and_told(anna: Person
 
     assert (ended.returncode, len(ended.stdout.splitlines())) == (0, 1)
     assert re.fullmatch(
-        r"pigwav: .*torn\.wav: its header declares 2\.0 s, but it holds 1\.0 s\..*\n", ended.stderr
+        r"pigwav: .*torn\.wav: The header declares 2\.000 s .* the first 1\.000 s\. The end is missing\.\n",
+        ended.stderr,
     )
+    shown = anna.run("show", ended.stdout.strip())
+    assert re.search(r"^warning\tThe header declares 2\.000 s", shown.stdout, re.MULTILINE)
 
 
 def test_streamed_wav_without_a_size_is_no_torn_one(anna: Person) -> None:
@@ -232,8 +238,91 @@ def test_hidden_and_other_files_of_a_folder_are_left_out(anna: Person) -> None:
     anna.file("x/b.wav")
     anna.file("x/a.Wave")
 
-    assert [source.name for source in wavs_in(anna.home / "x")] == [
+    assert [source.name for source in wavs_in(anna.home / "x").sources] == [
         str(anna.home / "x" / "a.Wave"),
         str(anna.home / "x" / "b.wav"),
     ]
-    assert [source.name for source in wavs_in(anna.home / "any.thing")] == [str(anna.home / "any.thing")]
+    assert [source.name for source in wavs_in(anna.home / "any.thing").sources] == [
+        str(anna.home / "any.thing")
+    ]
+
+
+def test_what_may_never_end_is_skipped_in_a_folder(anna: Person) -> None:
+    anna.file("folder/a.wav")
+    anna.file("folder/take.wav/b.wav")
+    folder = anna.home / "folder"
+    os.mkfifo(folder / "pipe.wav")
+    (folder / "to pipe.wav").symlink_to("pipe.wav")
+    (folder / "zero.wav").symlink_to("/dev/zero")
+    (folder / "again").symlink_to(folder)
+    with socket.socket(socket.AF_UNIX) as listening, contextlib.chdir(folder):
+        listening.bind("socket.wav")
+
+    ended = anna.run("upload", "folder")
+
+    assert ended.returncode == 0, ended
+    assert titles(anna) == ["a", "b"]
+    assert sorted(ended.stderr.splitlines()) == [
+        f"pigwav: folder/{name}: skipped, because it is {what}."
+        for name, what in (
+            ("again", "a link to a folder"),
+            ("pipe.wav", "a pipe"),
+            ("socket.wav", "a socket"),
+            ("to pipe.wav", "a pipe"),
+            ("zero.wav", "a device"),
+        )
+    ]
+
+
+def test_folder_with_nothing_but_a_pipe_is_no_success(anna: Person) -> None:
+    (anna.home / "folder").mkdir()
+    os.mkfifo(anna.home / "folder" / "pipe.wav")
+
+    ended = anna.run("upload", "folder")
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.splitlines() == [
+        "pigwav: folder/pipe.wav: skipped, because it is a pipe.",
+        "pigwav: folder: No regular file in this folder ends in .wav, .wave, .bwf, .rf64.",
+    ]
+
+
+def test_each_file_of_a_folder_that_cannot_be_sent_is_named_and_the_others_are_sent(anna: Person) -> None:
+    anna.file("folder/a.wav")
+    anna.file("folder/empty.wav", b"")
+    folder = anna.home / "folder"
+    (folder / "broken.wav").symlink_to("nowhere.wav")
+    (folder / "circle.wav").symlink_to("circle.wav")
+
+    ended = anna.run("upload", "folder")
+
+    assert ended.returncode == 1
+    assert titles(anna) == ["a"]
+    told = ended.stderr.splitlines()
+    assert told[:2] == [
+        "pigwav: folder/broken.wav: No such file or directory",
+        "pigwav: folder/circle.wav: Too many levels of symbolic links",
+    ]
+    assert len(told) == 3
+    assert told[2].startswith("pigwav: folder/empty.wav: ")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_unreadable_subfolder_does_not_stop_the_others(anna: Person) -> None:
+    anna.file("folder/a.wav")
+    (anna.home / "folder" / "locked").mkdir(mode=0)
+
+    ended = anna.run("upload", "folder")
+
+    assert (ended.returncode, ended.stderr) == (1, "pigwav: folder/locked: Permission denied\n")
+    assert titles(anna) == ["a"]
+
+
+def test_pipe_that_is_named_is_sent(anna: Person) -> None:
+    os.mkfifo(anna.home / "pipe.wav")
+
+    with subprocess.Popen(["sh", "-c", 'cat "$1" > pipe.wav', "sh", anna.file("a.wav")], cwd=anna.home):
+        ended = anna.run("upload", "pipe.wav")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert titles(anna) == ["pipe"]

@@ -79,6 +79,7 @@ def recording_json(**more: Any) -> dict[str, Any]:
         "id": ID,
         "user": 1,
         "url": LINK,
+        "page_url": f"http://localhost:8080/listen?id={ID}&user=1",
         "title": "Запись",
         "created_at": "2026-11-24T08:00:00.5Z",
         "duration_ms": 1500,
@@ -94,6 +95,9 @@ def recording_json(**more: Any) -> dict[str, Any]:
         "peak_dbfs": -1.32,
         "source": {"codec": "pcm_s24le", "sample_rate_hz": 44_100, "channels": 2, "bits": 24},
         "tags": {"title": "Запись", "artist": "Пётр", "time_reference_samples": 0, "of_tomorrow": 1},
+        "warnings": [],
+        "levels": None,
+        "peaks": None,
         "something_new": True,
         **more,
     }

@@ -8,8 +8,28 @@ import pytest
 from pydantic import BaseModel
 
 from client.both import recording_json
-from pigwav.api.schemas import MeOut, RecordingOut, SourceOut, TagsOut, UserOut
-from pigwav.client import Recording, Registered, Source, Tags, User
+from pigwav.api.schemas import (
+    ChannelLevelsOut,
+    LevelsOut,
+    LimitsOut,
+    MeOut,
+    RecordingOut,
+    SourceOut,
+    TagsOut,
+    UserOut,
+    WarningOut,
+)
+from pigwav.client import (
+    AudioWarning,
+    ChannelLevels,
+    Levels,
+    Limits,
+    Recording,
+    Registered,
+    Source,
+    Tags,
+    User,
+)
 from pigwav.client.answers import Answer
 
 NULLABLE_TAGS = [one.name for one in fields(Tags)]
@@ -23,7 +43,8 @@ class RecordingOfTomorrow(Recording):
 
 
 def test_json_is_written_as_it_was_read() -> None:
-    document = recording_json(created_at="2026-11-24T08:00:00.500000+00:00")
+    warning = {"code": "truncated", "detail": "Short.", "value": 12, "unit": "ms"}
+    document = recording_json(created_at="2026-11-24T08:00:00.500000+00:00", warnings=[warning])
     del document["something_new"]
     document["tags"] = dict.fromkeys(NULLABLE_TAGS) | {"title": "Запись", "time_reference_samples": 0}
 
@@ -43,17 +64,13 @@ def test_a_new_fact_is_one_line() -> None:
 @pytest.mark.parametrize("more", [{}, {"loudness_lufs": None}], ids=["absent", "null"])
 def test_what_an_older_service_does_not_know_is_none(more: dict[str, Any]) -> None:
     document = recording_json(**more)
-    for name in ("title", "declared_duration_ms", "tags"):
+    for name in ("title", "declared_duration_ms", "tags", "warnings"):
         del document[name]
 
     read = RecordingOfTomorrow.from_json(document)
 
-    assert (read.loudness_lufs, read.title, read.declared_duration_ms, read.tags) == (
-        None,
-        None,
-        None,
-        Tags(),
-    )
+    assert (read.loudness_lufs, read.title, read.declared_duration_ms) == (None, None, None)
+    assert (read.tags, read.warnings) == (Tags(), None)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +104,10 @@ def test_a_fact_that_is_always_there_must_be_there() -> None:
         (Recording, RecordingOut),
         (Source, SourceOut),
         (Tags, TagsOut),
+        (AudioWarning, WarningOut),
+        (Levels, LevelsOut),
+        (ChannelLevels, ChannelLevelsOut),
+        (Limits, LimitsOut),
         (User, MeOut),
         (Registered, UserOut),
     ],

@@ -1,5 +1,6 @@
 """Calls: requests, parsing of responses, errors for refusals."""
 
+import struct
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from threading import Event
@@ -20,10 +21,12 @@ from client.both import (
 )
 from fakes.stub_service import Reply, one_after_the_other, problem, stub_service
 from pigwav.client import (
+    AudioWarning,
     BadInput,
     ClientError,
     CredentialsMissing,
     InvalidAddress,
+    Limits,
     NameTaken,
     NotAuthenticated,
     NotConnected,
@@ -49,12 +52,15 @@ def test_register_answers_the_user_and_hides_the_token_from_logs(open_client: Op
 
 
 def test_every_fact_of_a_recording_is_read(open_client: OpenClient) -> None:
-    with talking(open_client, Reply.json(200, recording_json()), *CREDENTIALS) as (_, client):
+    warnings = [{"code": "truncated", "detail": "Short.", "value": 12, "unit": "ms", "of_tomorrow": 1}]
+    answer = Reply.json(200, recording_json(warnings=warnings))
+    with talking(open_client, answer, *CREDENTIALS) as (_, client):
         recording = client.show(ID)
     assert recording == Recording(
         id=UUID(ID),
         user_id=1,
         url=LINK,
+        page_url=f"http://localhost:8080/listen?id={ID}&user=1",
         title="Запись",
         created_at=datetime(2026, 11, 24, 8, 0, 0, 500_000, tzinfo=UTC),
         duration_ms=1500,
@@ -70,6 +76,7 @@ def test_every_fact_of_a_recording_is_read(open_client: OpenClient) -> None:
         peak_dbfs=-1.32,
         source=Source("pcm_s24le", 44_100, 2, 24),
         tags=Tags(title="Запись", artist="Пётр", time_reference_samples=0),
+        warnings=(AudioWarning("truncated", "Short.", 12, "ms"),),
     )
 
 
@@ -116,6 +123,62 @@ def test_recordings_come_from_every_page(open_client: OpenClient) -> None:
     ]
 
 
+def test_peaks_come_with_recordings_if_they_are_asked_for(open_client: OpenClient) -> None:
+    page = Reply.json(200, {"items": [recording_json(peaks="AAgQgA==")], "next": None})
+    with talking(open_client, page, *CREDENTIALS) as (stub, client):
+        [recording] = client.recordings(peaks=True)
+    assert recording.peaks == bytes([0, 8, 16, 128])
+    assert recording.as_json()["peaks"] == "AAgQgA=="
+    assert stub.received[0].target == "/records?limit=50&peaks=1"
+
+
+def test_limits_need_no_credentials(open_client: OpenClient) -> None:
+    answer = Reply.json(200, {"max_upload_bytes": 5, "max_duration_s": 7, "registration": "closed"})
+    with talking(open_client, answer) as (stub, client):
+        assert client.limits() == Limits(5, 7, "closed")
+    assert (stub.received[0].target, "Authorization" in stub.received[0].headers) == ("/limits", False)
+
+
+DAT = struct.pack("<iIiiIi6b", 2, 1, 16_000, 320, 3, 1, -1, 2, -128, 0, 5, 9)
+
+
+def test_a_waveform_is_read_and_needs_no_token(open_client: OpenClient) -> None:
+    with talking(open_client, Reply(200, DAT), 1) as (stub, client):
+        waveform = client.waveform(ID)
+    assert (waveform.sample_rate_hz, waveform.samples_per_point) == (16_000, 320)
+    assert waveform.pairs == ((-1, 2), (-128, 0), (5, 9))
+    assert (waveform.magnitudes, waveform.dat) == (bytes([2, 128, 9]), DAT)
+    assert stub.received[0].target == f"/record/{ID}.dat?user=1"
+    assert "Authorization" not in stub.received[0].headers
+
+
+@pytest.mark.parametrize(
+    "wrong", [b"", DAT[:-1], DAT + b"\0", b"\1" + DAT[1:], DAT[:4] + b"\0" + DAT[5:]], ids=len
+)
+def test_a_body_that_is_no_waveform_is_unexpected(open_client: OpenClient, wrong: bytes) -> None:
+    with talking(open_client, Reply(200, wrong), 1) as (_, client), pytest.raises(UnexpectedAnswer):
+        client.waveform(ID)
+
+
+def test_a_waveform_of_no_user_is_not_asked_for(open_client: OpenClient) -> None:
+    with talking(open_client, Reply(200, DAT)) as (stub, client), pytest.raises(CredentialsMissing):
+        client.waveform(ID)
+    assert stub.received == []
+
+
+def test_a_search_goes_on_over_pages(open_client: OpenClient) -> None:
+    pages = [
+        Reply.json(200, {"items": [recording_json()], "next": "b"}),
+        Reply.json(200, {"items": [], "next": None}),
+    ]
+    with talking(open_client, one_after_the_other(*pages), *CREDENTIALS) as (stub, client):
+        assert len(list(client.recordings(search="a&b \udcff"))) == 1
+    assert [received.target for received in stub.received] == [
+        "/records?limit=50&q=a%26b+%EF%BF%BD",
+        "/records?limit=50&cursor=b&q=a%26b+%EF%BF%BD",
+    ]
+
+
 @pytest.mark.parametrize("token", [None, "", "two\nlines", "токен"])
 def test_call_of_a_user_without_usable_credentials_sends_nothing(
     open_client: OpenClient, token: str | None
@@ -149,7 +212,7 @@ def test_call_of_a_user_without_usable_credentials_sends_nothing(
         (Reply(201, b"{}"), UnexpectedAnswer, "does not match PigWav's API."),
         (Reply(201, b"[]"), UnexpectedAnswer, "does not match PigWav's API."),
         (Reply(201, b"\xff"), UnexpectedAnswer, "does not match PigWav's API."),
-        (Reply(201, b"", {"Content-Encoding": "gzip"}), UnexpectedAnswer, "does not match PigWav's API"),
+        (Reply(201, b"", {"Content-Encoding": "gzip"}), UnexpectedAnswer, "Content-Encoding"),
         (Reply(301, headers={"Location": "/elsewhere"}), UnexpectedAnswer, "301"),
     ],
 )
@@ -178,7 +241,15 @@ def test_refusal_that_is_of_no_limit_names_none(open_client: OpenClient) -> None
     stopping = problem(503, "shutting-down", "Stopping.")
     with talking(open_client, stopping, attempts=1) as (_, client), pytest.raises(TryLater) as caught:
         client.register("x")
-    assert (caught.value.limit, str(caught.value)) == (None, "Stopping. (shutting-down)")
+    assert (caught.value.limit, caught.value.found) == (None, None)
+    assert str(caught.value) == "Stopping. (shutting-down)"
+
+
+def test_refusal_of_what_is_no_wav_says_what_it_is(open_client: OpenClient) -> None:
+    foreign = problem(415, "not-a-wav", "No WAV.", detail="The body is M4A.", found="m4a")
+    with talking(open_client, foreign) as (_, client), pytest.raises(BadInput) as caught:
+        client.register("x")
+    assert (caught.value.found, str(caught.value)) == ("m4a", "The body is M4A. (not-a-wav)")
 
 
 @pytest.mark.parametrize(
@@ -200,10 +271,37 @@ def test_retry_after_may_be_a_date_or_nonsense(header: str, retry_after_s: int |
     assert caught.value.retry_after_s == retry_after_s
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:1", "", "ftp://127.0.0.1", "http://127.0.0.1:x"])
-def test_what_is_no_address_is_said_so_at_once(open_client: OpenClient, url: str) -> None:
-    with open_client(url, attempts=1_000_000) as client, pytest.raises(InvalidAddress):
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:1",
+        "",
+        "ftp://127.0.0.1",
+        "http://127.0.0.1:x",
+        "http://127.0.0.1:65537",
+        "http://127.0.0.1:0",
+        "http://127.0.0.1:1?x=1",
+        "http://127.0.0.1:1/#x",
+        '"http://127.0.0.1:1"',
+        "http://me:hush@127.0.0.1:x",
+        "me:hush@127.0.0.1:1",
+    ],
+)
+def test_what_is_no_address_is_said_so_at_once_without_its_password(
+    open_client: OpenClient, url: str
+) -> None:
+    with pytest.raises(InvalidAddress) as refused, open_client(url, attempts=1_000_000) as client:
         client.register("x")
+
+    assert "hush" not in str(refused.value)
+
+
+def test_blanks_around_an_address_are_removed(open_client: OpenClient) -> None:
+    with (
+        stub_service(lambda *_: Reply.json(200, {"id": 1, "name": "anna"})) as stub,
+        open_client(f" {stub.url}/\r\n", token=TOKEN) as client,
+    ):
+        assert client.me().id == 1
 
 
 def test_address_without_a_service_is_not_connected_and_its_name_alone_is_told(

@@ -45,7 +45,7 @@ def to(tmp_path: Path) -> Path:
 
 
 def part_of(to: Path) -> Path:
-    return to.with_name(f"{to.name}.part")
+    return to.with_name(f"{to.name}.pigwav-part")
 
 
 def ranges(received: list[Any]) -> list[str | None]:

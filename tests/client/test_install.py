@@ -35,7 +35,7 @@ def test_base_install_is_the_client_and_its_commands_alone(tmp_path: Path) -> No
         skip_or_fail("index", "pip does not reach its index")
     assert installed.returncode == 0, installed.stderr
 
-    server = "('fastapi', 'sqlalchemy', 'boto3', 'minio', 'lameenc', 'ffmpeg', 'numpy')"
+    server = "('fastapi', 'sqlalchemy', 'boto3', 'minio', 'lameenc', 'ffmpeg', 'numpy', 'PIL')"
     look = f"import importlib.util as u, pigwav.client; print([n for n in {server} if u.find_spec(n)])"
     # Isolated from this process's environment and folder.
     found = subprocess.run(

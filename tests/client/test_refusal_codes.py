@@ -20,6 +20,7 @@ MEANT: Final = {
     404: NotFound,
     405: Refused,
     408: Refused,
+    411: BadInput,
     412: Refused,
     413: BadInput,
     415: BadInput,

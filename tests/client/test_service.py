@@ -92,7 +92,7 @@ def test_interrupted_download_is_resumed_by_range(
         with client.stream(recording.url) as blocks:
             whole = b"".join(blocks)
         for part in (whole[:30_000], whole):
-            to.with_name("a.mp3.part").write_bytes(part)
+            to.with_name("a.mp3.pigwav-part").write_bytes(part)
             downloaded = client.download(recording.url, to)
             assert (to.read_bytes(), downloaded.sha256) == (whole, recording.sha256)
             assert downloaded.resumed_from_bytes == len(part)

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from client.both import OpenClient
+from fakes.socks_proxy import socks_proxy
 from fakes.stub_service import Reply, problem, stub_service
 from needs import skip_or_fail
+from pigwav.client import NotConnected
 
 MP3 = b"\xff\xfb" + bytes(range(256)) * 10_000
 
@@ -82,3 +85,23 @@ def test_certificate_that_nobody_trusts_is_no_connection(certificate: Path, tmp_
     said = run(certificate, tmp_path, trusts=False)
     assert {line.split()[0] for line in said} == {"NotConnected"}
     assert "CERTIFICATE_VERIFY_FAILED" in said[-1] or "certificate" in said[-1]
+
+
+def test_untrusted_certificate_behind_a_proxy_is_that_of_the_service(
+    monkeypatch: pytest.MonkeyPatch, open_client: OpenClient, certificate: Path
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    with (
+        stub_service(lambda *_: Reply(200), tls=tls) as stub,
+        socks_proxy(("127.0.0.1", int(stub.url.rpartition(":")[2]))) as proxy,
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", f"socks5://127.0.0.1:{proxy.port}")
+        with (
+            pytest.raises(NotConnected) as refused,
+            open_client("https://service.example", attempts=1) as client,
+        ):
+            client.register("x")
+
+    assert str(refused.value).startswith("https://service.example does not answer: ")
+    assert "CERTIFICATE_VERIFY_FAILED" in str(refused.value)

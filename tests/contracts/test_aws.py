@@ -14,7 +14,8 @@ from pigwav.domain import ObjectKey
 from pigwav.errors import ObjectMissing, StorageFull, StoreUnavailable
 from pigwav.settings import StoreSettings
 from pigwav.store.base import ObjectHeaders, Part, UploadId
-from pigwav.store.boto import open_client, open_session, translate_errors
+from pigwav.store.boto import open_client, translate_errors
+from pigwav.store.connection import connection_to
 from pigwav.store.s3 import S3Store, open_s3
 
 PLAIN = ObjectHeaders()
@@ -87,6 +88,7 @@ CALLS = [
     Call("delete", "s3:DeleteObject", lambda store, _: store.delete(KEY)),
     Call("stat", "s3:GetObject", lambda store, _: store.stat(KEY)),
     Call("list", "s3:ListBucket", lambda store, _: [*store.list()]),
+    Call("old_versions", "s3:ListBucketVersions", lambda store, _: [*store.old_versions()]),
     Call("check", "s3:HeadBucket", lambda store, _: store.check()),
     Call("read", "s3:GetObject", lambda store, _: read(store, KEY)),
 ]
@@ -200,7 +202,7 @@ class TestRefusals:
         store.put(KEY, b"first", PLAIN)
 
         with (
-            closing(open_client(open_session(settings), settings, attempts=3)) as client,
+            closing(open_client(connection_to(settings), attempts=3)) as client,
             refused_at_once("PreconditionFailed"),
             translate_errors(),
         ):

@@ -394,6 +394,8 @@ EACH_METHOD: dict[str, Callable[[S3Store, ObjectKey], object]] = {
     "stat": lambda store, key: store.stat(key),
     "list": lambda store, key: [*store.list(key)],
     "check": lambda store, _: store.check(),
+    "old_versions": lambda store, key: [*store.old_versions(key)],
+    "retention": lambda store, _: store.retention(),
     "read": lambda store, key: read(store, key, 0, 1),
     "read_blocking": lambda store, key: read_blocking(store, key, 0, 1),
 }
@@ -558,7 +560,7 @@ class TestOpening:
 
     def test_half_a_key_is_not_configured(self) -> None:
         with pytest.raises(NotConfigured):
-            open_s3(StoreSettings(endpoint="http://127.0.0.1:9", bucket="b", access_key="a"))
+            open_s3(StoreSettings(endpoint="http://127.0.0.1:9", bucket="bucket", access_key="a"))
 
     def test_no_credentials_at_all_are_not_configured(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -568,9 +570,4 @@ class TestOpening:
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         monkeypatch.setenv("HOME", str(tmp_path))
         with pytest.raises(NotConfigured, match="PIGWAV_S3_ACCESS_KEY and PIGWAV_S3_SECRET_KEY"):
-            open_s3(StoreSettings(endpoint="http://127.0.0.1:9", bucket="b"))
-
-    @pytest.mark.parametrize("endpoint", ["127.0.0.1:9000", "http://", "ftp://127.0.0.1", "no url"])
-    def test_an_endpoint_that_is_no_url_is_not_configured(self, endpoint: str) -> None:
-        with pytest.raises(NotConfigured):
-            open_s3(StoreSettings(endpoint=endpoint, bucket="b", access_key="a", secret_key="b"))
+            open_s3(StoreSettings(endpoint="http://127.0.0.1:9", bucket="bucket"))

@@ -1,6 +1,7 @@
 """The migrations create the schema of the models, and constraints refuse invalid rows."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,26 +9,28 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from databases import fresh_database
+from databases import as_owner, fresh_database, url_with
+from needs import without_pgbouncer
 from pigwav.db import migrate, recordings
+from pigwav.db.engine import open_engine
 from pigwav.db.migrate import upgrade
 from pigwav.db.models import Row
 from pigwav.db.revision import current, needed
-from pigwav.db.session import driver_url
 from pigwav.devstack import StackAddress
 from pigwav.domain import Tags, UserId
 from pigwav.errors import DatabaseUnavailable
 from pigwav.settings import Settings
+from waiting import wait_until
 
 
 @pytest.fixture
 def connection(settings: Settings) -> Iterator[Connection]:
     assert settings.database.url
-    engine = create_engine(driver_url(settings.database.url.get_secret_value()))
+    engine = open_engine(settings.database.url.get_secret_value())
     with engine.connect() as connection:
         yield connection
         connection.rollback()
@@ -45,7 +48,7 @@ def test_the_revision_that_is_needed_is_the_newest_migration() -> None:
 
 
 def test_an_empty_database_has_no_revision(stack: StackAddress) -> None:
-    engine = create_engine(driver_url(stack.database_url).set(database="postgres"))
+    engine = open_engine(url_with(stack.database_url, database="postgres"))
     with engine.connect() as connection:
         assert current(connection) is None
     engine.dispose()
@@ -79,6 +82,7 @@ def user(connection: Connection) -> int:
     return connection.execute(statement, {"name": str(uuid4()), "token": uuid4().bytes * 2}).scalar_one()
 
 
+INDEX = "recordings_title_words_idx"
 LEASE = {"lease_id": uuid4(), "lease_until": "now"}
 REQUIRED = (  # as in the first release; migration 0001 contains them, too
     "size_bytes",
@@ -141,8 +145,8 @@ def test_postgres_refuses_a_second_user_of_the_same_name(connection: Connection)
 def before_tags(settings: Settings) -> Iterator[tuple[str, Engine]]:
     """A database with the first release's schema and one recording."""
     assert settings.database.url
-    url = fresh_database(settings.database.url.get_secret_value(), revision="0001")
-    engine = create_engine(driver_url(url))
+    url = as_owner(fresh_database(settings.database.url.get_secret_value(), revision="0001"))
+    engine = open_engine(url)
     with engine.begin() as connection:
         user = text("INSERT INTO users (name, token_sha256) VALUES ('anna', :token) RETURNING id")
         insert(connection, user_id=connection.execute(user, {"token": bytes(32)}).scalar_one(), **READY)
@@ -150,7 +154,7 @@ def before_tags(settings: Settings) -> Iterator[tuple[str, Engine]]:
     engine.dispose()
 
 
-def test_a_recording_of_the_first_release_has_neither_tags_nor_a_peak(
+def test_a_recording_of_the_first_release_has_neither_tags_nor_peak_nor_warnings(
     before_tags: tuple[str, Engine],
 ) -> None:
     url, engine = before_tags
@@ -161,6 +165,7 @@ def test_a_recording_of_the_first_release_has_neither_tags_nor_a_peak(
         [recording] = recordings.newest(session, UserId(1), limit=9)
     assert recording.facts.audio.tags == Tags()
     assert recording.facts.audio.peak_dbfs is None
+    assert recording.facts.audio.warnings is None
 
 
 def test_a_migration_does_not_keep_others_waiting_behind_somebody_who_holds_a_table(
@@ -173,6 +178,44 @@ def test_a_migration_does_not_keep_others_waiting_behind_somebody_who_holds_a_ta
             upgrade(url, lock_timeout_s=0.1)
 
     assert upgrade(url) == needed()
+
+
+@without_pgbouncer("it has fewer connections than this test holds")
+def test_an_index_for_searches_is_made_while_others_write(before_tags: tuple[str, Engine]) -> None:
+    url, engine = before_tags
+    upgrade(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP INDEX recordings_title_words_idx"))
+    with ThreadPoolExecutor() as pool, engine.connect() as somebody:
+        somebody.execute(text("UPDATE recordings SET title = 'Monday'"))
+        migrations = [pool.submit(upgrade, url) for _ in range(2)]
+        wait_until(lambda: index_state(engine) is False)
+        with engine.begin() as other:
+            insert(other, user_id=1, **LEASE)
+        somebody.commit()
+        assert [migration.result() for migration in migrations] == [needed()] * 2
+
+    assert index_state(engine) is True
+
+
+def test_an_index_that_was_left_incomplete_is_made_again(before_tags: tuple[str, Engine]) -> None:
+    url, engine = before_tags
+    upgrade(url)
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass(:n)"), {"n": INDEX}
+        )
+
+    upgrade(url)
+
+    assert index_state(engine) is True
+
+
+def index_state(engine: Engine) -> bool | None:
+    """Whether the index for searches is complete; None if there is none."""
+    with engine.connect() as connection:
+        state = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
+        return connection.execute(state, {"name": INDEX}).scalar()
 
 
 def test_tags_of_a_later_release_are_passed_over(before_tags: tuple[str, Engine]) -> None:

@@ -75,7 +75,12 @@ def fresh_project(image: str, tmp_path: Path) -> Iterator[Project]:
 @pytest.fixture(scope="module")
 def apiapp(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The profile `apiapp`, up and healthy. All tests of a module share it and must not change its state."""
-    passwords = ("POSTGRES_PASSWORD", "MINIO_ROOT_PASSWORD", "PIGWAV_S3_SECRET_KEY")
+    passwords = (
+        "POSTGRES_PASSWORD",
+        "POSTGRES_SERVICE_PASSWORD",
+        "MINIO_ROOT_PASSWORD",
+        "PIGWAV_S3_SECRET_KEY",
+    )
     settings = {name: f"{ODD}{number}" for number, name in enumerate(passwords)}
     with clean_project(tmp_path_factory.mktemp("apiapp"), image, **settings) as project:
         project.up("apiapp")

@@ -110,6 +110,19 @@ def test_the_root_key_is_nowhere_in_the_service_container(apiapp: Project) -> No
     assert "PROVISION" not in API.run("sh", "-c", "cat /proc/*/environ 2>/dev/null")
 
 
+def test_the_services_database_role_is_no_superuser_and_its_container_cannot_become_one(
+    apiapp: Project, account: Account
+) -> None:
+    account.recording()
+    roles = apiapp.psql(
+        "SELECT DISTINCT usename, usesuper FROM pg_stat_activity JOIN pg_user USING (usename)"
+        " WHERE application_name = 'pigwav'"
+    )
+
+    assert roles == "pigwavservice|f"
+    assert apiapp.settings["POSTGRES_PASSWORD"] not in API.environment.values()
+
+
 def test_another_provision_and_another_migrate_change_nothing(
     apiapp: Project, kept: Callable[[], None]
 ) -> None:

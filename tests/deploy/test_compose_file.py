@@ -94,6 +94,7 @@ def test_a_database_elsewhere_goes_by_the_name_that_people_know(fresh_project: P
 
     for name in ("apiapp", "migrate"):
         assert services[name]["environment"]["PIGWAV_DATABASE_URL"] == url
+    assert services["migrate"]["environment"]["PIGWAV_MIGRATE_DATABASE_URL"] == url
     environment = services["apiapp"]["environment"]
     assert (environment["API_HOSTNAME"], environment["API_PORT"]) == ("voice.example.org", "8443")
 
@@ -109,6 +110,22 @@ def test_the_root_key_is_given_to_minio_and_provision_and_to_no_service(fresh_pr
     }
 
     assert knowing == {"minio", "provision", "prepare"}  # prepare warns of the default password
+
+
+def test_the_password_of_the_databases_superuser_is_given_to_migrate_and_to_no_service(
+    fresh_project: Project,
+) -> None:
+    with (fresh_project.folder / ".env").open("a") as file:
+        file.write("POSTGRES_PASSWORD=the-superusers\nPOSTGRES_SERVICE_PASSWORD=the-services\n")
+    services = fresh_project.config("apiapp")["services"]
+
+    def knowing(password: str) -> set[str]:
+        return {name for name, one in services.items() if password in one["environment"].values()}
+
+    assert knowing("the-superusers") == {"pigwavdb", "pgadmin", "prepare", "migrate"}
+    assert knowing("the-services") == {"prepare", "migrate", "apiapp"}
+    assert "pigwavservice@" in services["apiapp"]["environment"]["PIGWAV_DATABASE_URL"]
+    assert not [name for name in services["apiapp"]["environment"] if "MIGRATE" in name]
 
 
 def test_a_clean_checkout_builds_its_image_by_itself(fresh_project: Project) -> None:

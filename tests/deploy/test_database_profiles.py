@@ -38,6 +38,13 @@ def test_passwords_that_everybody_knows_are_warned_of_once_and_others_are_not(fr
             for name in ("POSTGRES_PASSWORD", "MINIO_ROOT_PASSWORD", "PIGWAV_S3_SECRET_KEY")
         )
     fresh_project.up("only_db")
+    assert "the service knows the password of the database's superuser" in PREPARE.logs()
+    assert PREPARE.logs().count("WARNING") == 1
+    fresh_project.down()
+
+    with (fresh_project.folder / ".env").open("a") as file:
+        file.write("POSTGRES_SERVICE_PASSWORD=another-password-of-ours\n")
+    fresh_project.up("only_db")
     assert PREPARE.logs() == ""
 
 

@@ -18,7 +18,7 @@ from factories import wav
 from ports import reserved_ports
 from waiting import wait_until
 
-GRACE_S = 5
+GRACE_S = 20
 CLIENTS = 3
 
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from pigwav.api.openapi import leaves
 from pigwav.api.problems import status_of
+from pigwav.audio.foreign_formats import FORMATS
 from pigwav.errors import CannotStart
 from pigwav.settings import Settings
 from pigwav.settings.section import Section, section_of, variables_of
@@ -20,6 +21,7 @@ from pigwav.telemetry.metrics import Metrics
 ROOT: Final = Path(__file__).parents[2]
 README: Final = ROOT / "README.md"
 ERRORS: Final = ROOT / "service" / "docs" / "errors.md"
+FORMATS_PAGE: Final = ROOT / "service" / "docs" / "formats.md"
 SETTINGS: Final = ROOT / "service" / "docs" / "settings.md"
 _FRAMEWORK_ERRORS: Final = (
     (404, "not-found", "Not Found"),
@@ -51,9 +53,16 @@ def metrics_table() -> str:
     return _table(("Metric", "Type", "What it says"), rows)
 
 
+def found_table() -> str:
+    """What a body is if it is not a WAV: the member `found` and the sentences of `detail`."""
+    rows = [(f"`{found}`", plain.name, plain.advice) for found, plain in FORMATS.items()]
+    return _table(("`found`", "What it is", "What to do"), rows)
+
+
 TABLES: Final[dict[Path, dict[str, Callable[[], str]]]] = {
     SETTINGS: {"settings": settings_table, "metrics": metrics_table},
     ERRORS: {"errors": errors_table},
+    FORMATS_PAGE: {"found": found_table},
 }
 
 

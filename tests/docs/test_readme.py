@@ -78,5 +78,5 @@ def test_every_file_that_a_document_links_to_is_there() -> None:
 
 
 def test_no_file_names_a_package_registry_or_carries_addresses_in_a_lock() -> None:
-    for lock in (ROOT / "constraints.txt", ROOT / "constraints.lock"):
+    for lock in (ROOT / "constraints.txt", ROOT / "constraints.lock", ROOT / "build.lock"):
         assert "://" not in lock.read_text()

@@ -37,6 +37,14 @@ class Behind:
             [(count,)] = cursor.fetchall()
             return int(count)
 
+    def forget_levels(self, *recordings: str) -> None:
+        """Makes the recordings as a release without levels and waveforms has left them."""
+        with closing(psycopg2.connect(self.address.database_url)) as database, database.cursor() as cursor:
+            ids = (list(recordings),)
+            cursor.execute("UPDATE recordings SET levels = NULL WHERE id = ANY(%s::uuid[])", ids)
+            cursor.execute("DELETE FROM waveforms WHERE recording_id = ANY(%s::uuid[])", ids)
+            database.commit()
+
     def objects(self, user: int | None = None) -> list[str]:
         """The keys of the user's MP3s, or of all MP3s."""
         prefix = "recordings/" if user is None else f"recordings/{user}/"

@@ -12,16 +12,14 @@ from uuid import uuid4
 import httpx2
 import psutil
 import pytest
-from sqlalchemy import create_engine
 
 from accounts import Account, register
+from databases import empty_database
 from e2e.behind import Behind
 from e2e.open_upload import open_upload
 from e2e.programs import NOTHING_WRONG, PIGWAV, Ended, doctor, run_pigwav
 from e2e.serve import serving
 from factories import wav
-from pigwav.db.session import driver_url
-from pigwav.devstack import StackAddress
 from running_up import RunningUp, plain_environment
 from waiting import wait_until
 
@@ -182,6 +180,35 @@ def test_ctrl_c_ends_a_scrub_after_the_recording_at_hand(
     assert f"\n{done} recordings, " in f"\n{said}"
 
 
+def test_measure_gives_older_recordings_levels_while_the_service_runs(
+    up: RunningUp, account: Account, inside: Behind
+) -> None:
+    older, lost = account.recording(), account.recording(seconds=1)
+    keys = inside.objects(account.id)
+    [lost_key] = [key for key in keys if lost["id"] in key]
+    inside.forget_levels(older["id"], lost["id"])
+    inside.s3.delete_object(Bucket=inside.bucket, Key=lost_key)
+
+    first = run_pigwav("measure", "--limit", "1", "--data", up.data)
+    second = run_pigwav("measure", "--json", "--data", up.data)
+    account.http.delete(f"/records/{lost['id']}", headers=account.bearer)
+    third = run_pigwav("measure", "--data", up.data)
+
+    found = account.http.get(f"/records/{older['id']}", headers=account.bearer).json()
+    assert found["levels"]["measured_from"] == "mp3"
+    assert found["levels"]["loudness_lufs"] == pytest.approx(older["levels"]["loudness_lufs"], abs=0.2)
+    assert "1 recordings measured" in first.stdout
+    assert (second.returncode, second.stderr) == (1, "")
+    assert json.loads(second.stdout) == {
+        "measured": 0,
+        "missing": [lost_key],
+        "damaged": [],
+        "undecodable": [],
+        "unreadable": [],
+    }
+    assert (third.returncode, third.stdout, third.stderr) == (0, "0 recordings measured.\n", "")
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -199,7 +226,7 @@ def test_doctor_refuses_what_cannot_be_meant(options: list[str], tmp_path: Path)
     assert next(word for word in options if word != "--scrub") in ended.stderr
 
 
-STORE_AWAY = {"PIGWAV_S3_BUCKET": "b", "PIGWAV_S3_ENDPOINT": "http://127.0.0.1:1"}
+STORE_AWAY = {"PIGWAV_S3_BUCKET": "bucket", "PIGWAV_S3_ENDPOINT": "http://127.0.0.1:1"}
 DATABASE_AWAY = {"PIGWAV_DATABASE_URL": "postgresql://u:p@127.0.0.1:1/d"}
 
 
@@ -210,6 +237,7 @@ DATABASE_AWAY = {"PIGWAV_DATABASE_URL": "postgresql://u:p@127.0.0.1:1/d"}
         pytest.param("doctor", STORE_AWAY, 2, id="doctor, configured in half"),
         pytest.param("doctor --fix --scrub", STORE_AWAY | DATABASE_AWAY, 2, id="doctor with all it can do"),
         pytest.param("sweep", STORE_AWAY | DATABASE_AWAY, 1, id="sweep, nobody answers"),
+        pytest.param("measure", STORE_AWAY | DATABASE_AWAY, 2, id="measure, nobody answers"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
@@ -327,7 +355,7 @@ def test_a_folder_without_data_is_refused_and_stays_as_it_is(
 
 
 def test_doctor_without_a_schema_could_not_check_and_says_why(inside: Behind) -> None:
-    database = {"PIGWAV_DATABASE_URL": empty_database(inside.address)}
+    database = {"PIGWAV_DATABASE_URL": empty_database(inside.address.database_url)}
 
     ended = run_pigwav("doctor", **(inside.address.environment() | database))
 
@@ -337,7 +365,7 @@ def test_doctor_without_a_schema_could_not_check_and_says_why(inside: Behind) ->
 
 
 def test_migrate_makes_the_schema_and_may_be_repeated(inside: Behind) -> None:
-    url = empty_database(inside.address)
+    url = empty_database(inside.address.database_url)
 
     first = run_pigwav("migrate", PIGWAV_DATABASE_URL=url)
     second = run_pigwav("migrate", POSTGTRES_SQL_URI=url)
@@ -345,12 +373,3 @@ def test_migrate_makes_the_schema_and_may_be_repeated(inside: Behind) -> None:
     assert first.stdout.startswith("The schema is at revision ")
     assert (first.returncode, first.stderr) == (0, "")
     assert (second.returncode, second.stdout, second.stderr) == (0, first.stdout, "")
-
-
-def empty_database(address: StackAddress) -> str:
-    name = f"test_{uuid4().hex}"
-    engine = create_engine(driver_url(address.database_url), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
-    engine.dispose()
-    return driver_url(address.database_url).set(database=name).render_as_string(hide_password=False)

@@ -19,6 +19,7 @@ import pytest
 from accounts import register
 from factories import wav
 from pigwav.devstack import running
+from ports import reserved_ports
 from running_up import RunningUp, gone, pigwav_up, plain_environment, up_command
 from waiting import wait_until
 
@@ -124,7 +125,8 @@ def test_metrics_of_all_workers_are_answered_together_and_the_dead_do_not_count(
 
 def workers(up: RunningUp) -> list[psutil.Process]:
     children = psutil.Process(up.process.pid).children()
-    return [child for child in children if "pigwav serve" in " ".join(child.cmdline())]
+    alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in alive if "pigwav serve" in " ".join(child.cmdline())]
 
 
 def test_an_api_that_is_killed_comes_back_and_nobody_is_refused(up: RunningUp):
@@ -184,6 +186,28 @@ def test_a_store_whose_port_another_program_takes_comes_back_on_another_and_link
         assert "seaweedfs_ports_changed" in up.log.read_text()
 
 
+@pytest.mark.long
+def test_operators_see_all_workers_at_their_address_also_when_one_has_died(stack, running_up):
+    with reserved_ports(1) as (port,):
+        bind = {"PIGWAV_OPERATOR_BIND": f"127.0.0.1:{port}", "PIGWAV_MAX_OPEN_UPLOADS": "7"}
+        up = running_up("--port", "0", "--workers", "2", environment=stack.environment() | bind)
+        operators = f"http://127.0.0.1:{port}"
+
+        def both_are_counted() -> bool:
+            return "pigwav_uploads_limit 14.0" in httpx2.get(f"{operators}/metrics", timeout=60).text
+
+        wait_until(both_are_counted)
+        assert status(f"{up.url}/metrics") == 404
+        dead = workers(up)[0]
+        dead.kill()
+        assert gone([dead], within_s=30)
+        wait_until(lambda: len(workers(up)) == 2)
+        wait_until(both_are_counted)
+        assert status(f"{operators}/readyz") == 200
+        assert up.stop() == 0
+        assert status(f"{operators}/healthz") == 0
+
+
 def test_with_everything_configured_it_starts_the_api_alone(stack, running_up, tmp_path: Path):
     up = running_up(environment=stack.environment())
     assert status(f"{up.url}/readyz") == 200
@@ -200,10 +224,20 @@ def test_root_without_user_namespaces_runs_postgres_as_nobody(running_up, tmp_pa
     """The situation in Docker. The data folder is in a folder of root's with mode 0700."""
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
+    (home / "data").mkdir(mode=0o755)
     up = running_up(
         data=home / "data", prefix=[sys.executable, str(Path(__file__).parent / "without_userns.py")]
     )
     assert status(f"{up.url}/readyz") == 200
     assert (home / "data" / "postgres").stat().st_uid == 65534
+    assert stat.S_IMODE((home / "data").stat().st_mode) == 0o700, "other programs that run as nobody reach it"
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert up.stop(signal.SIGINT) == 0
+
+
+@pytest.mark.long
+def test_the_smallest_address_space_that_is_accepted_is_enough(running_up):
+    up = running_up(prefix=("sh", "-c", 'ulimit -v 2621440 && exec "$@"', "sh"))
+    with httpx2.Client(base_url=up.url, timeout=60) as http:
+        assert status(register(http).recording(seconds=60)["url"]) == 200
+    assert "child_process_died" not in up.log.read_text()

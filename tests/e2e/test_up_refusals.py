@@ -1,6 +1,8 @@
 """If `pigwav up` cannot start: one sentence on standard error, a non-zero exit status, no process started."""
 
+import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -8,8 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
+from pigwav.devstack.folder import DataFolder
+from pigwav.devstack.waiting import Sleeper
 from running_up import plain_environment, up_command
 
 pytestmark = pytest.mark.usefixtures("embedded")
@@ -69,8 +74,66 @@ def test_a_file_in_the_data_folders_place(tmp_path: Path):
 
 def test_a_folder_that_one_may_not_write_to(tmp_path: Path):
     (tmp_path / "data").mkdir(mode=0o555)
-    refused = refusal(tmp_path / "data", prefix=as_an_ordinary_user())
+    prefix = as_an_ordinary_user()
+    if prefix:
+        os.chown(tmp_path / "data", 65534, 65534)
+    refused = refusal(tmp_path / "data", prefix=prefix)
     assert refused == Refusal(1, f"The data folder {tmp_path / 'data'} cannot be used: permission denied.")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_a_folder_that_another_user_prepared_for_root(tmp_path: Path):
+    data, victim = tmp_path / "data", tmp_path / "victim"
+    data.mkdir()
+    victim.write_text("dear")
+    (data / "lock").symlink_to(victim)
+    with subprocess.Popen(["sleep", "600"]) as unrelated:
+        record = {
+            "pid": unrelated.pid,
+            "arguments": "600",
+            "signal": 9,
+            "leftovers": [str(victim)],
+            "temporary": None,
+        }
+        (data / "children.json").write_text(json.dumps([record]))
+        os.chown(data, 65534, 65534)
+        refused = refusal(data)
+        assert unrelated.poll() is None
+        unrelated.kill()
+    assert refused == Refusal(
+        1,
+        f"The data folder {data} cannot be used: it belongs to nobody, but PigWav runs as root; run PigWav as the "
+        f"owner, or, if you trust everything in the folder, run `chown -R 0 {data}`.",
+    )
+    assert victim.read_text() == "dear"
+    assert {path.name for path in data.iterdir()} == {"lock", "children.json"}
+
+
+def test_a_folder_that_others_may_write_works_after_the_command_in_the_sentence(tmp_path: Path):
+    data = tmp_path / "their data"
+    data.mkdir()
+    data.chmod(0o777)
+    refused = refusal(data)
+    assert refused.code == 1
+    command = refused.sentence.partition("`")[2].partition("`")[0]
+    assert command == f"chmod go-w '{data}'"
+    subprocess.run(shlex.split(command), check=True)
+    with DataFolder(data).taken(Sleeper()):
+        pass
+
+
+def test_an_address_space_that_is_too_small_for_the_s3_server(tmp_path: Path):
+    limited = ("sh", "-c", 'ulimit -v 2000000 && exec "$@"', "sh")
+    refused = refusal(tmp_path / "data", prefix=limited)
+    assert refused == Refusal(
+        1,
+        "The limit of address space is 2000000 KiB, but the embedded S3 server needs 2621440 KiB: run "
+        "`ulimit -v unlimited` before PigWav, or set PIGWAV_DATABASE_URL and PIGWAV_S3_BUCKET to use an external "
+        "Postgres and S3 server.",
+    )
+    assert not (tmp_path / "data" / "children.json").exists()
+    started = (" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]))
+    assert not [line for line in started if str(tmp_path) in line]
 
 
 def test_a_folder_that_one_may_not_make(tmp_path: Path):
@@ -110,7 +173,10 @@ def test_a_disk_that_takes_nothing(poor_disk: tuple[Path, str]):
     [
         ({"PIGWAV_DATABASE_URL": "postgresql://u:p@127.0.0.1/d"}, "PIGWAV_S3_BUCKET"),
         ({"POSTGTRES_SQL_URI": "postgresql://u:p@127.0.0.1/d"}, "PIGWAV_S3_BUCKET"),
-        ({"PIGWAV_S3_BUCKET": "b", "PIGWAV_S3_ENDPOINT": "http://127.0.0.1:9000"}, "PIGWAV_DATABASE_URL"),
+        (
+            {"PIGWAV_S3_BUCKET": "bucket", "PIGWAV_S3_ENDPOINT": "http://127.0.0.1:9000"},
+            "PIGWAV_DATABASE_URL",
+        ),
         ({"PIGWAV_S3_ENDPOINT": "http://127.0.0.1:9000"}, "PIGWAV_DATABASE_URL and PIGWAV_S3_BUCKET"),
     ],
 )
@@ -121,7 +187,7 @@ def test_what_is_configured_in_half(tmp_path: Path, environment: Mapping[str, st
     assert not (tmp_path / "data").exists()
 
 
-EXTERNAL = {"PIGWAV_DATABASE_URL": "postgresql://h/d", "PIGWAV_S3_BUCKET": "b"}
+EXTERNAL = {"PIGWAV_DATABASE_URL": "postgresql://h/d", "PIGWAV_S3_BUCKET": "bucket"}
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_a_folder_without_data_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"PIGWAV_S3_BUCKET": "b"}, {"PIGWAV_DATABASE_URL": "postgresql://u:hush@127.0.0.1:1/d"}],
+    [{"PIGWAV_S3_BUCKET": "bucket"}, {"PIGWAV_DATABASE_URL": "postgresql://u:hush@127.0.0.1:1/d"}],
     ids=["no database configured", "the database is away"],
 )
 def test_what_cannot_be_done_is_one_sentence(given: dict[str, str], tmp_path: Path) -> None:

@@ -6,7 +6,17 @@ from typing import TypeVar
 
 from pigwav.domain import ObjectKey
 from pigwav.errors import StoreUnavailable
-from pigwav.store.base import ObjectHeaders, ObjectStore, OpenUpload, Part, StoredObject, UploadId
+from pigwav.store.base import (
+    Kept,
+    ObjectHeaders,
+    ObjectStore,
+    OldVersion,
+    OpenUpload,
+    Part,
+    StoredObject,
+    UploadId,
+)
+from pigwav.store.retention import Retention
 
 T = TypeVar("T")
 Hook = Callable[[], None]
@@ -55,14 +65,20 @@ class FaultyStore:
     def copy(self, source: ObjectKey, target: ObjectKey) -> None:
         self._through("copy", lambda: self._inner.copy(source, target))
 
-    def delete(self, key: ObjectKey) -> None:
-        self._through("delete", lambda: self._inner.delete(key))
+    def delete(self, key: ObjectKey, *, keep_versions: bool = False) -> Kept | None:
+        return self._through("delete", lambda: self._inner.delete(key, keep_versions=keep_versions))
 
     def stat(self, key: ObjectKey) -> StoredObject | None:
         return self._through("stat", lambda: self._inner.stat(key))
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         yield from self._through("list", lambda: [*self._inner.list(prefix)])
+
+    def old_versions(self, prefix: str = "") -> Iterator[OldVersion]:
+        yield from self._through("old_versions", lambda: [*self._inner.old_versions(prefix)])
+
+    def retention(self) -> Retention:
+        return self._through("retention", self._inner.retention)
 
     def check(self) -> None:
         self._through("check", self._inner.check)

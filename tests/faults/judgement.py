@@ -54,18 +54,23 @@ def _flaws(answer: Answer) -> Iterator[str]:
 
 
 def _unsettled(world: World) -> Iterator[str]:
-    """Sweeps until every row is ready and no decoder runs. What is left after SETTLED_WITHIN_S is stale."""
+    """Sweeps until no upload is open, every row is ready and no decoder runs. What is left after SETTLED_WITHIN_S is
+    stale.
+    """
     deadline = time.monotonic() + SETTLED_WITHIN_S
     while True:
+        open_uploads = world.open_uploads()
         world.services.sweep()
         stale = [row for row in world.rows() if row.state != "ready"]
         decoders = world.decoders()
-        if not stale and not decoders:
+        if not stale and not decoders and not open_uploads:
             return
         if time.monotonic() > deadline:
             break
         time.sleep(0.02)
     yield from (f"{_case_of(world, row.user)}: stale row: {row}" for row in stale)
+    if open_uploads:
+        yield f"{open_uploads:g} uploads are still open"
     yield from (f"ffmpeg still runs as process {process.pid}" for process in decoders)
 
 

@@ -133,7 +133,7 @@ def kill_part_in_upload(
 
 
 def freeze_in_sweep(world: World, step: int) -> None:
-    """While a sweep is frozen, the replica takes uploads, deletes, and sweeps unless the lock prevents it."""
+    """While a sweep is frozen, the replica takes uploads, deletes, and sweeps when the lease has expired."""
     case = f"sweep, frozen at step {step}"
     _leftovers(world, case)
     api = world.api

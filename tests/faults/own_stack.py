@@ -18,6 +18,7 @@ from pigwav.devstack.stack import watching
 from pigwav.devstack.waiting import Sleeper
 from pigwav.devstack.watch import Watch
 from pigwav.errors import StoreUnavailable
+from pigwav.provisioning.service_role import ServiceRole
 from pigwav.settings import StoreSettings
 from pigwav.store.s3 import open_s3
 from ports import PORTS
@@ -80,7 +81,8 @@ def own_stack(data: Path) -> Iterator[OwnStack]:
         watch.start(postgres.child, restarts=_at_once())
         watch.until(postgres.is_ready, what="Postgres", within_s=_READY_WITHIN_S)
         postgres.make_database()
-        upgrade(postgres.url)
+        upgrade(postgres.owner_url)
+        ServiceRole(postgres.owner_url, postgres.url).make()
         watch.until(seaweed.is_ready, what="the S3 server", within_s=_READY_WITHIN_S)
         yield OwnStack(watch, postgres, seaweed)
 

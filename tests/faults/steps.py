@@ -16,7 +16,9 @@ from fakes.faulty_store import FaultyStore
 from pigwav.db.session import Database
 from pigwav.settings import DatabaseSettings
 from pigwav.store.base import ObjectStore
+from pigwav.usecases.check_role import CheckRole
 from pigwav.usecases.keep_leases import KeepLeases
+from pigwav.usecases.single_runner import SingleRunner
 
 _BOTH_SIDES: Final = (
     "put",
@@ -28,7 +30,13 @@ _BOTH_SIDES: Final = (
     "delete",
     "stat",
 )
-_BY_THE_CLOCK: Final = frozenset({KeepLeases._renew.__qualname__})  # noqa: SLF001 - fails if it is renamed
+_BY_THE_CLOCK: Final = frozenset(
+    {
+        CheckRole.__call__.__qualname__,
+        KeepLeases._renew.__qualname__,  # noqa: SLF001 - fails if it is renamed
+        SingleRunner._renew.__qualname__,  # noqa: SLF001
+    }
+)
 """Background transactions. Not counted, because their position among the steps of an upload is random."""
 
 

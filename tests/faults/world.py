@@ -6,11 +6,12 @@ replica, judge ------------> both, directly
 """
 
 import itertools
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,17 +23,16 @@ import httpx2
 import imageio_ffmpeg
 import psutil
 from pydantic import SecretStr
-from sqlalchemy import URL, text
+from sqlalchemy import URL, make_url, text
 
 from accounts import register
-from databases import fresh_database
+from databases import fresh_database, run_as_owner
 from fakes.faulty_store import FaultyStore
 from faults.background_loop import background_loop
 from faults.dying_api import ApiStarter, Died, KillableApi, api_starter
 from faults.s3_faults import S3Faults, breaking
 from faults.tcp_proxy import Dial, TcpProxy, proxying, to_address, to_unix_socket
 from faults.uploaders import Attempt, Uploader
-from pigwav.db.session import Database, driver_url
 from pigwav.domain import ObjectKey
 from pigwav.settings import (
     DatabaseSettings,
@@ -45,6 +45,7 @@ from pigwav.settings import (
 from pigwav.store.base import ObjectStore, OpenUpload, StoredObject
 from pigwav.store.s3 import open_s3
 from pigwav.wiring import Services, open_services
+from waiting import wait_until
 
 P = TypeVar("P")
 
@@ -58,6 +59,7 @@ _USERS: Final = 1_000_000
 
 _NOTE_KEYS: Final = """
 CREATE TABLE seen_keys (key text NOT NULL);
+GRANT SELECT, INSERT, DELETE ON seen_keys TO PUBLIC;
 CREATE FUNCTION note_key() RETURNS trigger LANGUAGE plpgsql
     AS 'BEGIN INSERT INTO seen_keys VALUES (NEW.object_key); RETURN NEW; END';
 CREATE TRIGGER note_key BEFORE INSERT ON recordings FOR EACH ROW EXECUTE FUNCTION note_key();
@@ -136,8 +138,9 @@ class World:
         return self._api
 
     def uploader(self) -> Uploader:
-        """A new user of the API under test."""
-        with httpx2.Client(base_url=self.replica.url) as http:
+        """A new user of the API under test. Waits for a database that has just been started again."""
+        with httpx2.Client(base_url=self.replica.url, timeout=60) as http:
+            wait_until(lambda: http.get("/readyz").status_code == 200)
             account = register(http, f"uploader {next(self._names)}")
         return Uploader(self.api.port, account.id, account.token)
 
@@ -215,8 +218,13 @@ class World:
                 left.append(f"left after everything was deleted: {found}")
             store.delete(found.key)
         with self.services.sweep.database.begin() as db:
-            db.execute(text("TRUNCATE recordings, users, seen_keys CASCADE"))
+            db.execute(text("DELETE FROM recordings; DELETE FROM users; DELETE FROM seen_keys"))
         return left
+
+    def open_uploads(self) -> float:
+        """Uploads that the APIs are still receiving or cleaning up, also those whose clients have left."""
+        running = [api for api in (self._api, self.replica) if api is not None and api.is_alive]
+        return sum(_metric(api.url, "pigwav_uploads_open") for api in running)
 
     def decoders(self) -> list[psutil.Process]:
         """The running ffmpeg processes of this world."""
@@ -226,6 +234,12 @@ class World:
             for process in psutil.process_iter(["cmdline", "status"])
             if program in (process.info["cmdline"] or []) and process.info["status"] != psutil.STATUS_ZOMBIE
         ]
+
+
+def _metric(url: str, name: str) -> float:
+    found = re.search(rf"^{name} (\S+)$", httpx2.get(f"{url}/metrics", timeout=60).text, re.MULTILINE)
+    assert found
+    return float(found[1])
 
 
 @contextmanager
@@ -257,10 +271,7 @@ def open_world(folder: Path, database_url: str, store: StoreSettings) -> Iterato
 def _database(url: str, *, first_user: int) -> SecretStr:
     """A new database. Its user ids start at `first_user`, because object keys in the shared bucket begin with them."""
     new = fresh_database(url)
-    database = DatabaseSettings(url=SecretStr(new))
-    with closing(Database.open(database)) as opened, opened.begin() as db:
-        db.execute(text(f"ALTER TABLE users ALTER COLUMN id RESTART WITH {first_user}"))
-        db.execute(text(_NOTE_KEYS))
+    run_as_owner(new, f"ALTER TABLE users ALTER COLUMN id RESTART WITH {first_user}", _NOTE_KEYS)
     return SecretStr(new)
 
 
@@ -279,7 +290,7 @@ def _settings(database_url: SecretStr, store: StoreSettings, ffmpeg: Path) -> Se
 
 
 def _through(straight: Settings, database_port: int, store_port: int) -> Settings:
-    url = driver_url(straight.database.url.get_secret_value())
+    url = make_url(straight.database.url.get_secret_value())
     proxied = URL.create(
         "postgresql",
         url.username,
@@ -305,7 +316,7 @@ def _named_ffmpeg(folder: Path) -> Path:
 
 def _dial_database(url: str) -> Dial:
     """Connects to the URL's server; the embedded Postgres listens only on a Unix socket."""
-    parsed = driver_url(url)
+    parsed = make_url(url)
     folder = str(parsed.query.get("host", ""))
     port = parsed.port or int(str(parsed.query.get("port", 5432)))
     if folder.startswith("/"):

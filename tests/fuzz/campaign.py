@@ -31,7 +31,7 @@ DECODED_OF: Final = 20
 @dataclass
 class Report:
     """`wavs`, `http`: the count of each outcome. `acknowledged`: ids of recordings answered with 201. `unread`: the
-    number of requests without a response.
+    number of requests without a response. `warnings`: the codes of warnings in acknowledged recordings.
     """
 
     wavs: Counter[str] = field(default_factory=Counter)
@@ -39,6 +39,7 @@ class Report:
     findings: list[str] = field(default_factory=list)
     acknowledged: set[str] = field(default_factory=set)
     acknowledged_to_attacker: set[str] = field(default_factory=set)
+    warnings: Counter[str] = field(default_factory=Counter)
     unread: int = 0
     decoded: int = 0
     seconds: float = 0
@@ -147,6 +148,8 @@ def _count(report: Report, judged: Judged) -> None:
         report.http[f"{judged.kind} {outcome}"] += 1
         report.acknowledged_to_attacker |= ids_in(judged.answer)
         report.unread += judged.answer.status == 0
+    if ids_in(judged.answer):
+        report.warnings.update(warning["code"] for warning in json.loads(judged.answer.body)["warnings"])
     report.decoded += judged.decoded
     if judged.complaint:
         report.findings.append(f"{judged.what} {judged.number}: {judged.complaint}")

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from fuzz.cutting import blocks
+from fuzz.odd_forms import BOUNDARIES, FILE_NAMES
 from fuzz.target import Target
 from fuzz.wav_targets import Refusal
 from pigwav.api.multipart import UploadForm, text_fields
@@ -17,6 +18,10 @@ from pigwav.domain import plain_name
 from pigwav.errors import BadRequest, CredentialsFirst, MalformedMultipart
 
 FORM_TYPE: Final = "multipart/form-data; boundary=b"
+_FORM_TYPES: Final = (FORM_TYPE, f"{FORM_TYPE}; charset=windows-1251")
+_REQUIRED: Final = (("user_id", "token"), ())
+"""Without a Bearer token, and with one."""
+
 _FIELDS: Final = ("user_id", "token", "title", "bitrate")
 _MAX_FIELD_BYTES: Final = 4 * 1024
 _HELD_BYTES: Final = (1 << 20, 64)
@@ -38,11 +43,15 @@ def check_form(steer: int, body: bytes) -> None:
     Exception: if the file exceeds `held_bytes`, the blocks decide which of two errors is found first.
     """
     held_bytes = _HELD_BYTES[steer & 1]
-    whole, cut = (_completed(_read(pieces, held_bytes)) for pieces in ([body], blocks(body, steer >> 1)))
+    form_type, required = _FORM_TYPES[steer >> 14 & 1], _REQUIRED[steer >> 15]
+    whole, cut = (
+        _completed(_read(pieces, held_bytes, form_type, required))
+        for pieces in ([body], blocks(body, steer >> 1))
+    )
     refused_early = Refusal.of(CredentialsFirst()) in (whole, cut)
     assert whole == cut or (refused_early and isinstance(whole, Refusal) and isinstance(cut, Refusal))
     if isinstance(whole, Form):
-        _check_form(whole, body)
+        _check_form(whole, body, declares_charset=form_type != FORM_TYPE or b"charset" in body.lower())
     _check_text_fields(body)
     _check_round_trip(body, steer)
 
@@ -57,13 +66,18 @@ def _completed(reading: Coroutine[None, None, Form | Refusal]) -> Form | Refusal
     raise AssertionError("the coroutine waits")
 
 
-async def _read(pieces: Iterable[bytes], held_bytes: int) -> Form | Refusal:
+async def _read(
+    pieces: Iterable[bytes],
+    held_bytes: int,
+    form_type: str = FORM_TYPE,
+    required: tuple[str, ...] = _REQUIRED[0],
+) -> Form | Refusal:
     async def arriving() -> AsyncIterator[bytes]:
         for piece in pieces:
             yield piece
 
     try:
-        form = UploadForm(FORM_TYPE, arriving(), held_bytes=held_bytes)
+        form = UploadForm(form_type, arriving(), required=required, held_bytes=held_bytes)
         await form.until_file()
         file = [piece async for piece in form.file()]
     except BadRequest as error:
@@ -72,13 +86,13 @@ async def _read(pieces: Iterable[bytes], held_bytes: int) -> Form | Refusal:
     return Form(b"".join(file), form.filename, form.fields, form.late_fields)
 
 
-def _check_form(form: Form, body: bytes) -> None:
+def _check_form(form: Form, body: bytes, *, declares_charset: bool) -> None:
     assert form.file in body
     assert not form.fields.keys() & form.late.keys()
     assert {*form.fields, *form.late} <= {*_FIELDS}
     for text in (*form.fields.values(), *form.late.values()):
-        assert len(text.encode()) <= _MAX_FIELD_BYTES
-        assert text.encode() in body
+        assert len(text) <= _MAX_FIELD_BYTES
+        assert text.encode() in body or declares_charset
     if form.filename is not None:
         assert form.filename == plain_name(form.filename) != ""
         assert "\\" not in form.filename
@@ -121,8 +135,8 @@ def check_parameters(steer: int, body: bytes) -> None:
 
 
 def _check_escaped(name: str) -> None:
-    """Escapes names as WHATWG's HTML prescribes (without backslashes, which are not escaped)."""
-    plain = re.sub(r"%(22|0[AaDd])|\\", "", name)
+    """Escapes names as WHATWG's HTML prescribes, without characters that other clients use for their own encodings."""
+    plain = re.sub(r"[%?\\]", "", name)
     escaped = plain.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
     header = f'form-data; name="{escaped}"; filename="{escaped}"'.encode()
     assert Disposition.parse(header) == Disposition(plain, plain)
@@ -182,6 +196,15 @@ def _forms() -> Iterator[bytes]:
         (file, file),
     ):
         yield b"--b\r\n" + b"--b\r\n".join(parts) + b"--b--\r\n"
+    for more in (
+        (_part('name="_charset_"', b"windows-1251"), _part('name="title"', "Речь".encode("cp1251"))),
+        (_part('name="title"\r\nContent-Type: text/plain; charset=utf-7', b"+ADw-"),),
+        (_part('name="_charset_"', b"zlib"), title),
+    ):
+        yield b"--b\r\n" + b"--b\r\n".join((*more, user, token, file)) + b"--b--\r\n"
+        yield b"--b\r\n" + b"--b\r\n".join((file, token, *more, user)) + b"--b--\r\n"
+    for name in FILE_NAMES:
+        yield b"--b\r\n" + _part('name="file"; ', b"x").replace(b"; \r", b"; " + name + b"\r") + b"--b--"
     yield b"before\r\n--b\r\n" + _part('name="name"', b"x") + b"--b--behind"
     yield b"--b\r\n" + _part("name=\"file\"; filename*=UTF-8''%D0%AF.wav", b"x") + b"--b--"
     yield b"--b\r\n" + _part('name="title"\r\nContent-Type: text/plain; charset=utf-8', b"x") + b"--b--"
@@ -193,6 +216,10 @@ def _parameters() -> Iterator[bytes]:
     yield rb'form-data; name="a\"b"; filename="C:\talk.wav"'
     yield b'form-data; name="a%22b%0D%0A"; filename="\xd0\xaf"'
     yield b'multipart/form-data; boundary="a (b):c"; charset=utf-8'
+    for said, _ in BOUNDARIES:
+        yield b"multipart/form-data; boundary=" + said
+    for name in FILE_NAMES:
+        yield b"form-data; name=file; " + name
 
 
 def _titles() -> Iterator[bytes]:

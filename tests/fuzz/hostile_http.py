@@ -1,12 +1,14 @@
 """Requests with a valid WAV and wrong fields, framing, queries, paths or JSON; deterministic for a seed."""
 
+import gzip
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Final, TypeAlias
 from urllib.parse import quote_from_bytes
 
-from fuzz.hostile_values import CONDITIONS, HEADERS, JSONS, RANGES, VALUES
+from fuzz.hostile_values import CONDITIONS, HEADERS, JSONS, RANGES, TRANSFER_ENCODINGS, VALUES
+from fuzz.odd_forms import Credentials, odd_form
 from fuzz.uploads import form, upload
 from fuzz.wire import Request
 
@@ -105,7 +107,7 @@ def _small_upload(known: Known, random: Random) -> Request:
     return request
 
 
-def _odd_form(known: Known, random: Random) -> Request:
+def _strange_form(known: Known, random: Random) -> Request:
     """A form whose parts are unordered, repeated, unnamed, or have strange headers."""
     parts = [
         (b'name="user_id"', b"%d" % known.user),
@@ -119,6 +121,10 @@ def _odd_form(known: Known, random: Random) -> Request:
     return form(random.choices(parts, k=random.randrange(1, 9)))
 
 
+def _form_of_another_client(known: Known, random: Random) -> Request:
+    return odd_form(Credentials(known.user, known.token.encode()), known.wav, random)
+
+
 def _other(_: Known, random: Random) -> Request:
     target = random.choice(
         (b"/healthz", b"/readyz", b"/metrics", b"/openapi.json", b"/docs", b"/", b"/docs/assets/..%2f")
@@ -126,7 +132,10 @@ def _other(_: Known, random: Random) -> Request:
     return Request(random.choice(("GET", "HEAD", "POST", "OPTIONS", "TRACE", "PUT", "PROPFIND")), target)
 
 
-_ROUTES: Final = (_users, _me, _list, _one, _link, _link, _small_upload, _odd_form, _other)
+_ROUTES: Final = (
+    *(_users, _me, _list, _one, _link, _link, _small_upload, _strange_form, _other),
+    *(_form_of_another_client, _form_of_another_client),
+)
 
 
 def _quoted(value: bytes) -> bytes:
@@ -195,6 +204,26 @@ def in_chunks(request: Request, random: Random) -> Request:
     return replace(request, headers=headers, body=body + end, leaves=not end.startswith(b"0"))
 
 
+def a_transfer_encoding(request: Request, random: Random) -> Request:
+    """A body in chunks under a Transfer-Encoding that only some parsers take for chunked."""
+    if not request.body or request.raw is not None or b"Transfer-Encoding" in dict(request.headers):
+        return request
+    coding = random.choice(TRANSFER_ENCODINGS)
+    body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(request.body), request.body)
+    return replace(request, headers=(*request.headers, (b"Transfer-Encoding", coding)), body=body)
+
+
+def a_content_encoding(request: Request, random: Random) -> Request:
+    """Mostly a false statement: the body stays as it is, or is compressed."""
+    coding = random.choice(
+        (b"gzip", b"GZIP", b"deflate", b"br", b"identity", b"identity, gzip", b"", b"x" * 900)
+    )
+    body = (
+        gzip.compress(request.body, mtime=0) if b"gzip" in coding and random.random() < 0.5 else request.body
+    )
+    return replace(request, headers=(*request.headers, (b"Content-Encoding", coding)), body=body)
+
+
 def cut_off(request: Request, random: Random) -> Request:
     """The client leaves in the middle of the request."""
     whole = request.bytes_to_send()
@@ -204,6 +233,7 @@ def cut_off(request: Request, random: Random) -> Request:
 _DAMAGES: Final[tuple[Damage, ...]] = (
     *(a_strange_header, a_strange_header, a_changed_header, a_header_twice, a_strange_path, a_strange_query),
     *(a_strange_query, a_damaged_body, a_damaged_body, another_length, in_chunks, cut_off),
+    *(a_transfer_encoding, a_content_encoding),
 )
 
 

@@ -113,3 +113,7 @@ HEADERS: Final = (
     *(b"Content-Encoding", b"Idempotency-Key", b"Origin", b"Upgrade", b"TE", b"Forwarded"),
     *(b"Content-Disposition", b"X-HTTP-Method-Override", b"Cookie"),
 )
+TRANSFER_ENCODINGS: Final = (
+    *(b"chunked", b"Chunked", b" chunked ", b"chunked,", b"chunked, chunked", b"gzip, chunked", b"identity"),
+    *(b"identity, chunked", b"chunked;q=1", b"xchunked", b"\x0bchunked", b'"chunked"', b"", b"chunked\t"),
+)

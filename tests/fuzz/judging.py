@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
@@ -73,7 +74,10 @@ def _is_mp3(mp3: bytes) -> bool:
 
 
 def _complaint_about_sound(mp3: bytes, recording: Mapping[str, Any]) -> str:
-    samples = played_samples(mp3, recording["channels"])
+    try:
+        samples = played_samples(mp3, recording["channels"])
+    except subprocess.CalledProcessError as error:
+        return f"ffmpeg cannot play it: {error.stderr!r}"
     due_ms = recording["duration_ms"]
     played_ms = samples * 1000 / recording["sample_rate_hz"]
     return "" if samples and abs(played_ms - due_ms) <= 1 else f"plays {played_ms:.0f} ms, not {due_ms}"

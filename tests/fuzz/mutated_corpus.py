@@ -4,7 +4,7 @@ python tests/fuzz/mutated_corpus.py [--inputs N] [--http N] [--seed S] [--client
 python tests/fuzz/mutated_corpus.py --seed S --only wav 17
 
 The first form starts `pigwav up`, sends `--inputs` damaged WAVs (raw and in forms) and `--http` requests that are wrong
-in anything else, and prints the count of each outcome. Findings are:
+in anything else, and prints the count of each outcome and of each warning. Findings are:
 
 - a 5xx, a status that the OpenAPI document does not declare, or no response within 30 s;
 - a refusal that is not a problem document;
@@ -120,7 +120,7 @@ def _own_processes(up: RunningUp) -> list[psutil.Process]:
 
 
 def _print(report: Report, memory: Memory) -> None:
-    for counts in (report.wavs, report.http):
+    for counts in (report.wavs, report.http, report.warnings):
         print("\n".join(f"{count:>7}  {outcome}" for outcome, count in counts.most_common()), end="\n\n")
     acknowledged = len(report.acknowledged | report.acknowledged_to_attacker)
     print(

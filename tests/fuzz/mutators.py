@@ -21,6 +21,23 @@ _SIZES: Final = (
 _BIG_SIZES: Final = (*_SIZES, 1 << 32, (1 << 40) + 1, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 _WORDS: Final = (0, 1, 2, 3, 4, 6, 7, 8, 12, 16, 17, 20, 24, 32, 33, 40, 64, 65, 80, 255, 256, 0x7FFF, 0xFFFF)
 _TAGS: Final = (1, 2, 3, 6, 7, 0x11, 0x31, 0x50, 0x55, 0xFFFE, 0)
+_CODE_PAGES: Final = (
+    0,
+    37,
+    437,
+    932,
+    936,
+    1200,
+    1251,
+    1252,
+    10_000,
+    20_866,
+    28_591,
+    50_220,
+    65_000,
+    65_001,
+    0xFFFF,
+)
 _RATES_HZ: Final = (0, 1, 2, 7, 999, 8_000, 11_025, 22_050, 44_100, 48_000, 96_000, 768_000, 768_001, 1 << 31)
 _NAMES: Final = (
     *(
@@ -30,6 +47,7 @@ _NAMES: Final = (
         b"LIST",
         b"id3 ",
         b"ID3 ",
+        b"CSET",
         b"bext",
         b"ds64",
         b"JUNK",
@@ -204,6 +222,57 @@ def random_tags(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
     return _inserted(wav, said, random)
 
 
+def state_a_code_page(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    """CSET and an INFO tag whose text is in that code page, in another one, or in none."""
+    page = struct.pack("<HHHH", random.choice(_CODE_PAGES), *(random.choice(_WORDS) for _ in range(3)))
+    text = random.choice(("Речь".encode("cp1251"), "録音".encode("cp932"), b"\x1b$B", random.randbytes(9)))
+    said = [
+        chunk(b"CSET", page[: random.choice((8, 8, 2, 1))]),
+        chunk(b"LIST", b"INFO" + chunk(b"INAM", text)),
+    ]
+    random.shuffle(said)
+    return _inserted(wav, b"".join(said[: random.choice((1, 2, 2))]), random)
+
+
+def tag_in_front(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    """One or more ID3v2 tags before RIFF, whose sizes are right or not."""
+    body = random.choice((b"TIT2\0\0\0\2\0\0\0x", bytes(300), b""))
+    size = random.choice((len(body), len(body), len(body) + 1, 0, (1 << 28) - 1))
+    said = bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
+    flags = random.choice((0, 0, 0x10, 0x40, 0x80, 0xFF))
+    tag = (
+        b"ID3" + bytes((random.choice((2, 3, 4, 255)), 0, flags)) + random.choice((said, b"\xff" * 4)) + body
+    )
+    return tag * random.choice((1, 1, 2, 40)) + wav
+
+
+def second_of_a_kind(wav: bytes, random: Random, wavs: Sequence[bytes]) -> bytes:
+    """Another `fmt ` or `data` chunk, as in two recordings that were joined."""
+    other = random.choice((wav, random.choice(wavs)[:MAX_BYTES]))
+    chunks = [other[start:end] for start, end in pairwise([*chunk_offsets(other), len(other)])]
+    more = [piece for piece in chunks if piece[:4] in (b"fmt ", b"data")]
+    return _inserted(wav, random.choice(more), random) if more else wav
+
+
+def contradict_fmt(wav: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    """Block, byte rate or bits do not fit to the other fields, in ways that are converted with a warning."""
+    at = wav.find(b"fmt ") + 8
+    if at < 8 or len(wav) < at + 16:
+        return wav
+    tag, channels, rate, bytes_per_s, block, bits = struct.unpack_from("<HHIIHH", wav, at)
+    for _ in range(random.choice((1, 2))):
+        match random.randrange(4):
+            case 0:
+                bytes_per_s = random.choice((0, rate, bytes_per_s * 2, 0xFFFFFFFF)) & 0xFFFFFFFF
+            case 1:
+                block = random.choice((0, 1, block * 2, block // 2, block + 1)) & 0xFFFF
+            case 2:
+                bits = random.choice((0, 7, 8, 12, 16, 20, 24, 32, bits * channels)) & 0xFFFF
+            case 3:
+                channels = random.choice((0, 1, 2, 3, 6)) & 0xFFFF
+    return _patched(wav, at, struct.pack("<HHIIHH", tag, channels, rate, bytes_per_s, block, bits))
+
+
 def nothing(wav: bytes, _: Random, __: Sequence[bytes]) -> bytes:
     """No damage: some inputs must be valid."""
     return wav
@@ -221,4 +290,5 @@ MUTATORS: Final[tuple[Mutator, ...]] = (
         lie_in_fact,
     ),
     *(many_chunks, nest, reorder, swap_fmt_fields, splice, random_tags, nothing),
+    *(state_a_code_page, tag_in_front, second_of_a_kind, contradict_fmt),
 )

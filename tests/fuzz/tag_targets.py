@@ -1,12 +1,13 @@
 """Tags of hostile WAVs, and the ID3 tag made of them."""
 
 import re
+import struct
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Final
 
-from factories import bext_chunk, info_chunk
+from factories import bext_chunk, chunk, info_chunk
 from fuzz.seeds import small_wavs
 from fuzz.target import Target
 from mutagen_tags import seen_by_mutagen
@@ -39,7 +40,7 @@ def check_tags(steer: int, body: bytes) -> None:
 def _chunks(body: bytes) -> tuple[TagChunk, ...]:
     walk = TailWalk(after_odd=False)
     walk.feed(body)
-    return walk.end()
+    return walk.end().tag_chunks
 
 
 def check_printable(tags: Tags) -> None:
@@ -75,6 +76,9 @@ def _said() -> Iterator[bytes]:
     yield bext_chunk(
         description="take 1", originator="R", date="2024-05-31", time="10:11:12", time_reference=9
     )[8:]
+    for page, charset in ((1251, "cp1251"), (932, "cp932"), (65_001, "utf-8"), (1200, "utf-16-le")):
+        code_page = chunk(b"CSET", struct.pack("<HHHH", page, 0, 0, 0))
+        yield code_page + chunk(b"LIST", b"INFO" + chunk(b"INAM", "Речь".encode(charset) + b"\0"))
     for wav in small_wavs():
         if b"LIST" in wav or b"id3 " in wav.lower() or b"bext" in wav:
             yield wav[12:]

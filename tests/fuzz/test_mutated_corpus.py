@@ -6,11 +6,11 @@ from dataclasses import replace
 import httpx2
 import psutil
 import pytest
+from sqlalchemy import make_url
 
 from accounts import register
 from e2e.behind import Behind, behind_address
 from fuzz.campaign import Campaign, left_over, objects_of
-from pigwav.db.session import driver_url
 from pigwav.devstack import StackAddress
 from pigwav.settings import Settings, UploadLimits
 from serving import served
@@ -35,7 +35,7 @@ def campaign(settings: Settings) -> Iterator[Campaign]:
 def inside(stack: StackAddress, settings: Settings) -> Iterator[Behind]:
     """The rows of the session's own database; the bucket is shared with other tests."""
     assert settings.database.url
-    plain = driver_url(settings.database.url.get_secret_value()).set(drivername="postgresql")
+    plain = make_url(settings.database.url.get_secret_value()).set(drivername="postgresql")
     with behind_address(replace(stack, database_url=plain.render_as_string(hide_password=False))) as opened:
         yield opened
 

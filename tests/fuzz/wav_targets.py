@@ -11,7 +11,8 @@ from fuzz.cutting import blocks
 from fuzz.mutators import mutated_once
 from fuzz.seeds import small_wavs, wavs
 from fuzz.target import Target
-from pigwav.audio.chunks import MAX_TAG_CHUNK_BYTES, MAX_TAG_CHUNKS, MAX_TAGS_BYTES, TagChunk, TailWalk
+from pigwav.audio.chunks import MAX_TAG_CHUNK_BYTES, MAX_TAG_CHUNKS, MAX_TAGS_BYTES, TagChunk, Tail, TailWalk
+from pigwav.audio.data_size import DataSize
 from pigwav.audio.ffmpeg import clean_header
 from pigwav.audio.fmt import MAX_CHANNELS, MAX_SAMPLE_RATE_HZ, WavFormat
 from pigwav.audio.info import InfoTag
@@ -99,30 +100,34 @@ class Taken:
     audio_bytes: int
     count: int
     sha256: bytes
-    tail: tuple[TagChunk, ...]
+    tail: Tail
 
 
 def check_samples(steer: int, body: bytes) -> None:
     """The samples do not depend on the blocks, and every byte of the WAV is hashed."""
     bitrate_kbps = BIT_RATES_KBPS[steer % len(BIT_RATES_KBPS)]
-    whole, cut = _taken([body], bitrate_kbps), _taken(blocks(body, steer), bitrate_kbps)
+    max_wav_bytes = len(body) + 200 if steer % 2 else None
+    whole, cut = (_taken(pieces, bitrate_kbps, max_wav_bytes) for pieces in ([body], blocks(body, steer)))
     assert whole == cut
     if isinstance(whole, Taken):
         _check_taken(whole, body)
 
 
-def _taken(pieces: Iterable[bytes], bitrate_kbps: int | None) -> Taken | Refusal:
+def _taken(pieces: Iterable[bytes], bitrate_kbps: int | None, max_wav_bytes: int | None) -> Taken | Refusal:
     """The same steps as in `Conversion`."""
     intake, held, rest = Intake(), b"", iter(pieces)
     try:
         header, held = _read_header(rest, intake)
-        plan = Plan.of(header, _encoder(), max_duration_s=MAX_SECONDS, bitrate_kbps=bitrate_kbps)
+        size = DataSize.of(
+            header, max_data_bytes=1 << 32, max_duration_s=MAX_SECONDS, max_wav_bytes=max_wav_bytes
+        )
+        plan = Plan.of(size, _encoder(), max_duration_s=MAX_SECONDS, bitrate_kbps=bitrate_kbps)
     except (BadAudio, UnsupportedBitRate) as error:
         return Refusal.of(error)
-    intake.begin(header)
+    intake.begin(header, size.expected_bytes)
     unpack = plan.unpack or plan.clean
     samples = unpack(intake.take(held)) + b"".join(unpack(intake.take(piece)) for piece in rest)
-    return Taken(plan, samples, intake.audio_bytes, intake.samples, intake.wav_sha256(), intake.tail_chunks())
+    return Taken(plan, samples, intake.audio_bytes, intake.samples, intake.wav_sha256(), intake.tail())
 
 
 def _read_header(rest: Iterator[bytes], intake: Intake) -> tuple[WavHeader, bytes]:
@@ -154,7 +159,7 @@ def _check_taken(taken: Taken, body: bytes) -> None:
     else:
         assert len(taken.samples) == taken.audio_bytes - taken.audio_bytes % wav.cut_bytes
         _check_decoder_header(wav)
-    _check_tag_chunks(taken.tail)
+    _check_tail(taken.tail, body)
     _check_plan(plan)
 
 
@@ -186,8 +191,15 @@ def check_tail(steer: int, body: bytes) -> None:
         tails[1].feed(piece)
     whole, cut = (tail.end() for tail in tails)
     assert whole == cut
-    _check_tag_chunks(whole)
-    assert all(chunk.body in body for chunk in whole)
+    _check_tail(whole, body)
+
+
+def _check_tail(tail: Tail, body: bytes) -> None:
+    _check_tag_chunks(tail.tag_chunks)
+    assert all(chunk.body in body for chunk in tail.tag_chunks)
+    assert 0 <= tail.second_data_bytes <= len(body)
+    assert 0 <= tail.second_file_bytes <= len(body)
+    assert 0 <= tail.unknown_bytes <= len(body)
 
 
 def _tails() -> Iterator[bytes]:

@@ -15,15 +15,14 @@ import boto3
 import httpx2
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import create_engine
 
 from accounts import Account, register
-from databases import fresh_database
+from databases import as_owner, empty_database, fresh_database, url_with
 from e2e.programs import NOTHING_WRONG, doctor
 from minio_server import ROOT_KEY, ROOT_SECRET, MinioServer
 from needs import skip_or_fail
-from pigwav.db.session import driver_url
 from pigwav.devstack import StackAddress
+from pigwav.devstack.postgres import SERVICE
 from pigwav.embedded import embedded_postgres
 from pigwav.settings import DatabaseSettings, Settings, StoreSettings
 from running_up import plain_environment
@@ -42,7 +41,7 @@ def commands(heading: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Place:
-    """A database, and a bucket with its own key."""
+    """A database for the service's role, and a bucket for the service's key."""
 
     database_url: str
     store: StoreSettings
@@ -78,6 +77,7 @@ class Operator:
             "MC_HOST_pigwav": _mc_host(self.minio, key, secret),
             "MC_HOST_backup": _mc_host(self.minio, ROOT_KEY, ROOT_SECRET),
             "BACKUP_BUCKET": self.bucket,
+            "PIGWAV_MIGRATE_DATABASE_URL": as_owner(place.database_url),
             "PIGWAV_PROVISION_ACCESS_KEY": ROOT_KEY,
             "PIGWAV_PROVISION_SECRET_KEY": ROOT_SECRET,
         }
@@ -125,23 +125,14 @@ def operator(minio: MinioServer, tmp_path: Path) -> Operator:
 @pytest.fixture
 def lost(stack: StackAddress, minio: MinioServer) -> Place:
     """Database and bucket before the loss."""
-    return Place(libpq(fresh_database(stack.database_url)), minio.provisioned())
+    return Place(fresh_database(stack.database_url), minio.provisioned())
 
 
 @pytest.fixture
 def new(stack: StackAddress, minio: MinioServer) -> Place:
     """An empty database, and a bucket that does not exist yet."""
-    name = f"test_{uuid4().hex}"
-    engine = create_engine(driver_url(stack.database_url), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
-    engine.dispose()
-    url = driver_url(stack.database_url).set(database=name).render_as_string(hide_password=False)
-    return Place(libpq(url), minio.unprovisioned())
-
-
-def libpq(url: str) -> str:
-    return url.replace("+psycopg2", "", 1)
+    url = url_with(empty_database(stack.database_url), username=SERVICE)
+    return Place(url, minio.unprovisioned())
 
 
 def s3(minio: MinioServer) -> Any:

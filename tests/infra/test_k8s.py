@@ -83,15 +83,23 @@ def test_every_setting_is_one_that_the_service_has_and_none_is_a_secret() -> Non
     assert {name for names in named for name in names.split(", ")} <= known
 
 
-def test_only_provision_sees_the_root_key() -> None:
-    seeing = [
+def seeing(secret: str) -> list[str]:
+    """The names of the containers that have this secret."""
+    return [
         container["name"]
         for container in containers()
         for source in container["envFrom"]
-        if source.get("secretRef", {}).get("name") == "pigwav-store-root"
+        if source.get("secretRef", {}).get("name") == secret
     ]
 
-    assert seeing == ["provision"]
+
+def test_only_provision_sees_the_root_key() -> None:
+    assert seeing("pigwav-store-root") == ["provision"]
+
+
+def test_only_migrate_sees_the_url_of_the_schemas_owner() -> None:
+    assert seeing("pigwav-database-owner") == ["migrate"]
+    assert sorted(seeing("pigwav-database")) == ["migrate", "pigwav"]
 
 
 def test_containers_run_commands_that_exist_as_the_images_user_and_with_no_rights() -> None:
@@ -114,6 +122,18 @@ def test_a_pod_that_stops_has_time_for_its_open_uploads() -> None:
     pause_s = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
 
     assert pod["terminationGracePeriodSeconds"] >= pause_s + float(CONFIG["PIGWAV_GRACE_S"]) + 10
+
+
+def test_metrics_and_probes_use_the_operator_port_which_nobody_else_reaches() -> None:
+    deployment, service = MANIFESTS["deployment.yaml"], MANIFESTS["service.yaml"]
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    port = int(CONFIG["PIGWAV_OPERATOR_BIND"].rpartition(":")[2])
+
+    assert {"name": "operator", "containerPort": port} in container["ports"]
+    assert deployment["spec"]["template"]["metadata"]["annotations"]["prometheus.io/port"] == str(port)
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[probe]["httpGet"]["port"] == "operator"
+    assert [each["targetPort"] for each in service["spec"]["ports"]] == ["http"]
 
 
 def test_probes_ask_what_the_service_answers() -> None:

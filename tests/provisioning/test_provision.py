@@ -19,6 +19,7 @@ from pigwav.provisioning.least_privilege import Proof
 from pigwav.provisioning.minio_admin import MinioUsers
 from pigwav.provisioning.provision import Provision, State, Step, policy_for
 from pigwav.settings import ProvisionSettings, StoreSettings
+from pigwav.store.retention import RULE
 
 PROVEN_BY_TRYING = 21
 
@@ -139,6 +140,26 @@ class TestOnMinio:
 
         assert len(whats(steps, State.MADE)) == 1
         assert whats(steps, State.WRONG) == []
+
+    def test_a_versioned_bucket_is_warned_about_until_a_rule_removes_old_versions(
+        self, minio: MinioServer, store: StoreSettings
+    ) -> None:
+        provision(store, minio)
+        root = client(store.with_keys_of(minio.operator))
+        root.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration={"Status": "Enabled"})
+
+        [warning] = whats(provision(store, minio), State.WARNING)
+        assert (
+            f"mc ilm rule add --noncurrent-expire-days 1 --expire-delete-marker ALIAS/{store.bucket}"
+            in warning
+        )
+        assert whats(provision(store, minio, look_only=True), State.WARNING) == [warning]
+        assert "DeleteMarkers" not in root.list_object_versions(Bucket=store.bucket), (
+            "the proof's are removed"
+        )
+
+        root.put_bucket_lifecycle_configuration(Bucket=store.bucket, LifecycleConfiguration={"Rules": [RULE]})
+        assert whats(provision(store, minio), State.WARNING) == []
 
 
 class TestTheProof:

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from moto_server import MotoServer
-from pigwav.provisioning.provision import Provision, State, Step, policy_for
+from pigwav.provisioning.provision import Provision, policy_for
+from pigwav.provisioning.steps import State, Step
 
 PROVEN_BY_TRYING = 15
 """Without the five checks of MinIO's admin API, and without NOT_CLEAR."""
@@ -69,6 +70,19 @@ def test_a_key_that_may_less_is_wrong(moto: MotoServer) -> None:
 
     assert wrong.startswith("fails: list open uploads and abort one: ")
     assert "Uploads" not in moto.s3.list_multipart_uploads(Bucket=store.bucket)
+
+
+def test_looking_reads_a_byte_of_what_is_there(moto: MotoServer) -> None:
+    store = moto.provisioned()
+    reads = "read a byte of an object, if there is one"
+    assert f"works: {reads}" in whats([*Provision(store, moto.operator).run(look_only=True)], State.PROVEN)
+
+    moto.seed(store, {"recordings/1/a.mp3": b"mp3"})
+    assert f"works: {reads}" in whats([*Provision(store, moto.operator).run(look_only=True)], State.PROVEN)
+
+    moto.deny(store, "s3:GetObject")
+    wrong = whats([*Provision(store, moto.operator).run(look_only=True)], State.WRONG)
+    assert any(what.startswith(f"fails: {reads}: ") for what in wrong)
 
 
 def test_a_bucket_outside_the_first_region_is_made_in_its_own(

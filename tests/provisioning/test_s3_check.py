@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,11 +10,15 @@ import pytest
 from pydantic import SecretStr
 
 from e2e.programs import Ended, run_pigwav
+from fakes.s3_server import answering, fictional
 from minio_server import MinioServer
 from moto_server import MotoServer
-from pigwav.provisioning.compatibility import RIGHTS, SERVER, open_probe
+from pigwav.provisioning.compatibility import SERVER, open_probe
 from pigwav.provisioning.probe import Probe
 from pigwav.settings import StoreSettings
+from pigwav.store.advice import ON_REFUSAL
+from pigwav.store.boto import open_client
+from pigwav.store.connection import connection_to
 
 
 @pytest.fixture(params=["embedded", "minio"])
@@ -117,7 +122,7 @@ def test_a_right_that_the_key_lacks_is_named_by_what_fails_without_it(
 
     refused = {f.behaviour: f.change for f in findings if not f.ok and "AccessDenied" in (f.problem or "")}
     assert [*refused] == behaviours
-    assert refused[behaviours[-1]] == RIGHTS
+    assert refused[behaviours[-1]] == ON_REFUSAL["AccessDenied"]
 
 
 def test_where_the_bucket_does_not_answer_nothing_else_is_tried(s3_settings: StoreSettings) -> None:
@@ -126,6 +131,90 @@ def test_where_the_bucket_does_not_answer_nothing_else_is_tried(s3_settings: Sto
 
     assert "SignatureDoesNotMatch" in finding.problem
     assert "PIGWAV_S3_SECRET_KEY" in finding.change
+
+
+VERSIONED = {"Status": "Enabled"}
+
+
+@pytest.mark.long
+def test_a_versioned_bucket_is_left_without_versions_and_warned_about(moto: MotoServer) -> None:
+    settings = moto.provisioned()
+    moto.s3.put_bucket_versioning(Bucket=settings.bucket, VersioningConfiguration=VERSIONED)
+    moto.allow_more(settings, "s3:DeleteObjectVersion")
+
+    with open_probe(settings) as probe:
+        findings = [*probe.findings()]
+        [warning] = probe.warnings()
+
+    assert (len(findings), probe.left) == (20, [])
+    assert "mc ilm rule add" in warning
+    assert {*moto.s3.list_object_versions(Bucket=settings.bucket)}.isdisjoint({"Versions", "DeleteMarkers"})
+
+
+def test_where_versions_would_stay_nothing_is_stored(moto: MotoServer) -> None:
+    settings = moto.provisioned()
+    moto.s3.put_bucket_versioning(Bucket=settings.bucket, VersioningConfiguration=VERSIONED)
+
+    with open_probe(settings) as probe:
+        [answers, stays] = probe.findings()
+
+    assert (answers.ok, stays.ok, probe.left) == (True, False, [])
+    assert "s3:DeleteObjectVersion" in stays.change
+    assert {*moto.s3.list_object_versions(Bucket=settings.bucket)}.isdisjoint({"Versions", "DeleteMarkers"})
+
+
+def test_where_objects_are_locked_nothing_is_stored(minio: MinioServer) -> None:
+    settings = minio.unprovisioned().with_keys_of(minio.operator)
+    rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 30}}
+    with closing(open_client(connection_to(settings), attempts=1)) as root:
+        root.create_bucket(Bucket=settings.bucket, ObjectLockEnabledForBucket=True)
+        root.put_object_lock_configuration(
+            Bucket=settings.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
+        )
+        with open_probe(settings) as probe:
+            [_, stays] = probe.findings()
+
+        assert "object lock keeps objects for 30 days (COMPLIANCE)" in stays.problem
+        assert "Versions" not in root.list_object_versions(Bucket=settings.bucket)
+
+
+@pytest.mark.parametrize("after", [2, pytest.param(16, marks=pytest.mark.long)])
+def test_one_who_stops_early_leaves_nothing(moto: MotoServer, after: int) -> None:
+    """As with Ctrl-C, which closes the generator."""
+    settings = moto.provisioned()
+    with open_probe(settings) as probe:
+        with closing(probe.findings()) as findings:
+            for _ in range(after):
+                next(findings)
+        assert probe.left == []
+
+    assert moto.s3.list_objects_v2(Bucket=settings.bucket)["KeyCount"] == 0
+    assert "Uploads" not in moto.s3.list_multipart_uploads(Bucket=settings.bucket)
+
+
+def test_what_cannot_be_removed_is_told_and_does_not_stop_the_rest(moto: MotoServer) -> None:
+    settings = moto.provisioned()
+    moto.deny(settings, "s3:AbortMultipartUpload")
+    with open_probe(settings) as probe, closing(probe.findings()) as findings:
+        for finding in findings:
+            if finding.behaviour.startswith("open uploads are listed"):
+                break
+
+    begun = moto.s3.list_multipart_uploads(Bucket=settings.bucket)["Uploads"]
+    assert len(probe.left) == len(begun) > 0
+    assert all("AccessDenied" in line for line in probe.left)
+    assert moto.s3.list_objects_v2(Bucket=settings.bucket)["KeyCount"] == 0
+
+
+def test_a_wrong_region_is_named_with_the_right_one() -> None:
+    error = "<Error><Code>AuthorizationHeaderMalformed</Code><Message>No.</Message><Region>eu-west-9</Region></Error>"
+    answer = f"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: {len(error)}\r\n\r\n{error}"
+
+    with answering(lambda _: answer.encode()) as endpoint, open_probe(fictional(endpoint)) as probe:
+        [finding] = probe.findings()
+
+    assert (finding.ok, finding.problem) == (False, "The bucket is in the region eu-west-9.")
+    assert finding.change == "Set PIGWAV_S3_REGION=eu-west-9; now it is us-east-1."
 
 
 def run_s3_check(store: StoreSettings, *options: str) -> Ended:

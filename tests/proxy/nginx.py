@@ -15,6 +15,9 @@ from needs import skip_or_fail
 from ports import reserved_ports
 from waiting import wait_until
 
+REQUESTS_PER_ADDRESS: Final = 4
+"""Instead of the number in the example, for a test that reaches it."""
+
 CONF: Final = Path(__file__).parents[2] / "infra" / "nginx" / "pigwav.conf"
 PUBLIC_HOST: Final = "voice.example.org"
 _SBIN: Final = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
@@ -22,10 +25,11 @@ _SBIN: Final = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/l
 
 @dataclass(frozen=True)
 class Nginx:
-    """Listens with TLS on 127.0.0.1:`port` as PUBLIC_HOST. `tls` trusts its certificate."""
+    """Listens with TLS on 127.0.0.1:`port` as PUBLIC_HOST. `tls` trusts its certificate. `folder` has its logs."""
 
     port: int
     tls: ssl.SSLContext
+    folder: Path
 
 
 def program(name: str) -> str:
@@ -48,6 +52,10 @@ def _listening(port: int, upstream: str, folder: Path) -> Iterator[Nginx]:
             {
                 "server 127.0.0.1:8080;": f"server {upstream};",
                 "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
+                "listen 443 ssl default_server;": f"listen 127.0.0.1:{port} ssl default_server;",
+                "limit_conn pigwav_addresses 200;": f"limit_conn pigwav_addresses {REQUESTS_PER_ADDRESS};",
+                "/var/log/nginx/pigwav.log": str(folder / "access.log"),
+                "/var/log/nginx/pigwav-error.log": str(folder / "error.log"),
                 f"/etc/ssl/certs/{PUBLIC_HOST}.pem": str(certificate),
                 f"/etc/ssl/private/{PUBLIC_HOST}.key": str(key),
             },
@@ -60,7 +68,7 @@ def _listening(port: int, upstream: str, folder: Path) -> Iterator[Nginx]:
         try:
             wait_until(lambda: process.poll() is not None or _listens(port))
             assert process.poll() is None, log.read_text()
-            yield Nginx(port, ssl.create_default_context(cafile=str(certificate)))
+            yield Nginx(port, ssl.create_default_context(cafile=str(certificate)), folder)
         finally:
             process.terminate()
 

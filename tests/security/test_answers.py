@@ -13,7 +13,7 @@ from pigwav.api.security_headers import SECURITY_HEADERS
 from pigwav.settings import Settings
 from serving import ServedApi, served
 
-JSON, PROBLEM, MP3 = "application/json", "application/problem+json", "audio/mpeg"
+JSON, PROBLEM, MP3, PNG = "application/json", "application/problem+json", "audio/mpeg", "image/png"
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,14 @@ ANSWERS = [
     Ask(200, "text/html", "GET", "/docs"),
     Ask(200, "text/css", "GET", "/docs/assets/swagger-ui.css"),
     Ask(404, PROBLEM, "GET", "/docs/assets/none.js"),
+    Ask(200, "text/html", "GET", "/", {"Accept": "text/html"}),
+    Ask(200, "text/javascript", "GET", "/page/js/app.js"),
+    Ask(404, PROBLEM, "GET", "/page/none.js"),
+    Ask(200, "text/html", "GET", "/listen?id=<id>&user=<user>"),
+    Ask(404, "text/html", "GET", f"/listen?id={NOBODY}&user=<user>"),
+    Ask(200, PNG, "GET", "/listen/card.png?id=<id>&user=<user>"),
+    Ask(404, PROBLEM, "GET", f"/listen/card.png?id={NOBODY}&user=<user>"),
+    Ask(200, JSON, "GET", "/limits"),
     Ask(404, PROBLEM, "GET", "/<script>alert(1)</script>"),
     Ask(405, PROBLEM, "PUT", "/records"),
     Ask(405, PROBLEM, "HEAD", "/records"),
@@ -69,6 +77,8 @@ ANSWERS = [
     Ask(404, PROBLEM, "HEAD", f"/record?id={NOBODY}&user=<user>"),
     Ask(422, PROBLEM, "GET", "/record"),
 ]
+
+PAGES = ("/", "/page/js/app.js", "/listen")
 
 
 @pytest.fixture(scope="module")
@@ -99,24 +109,27 @@ def test_every_answer_is_taken_for_what_it_is_and_nothing_of_it_runs(
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     assert policy.startswith("default-src 'none'; base-uri 'none'; form-action 'none'")
-    assert ("script-src" in policy) == (ask.path == "/docs")
+    assert ("script-src" in policy) == (ask.path.partition("?")[0] in (*PAGES, "/docs"))
 
 
-def test_only_a_recording_may_be_part_of_another_page(answered: tuple[Ask, httpx2.Response]) -> None:
+def test_only_a_recording_and_its_card_may_be_part_of_another_page(
+    answered: tuple[Ask, httpx2.Response],
+) -> None:
     ask, answer = answered
     is_link = ask.path.startswith("/record?") or ask.path.startswith("/record/") or ask.path == "/record"
 
-    expected = "cross-origin" if is_link else "same-origin"
+    expected = "cross-origin" if is_link or ask.kind == PNG else "same-origin"
     assert answer.headers["cross-origin-resource-policy"] == expected
     assert ("frame-ancestors 'none'" in answer.headers["content-security-policy"]) == (not is_link)
 
 
 def test_nobody_keeps_what_holds_a_token_or_is_somebodys_own(answered: tuple[Ask, httpx2.Response]) -> None:
     ask, answer = answered
-    if ask.kind == MP3 or ask.status == 304:
+    if ask.kind in (MP3, PNG) or ask.status == 304:
         expected = "private, no-cache"
     else:
-        expected = "no-cache" if ask.path.startswith("/docs/assets/") else "no-store"
+        is_page = ask.path.startswith("/docs/assets/") or ask.path.partition("?")[0] in PAGES
+        expected = "no-cache" if is_page else "no-store"
 
     assert answer.headers["cache-control"] == expected
 

@@ -17,7 +17,8 @@ from factories import info_chunk, wav
 from pigwav.cli.display import json_text, printable
 from pigwav.domain import RecordingId, UserId, object_key
 from pigwav.settings import Settings
-from pigwav.store.boto import open_client, open_session
+from pigwav.store.boto import open_client
+from pigwav.store.connection import connection_to
 
 KEY = re.compile(r"recordings/[0-9]{1,19}/[0-9]{4}/[0-9]{2}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.mp3")
 MOMENTS = st.datetimes(datetime(2026, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis needs a naive bound
@@ -82,7 +83,7 @@ def test_a_name_reaches_neither_the_key_nor_the_metadata_as_it_is(
         account.upload_raw(body, filename=f"{name}.wav"),
         account.upload_form(body, title=name, filename=f"{name}.wav"),
     ]
-    client = open_client(open_session(settings.store), settings.store, attempts=1)
+    client = open_client(connection_to(settings.store), attempts=1)
     prefix = f"recordings/{account.id}/"
     keys = [
         found["Key"]

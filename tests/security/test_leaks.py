@@ -12,11 +12,11 @@ import httpx2
 import psutil
 import psycopg2
 import pytest
+from sqlalchemy import make_url
 
 from accounts import Account, register
-from databases import fresh_database
+from databases import as_owner, fresh_database
 from factories import wav
-from pigwav.db.session import driver_url
 from pigwav.devstack import StackAddress, running
 from running_up import RunningUp
 
@@ -43,10 +43,17 @@ def test_a_stack_of_its_own_tells_nobody_its_keys(running_up) -> None:
 
 
 def test_a_configured_service_tells_nobody_what_it_was_given(stack: StackAddress, running_up) -> None:
-    url = driver_url(fresh_database(stack.database_url)).set(password=PASSWORD)
+    url = make_url(fresh_database(stack.database_url)).set(password=PASSWORD)
     database_url = url.render_as_string(hide_password=False)
     assert PASSWORD in database_url
-    up = running_up(environment=DEBUG | stack.environment() | {"PIGWAV_DATABASE_URL": database_url})
+    operators = {
+        "PIGWAV_MIGRATE_DATABASE_URL": as_owner(database_url),
+        "PIGWAV_PROVISION_SECRET_KEY": "root's",
+    }
+    given = DEBUG | stack.environment() | {"PIGWAV_DATABASE_URL": database_url}
+    up = running_up(environment=given | operators)
+    for process in up.family():
+        assert not operators.keys() & process.environ().keys(), "the API has what only the operator needs"
 
     private, quoted = use(up, str(url.set(drivername="postgresql").render_as_string(hide_password=False)))
 
@@ -83,7 +90,7 @@ def use(up: RunningUp, database_url: str) -> tuple[list[str], list[str]]:
             http.get("/record", params={"id": wrong, "user": account.id}).status_code,
         ]  # fmt: skip
         assert statuses == [201, 200, 200, 401, 401, 415, 400, 404]
-        with without_titles(database_url):
+        with without_titles(as_owner(database_url)):
             crashes = [
                 http.get("/records", headers=again.bearer),
                 again.upload_form(wav(seconds=0.5)),
@@ -97,9 +104,9 @@ def use(up: RunningUp, database_url: str) -> tuple[list[str], list[str]]:
 
 
 @contextmanager
-def without_titles(database_url: str) -> Iterator[None]:
+def without_titles(owner_url: str) -> Iterator[None]:
     """Breaks the schema during the block, to cause unexpected errors."""
-    with closing(psycopg2.connect(database_url)) as database:
+    with closing(psycopg2.connect(owner_url)) as database:
         database.autocommit = True
         with database.cursor() as cursor:
             cursor.execute("ALTER TABLE recordings RENAME COLUMN title TO mislaid")

@@ -15,7 +15,14 @@ from pigwav.client.service import Service
 from pigwav.devstack.address import StackAddress
 from pigwav.devstack.child_process import Program
 from pigwav.domain import RegisteredUser, User, UserId
-from pigwav.settings import DatabaseSettings, ProvisionSettings, Settings, StoreSettings, effective
+from pigwav.settings import (
+    DatabaseSettings,
+    MigrateSettings,
+    ProvisionSettings,
+    Settings,
+    StoreSettings,
+    effective,
+)
 from pigwav.wiring import open_services
 
 SECRET = "s3cr3t-and-nobodys-business"
@@ -23,7 +30,11 @@ TOKEN = uuid4()
 
 CONFIGURED = Settings(
     database=DatabaseSettings(url=SecretStr(f"postgresql://pigwav:{SECRET}@localhost/pigwav")),
-    store=StoreSettings(bucket="b", access_key="pigwav-service", secret_key=SecretStr(SECRET)),
+    store=StoreSettings(bucket="bucket", access_key="pigwav-service", secret_key=SecretStr(SECRET)),
+    migrate=MigrateSettings(
+        database_url=SecretStr(f"postgresql://owner:{SECRET}@localhost/pigwav"),
+        database_password=SecretStr(SECRET),
+    ),
     provision=ProvisionSettings(access_key="root", secret_key=SecretStr(SECRET)),
 )
 
@@ -67,7 +78,7 @@ def test_the_settings_as_they_are_printed_hold_no_secret() -> None:
     values = [one.value for one in effective(CONFIGURED)]
 
     assert not [value for value in values if SECRET in value]
-    assert values.count("***") == 3
+    assert values.count("***") == 5
 
 
 CRASH = """

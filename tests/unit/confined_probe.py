@@ -22,6 +22,8 @@ def main(folder: str, means: str, file: str, port: str) -> None:
     server = os.getppid()
     attempts = {
         "read a file": lambda: os.open(file, os.O_RDONLY),
+        "learn a file's size": lambda: Path(file).stat(),
+        "learn whether a file exists": lambda: exists(file) and not exists(f"{file}.none"),
         "list a folder": lambda: list(Path("/").iterdir()),
         "write to a file": lambda: os.open(file, os.O_WRONLY),
         "make a file": lambda: os.open(f"{file}.new", os.O_CREAT | os.O_WRONLY),
@@ -53,12 +55,23 @@ def fork() -> None:
         os._exit(0)
 
 
+def exists(file: str) -> bool:
+    """Whether opening the file, which Landlock refuses, is refused in the way of a file that exists."""
+    try:
+        os.close(os.open(file, os.O_RDONLY))
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 def outcome(attempt) -> str:
     try:
-        attempt()
+        done = attempt()
     except OSError:
         return "refused"
-    return "done"
+    return "refused" if done is False else "done"
 
 
 if __name__ == "__main__":

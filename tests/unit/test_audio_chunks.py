@@ -26,7 +26,7 @@ def found(tail: bytes, block_bytes: int = 13, *, after_odd: bool = False) -> tup
     walk = TailWalk(after_odd=after_odd)
     for start in range(0, len(tail), block_bytes):
         walk.feed(tail[start : start + block_bytes])
-    return walk.end()
+    return walk.end().tag_chunks
 
 
 def test_tags_are_kept_in_their_order_and_all_else_is_passed_by() -> None:
@@ -140,7 +140,7 @@ def test_a_walk_that_has_ended_is_gone_with_its_last_reference() -> None:
     """The walk and its tags are freed at once, without the garbage collector."""
     walk = TailWalk(after_odd=False)
     walk.feed(INFO)
-    assert walk.end() == (TITLE,)
+    assert walk.end().tag_chunks == (TITLE,)
     still_there = weakref.ref(walk)
     gc.disable()
     try:

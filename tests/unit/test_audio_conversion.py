@@ -37,6 +37,7 @@ from pigwav.errors import (
     AudioTooLong,
     BadAudio,
     NoAudio,
+    OutputTooLarge,
     Overloaded,
     PigWavError,
     UndecodableAudio,
@@ -250,7 +251,7 @@ def test_facts_tell_what_came(kind: dict[str, int], source: WavSource) -> None:
         2,
         128,
     )
-    assert done.conversion.declared_duration_ms == done.facts.duration_ms == 2_000
+    assert done.facts.declared_duration_ms == done.facts.duration_ms == 2_000
     assert (done.facts.wav_size_bytes, done.facts.wav_sha256) == (len(body), sha256(body).digest())
     assert not done.facts.truncated
 
@@ -264,7 +265,7 @@ def test_a_streamed_wav_is_converted_to_its_end(
 ) -> None:
     done = convert(wav(samples=samples, data_size=size, **kind), block_bytes=block_bytes)
     assert done.conversion.expected_bytes is None
-    assert done.conversion.declared_duration_ms is None
+    assert done.conversion.expected_duration_ms is None
     assert len(done.conversion.first_frame) == len(done.result.first_frame)
     assert InfoTag.parse(done.conversion.first_frame) is None
     assert done.facts.samples == samples
@@ -284,7 +285,7 @@ def test_a_wav_that_holds_less_than_it_says_is_converted_and_marked(kind: dict[s
     done = convert(wav(samples=10_000, data_size=promised, **kind))
     assert done.facts.truncated
     assert done.facts.samples == 10_000
-    assert (done.facts.duration_ms, done.conversion.declared_duration_ms) == (227, 454)
+    assert (done.facts.duration_ms, done.facts.declared_duration_ms) == (227, 454)
     assert len(done.conversion.first_frame) == len(done.result.first_frame)
     assert done.conversion.first_frame != done.result.first_frame
     tag = InfoTag.parse(done.result.first_frame)
@@ -296,7 +297,7 @@ def test_a_promise_beyond_the_upload_limit_is_a_promise() -> None:
     """The size in the header is used for the prediction even if it exceeds the operator's limit."""
     body = wav(samples=5_000, data_size=100_000)
     done = convert(body, max_upload_bytes=len(body) + 1_000)
-    assert (done.facts.truncated, done.conversion.declared_duration_ms) == (True, 567)
+    assert (done.facts.truncated, done.facts.declared_duration_ms) == (True, 567)
 
 
 def test_rf64_is_converted() -> None:
@@ -352,7 +353,8 @@ REASONS = [
     ("no-data-chunk", riff(fmt_chunk() + chunk(b"LIST", bytes(30))), "`data`"),
     ("no-audio", wav(samples=0), "no complete sample"),
     ("header-too-long", riff(chunk(b"bext", b"", size=1 << 30)), "bext"),
-    ("audio-too-long", wav(samples=61, rate=1), "61 s"),
+    ("audio-too-long", wav(samples=3_601, rate=1), "3601 s"),
+    ("output-too-large", wav(samples=5_000, rate=2, channels=1, bits=8), "30 times"),
     (
         "undecodable-audio",
         riff(fmt_chunk(tag=2, channels=1, bits=4, block=64) + HOPELESS),
@@ -364,8 +366,29 @@ REASONS = [
 @pytest.mark.parametrize(("code", "body", "words"), REASONS)
 def test_every_reason_for_which_a_wav_is_refused_has_its_code(code: str, body: bytes, words: str) -> None:
     with pytest.raises(BadAudio, match=words) as refused:
-        convert(body, max_duration_s=60)
+        convert(body, max_duration_s=3_600, max_wav_bytes=len(body))
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(
+            wav(samples=5_000, rate=2, channels=1, bits=8, data_size=0), id="unpacked in this process"
+        ),
+        pytest.param(
+            riff(
+                fmt_chunk(tag=0x31, rate=1, channels=1, bits=0, block=65)
+                + chunk(b"data", bytes(65 * 30), size=STREAMED)
+            ),
+            id="decoded by ffmpeg",
+        ),
+    ],
+)
+def test_a_few_bytes_of_unknown_length_do_not_become_a_large_mp3(body: bytes) -> None:
+    with pytest.raises(OutputTooLarge):
+        convert(body)
+    assert decoders_running() == []
 
 
 def test_no_reason_is_left_out() -> None:
@@ -387,7 +410,6 @@ def test_no_reason_is_left_out() -> None:
         (riff(fmt_chunk(tag=0x55) + chunk(b"data", bytes(100))), UnsupportedCodec),
         (riff(ADPCM + chunk(b"data", b"\0\0\0")), NoAudio),
         (riff(ADPCM + chunk(b"data", bytes(3), size=512)), NoAudio),
-        (wav(samples=1, data_size=0x70000000), AudioTooLong),
         (wav(samples=61 * 8_000, rate=8_000, channels=1), AudioTooLong),
         (wav(samples=61 * 8_000, rate=8_000, channels=1, data_size=0), AudioTooLong),
         (wav(samples=61 * 8_000, rate=8_000, channels=1, data_size=0, bits=24), AudioTooLong),

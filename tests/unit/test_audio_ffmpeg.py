@@ -307,11 +307,11 @@ def test_a_process_that_cannot_be_started_is_overload(tmp_path: Path) -> None:
 
 def test_decoders_run_out_and_come_back() -> None:
     decoders = Decoders("ffmpeg", total=1)
-    decoders.take()
+    place = decoders.take(())
     with pytest.raises(Overloaded):
-        decoders.take()
-    decoders.release()
-    decoders.take()
+        decoders.take(())
+    place.release()
+    decoders.take(())
 
 
 def test_configured_program_is_taken_and_a_wrong_one_refused(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def taken(body: bytes, block_bytes: int) -> tuple[Intake, bytes]:
             held = b""
     else:
         header = walk.end()
-    intake.begin(header)
+    intake.begin(header, header.declared_data_bytes)
     return intake, b"".join([intake.take(block) for block in (held, *blocks)])
 
 
@@ -111,14 +111,14 @@ def test_tags_behind_the_audio_are_found_wherever_the_blocks_end(
     )
     intake, found = taken(body, block_bytes)
     assert found == audio
-    assert intake.tail_chunks() == (TagChunk(b"LIST", info[8:]),)
+    assert intake.tail().tag_chunks == (TagChunk(b"LIST", info[8:]),)
 
 
 @pytest.mark.parametrize("size", [0, 1_000])
 def test_where_the_audio_s_size_is_unknown_or_too_big_there_is_nothing_behind_it(size: int) -> None:
     body = wav(samples=100, data_size=size, after=info_chunk(INAM="a title"))
     intake, _ = taken(body, 64)
-    assert intake.tail_chunks() == ()
+    assert intake.tail().tag_chunks == ()
 
 
 def test_audio_beyond_its_declared_size_is_not_audio() -> None:

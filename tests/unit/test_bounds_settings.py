@@ -35,9 +35,17 @@ def test_a_malformed_range_of_ports_is_refused_by_name(monkeypatch: pytest.Monke
 
 
 def test_a_range_of_ports_has_both_its_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIGWAV_EMBEDDED_PORTS", " 20000 - 20002 ")
+    monkeypatch.setenv("PIGWAV_EMBEDDED_PORTS", " 20000 - 20009 ")
 
-    assert [*read_port_range(read_settings().embedded_ports)] == [20000, 20001, 20002]
+    assert [*read_port_range(read_settings().embedded_ports)] == [*range(20000, 20010)]
+
+
+def test_a_range_without_room_for_the_embedded_s3_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIGWAV_EMBEDDED_PORTS", "20000-20008")
+    with pytest.raises(
+        NotConfigured, match=r"^PIGWAV_EMBEDDED_PORTS: '20000-20008' has fewer than the 10 ports"
+    ):
+        read_settings()
 
 
 def test_rates_are_off_unless_set(monkeypatch: pytest.MonkeyPatch) -> None:

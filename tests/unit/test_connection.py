@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from pigwav.api.connections.connection import Connection
+from pigwav.api.connections.connection_places import ConnectionPlaces
 from pigwav.api.connections.refusals import Refusals
 from pigwav.settings import HttpSettings
 from pigwav.telemetry.metrics import Metrics
@@ -19,6 +20,7 @@ from pigwav.telemetry.metrics import Metrics
 
 class Bounded(Connection):
     bounds = HttpSettings()
+    places = ConnectionPlaces(bounds.max_connections)
     metrics = Metrics()
     refusals = Refusals(metrics)
 

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import boto3
 import psutil
@@ -16,10 +17,13 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
+from databases import as_owner
 from longer import long
-from pigwav.db.session import driver_url
+from pigwav.db.engine import open_engine
+from pigwav.db.migrate import upgrade
 from pigwav.devstack import StackAddress, running, stack_for
 from pigwav.devstack.folder import DataFolder
 from pigwav.devstack.postgres import Postgres
@@ -28,6 +32,8 @@ from pigwav.devstack.seaweed import SeaweedFS
 from pigwav.devstack.stack import Stack, watching
 from pigwav.devstack.waiting import Sleeper
 from pigwav.errors import FolderInUse
+from pigwav.provisioning.service_role import ServiceRole
+from pigwav.provisioning.steps import State
 from ports import PORTS
 from running_up import gone
 
@@ -37,7 +43,7 @@ CHILDREN = ("weed", "postgres")
 
 
 def ask(url: str, statement: str) -> object:
-    engine = create_engine(driver_url(url))
+    engine = open_engine(url)
     try:
         with engine.begin() as connection:
             answer = connection.execute(text(statement))
@@ -91,11 +97,29 @@ def test_only_we_may_enter_the_folder_of_the_databases_socket(stack: StackAddres
     assert (folder / ".s.PGSQL.5432").is_socket()
 
 
-def test_the_database_has_one_role_and_no_extension_to_attack(stack: StackAddress):
-    roles = "SELECT array_agg(rolname::text) FROM pg_roles WHERE rolcanlogin"
+def test_the_database_has_its_owner_the_service_and_no_extension_to_attack(stack: StackAddress):
+    roles = (
+        "SELECT array_agg(rolname::text || ' ' || rolsuper ORDER BY rolname) FROM pg_roles WHERE rolcanlogin"
+    )
     extensions = "SELECT array_agg(extname::text) FROM pg_extension"
-    assert ask(stack.database_url, roles) == ["pigwav"]
+    assert ask(stack.database_url, roles) == ["pigwav true", "pigwav_service false"]
     assert ask(stack.database_url, extensions) == ["plpgsql"]
+    assert ask(stack.database_url, "SELECT session_user") == "pigwav_service"
+
+
+def test_the_services_role_can_do_its_work_and_nothing_else(stack: StackAddress):
+    steps = list(ServiceRole(as_owner(stack.database_url), stack.database_url).run())
+    assert {step.state for step in steps} == {State.KEPT, State.PROVEN}
+
+
+def test_a_data_folder_of_a_former_release_gets_the_services_role(tmp_path: Path):
+    with postgres_on(tmp_path / "data") as owner_url:
+        upgrade(owner_url)
+        ask(owner_url, "INSERT INTO users (name, token_sha256) VALUES ('anna', sha256('a'))")
+    with stack_for(tmp_path / "data", ports=PORTS) as address:
+        assert ask(address.database_url, "SELECT name FROM users") == "anna"
+        with pytest.raises(ProgrammingError, match="permission denied for schema public"):
+            ask(address.database_url, "CREATE TABLE mine (n int)")
 
 
 def test_unauthenticated_clients_may_do_nothing_with_the_bucket(stack: StackAddress, s3):
@@ -213,15 +237,14 @@ def test_servers_that_are_killed_come_back_with_the_same_address_and_all_that_wa
         stack.start(watch)
         stack.wait(watch)
         client = s3_client(stack.address)
-        ask(stack.address.database_url, "CREATE TABLE kept (n int)")
-        ask(stack.address.database_url, "INSERT INTO kept VALUES (7)")
+        ask(stack.address.database_url, f"INSERT INTO job_leases VALUES ('kept', '{uuid4()}', now())")
         client.put_object(Bucket="pigwav", Key="kept", Body=b"7")
         for child in our(folder):
             child.send_signal(signal.SIGKILL)
             assert gone([child], within_s=30)
         watch.until(lambda: answers(stack.address), what="Postgres", within_s=60)
         stack.wait(watch)
-        assert ask(stack.address.database_url, "SELECT n FROM kept") == 7
+        assert ask(stack.address.database_url, "SELECT job FROM job_leases") == "kept"
         assert client.get_object(Bucket="pigwav", Key="kept")["Body"].read() == b"7"
         client.close()
 
@@ -268,7 +291,7 @@ def postgres_on(path: Path) -> Iterator[str]:
         watch.start(postgres.child)
         watch.until(postgres.is_ready, what="Postgres", within_s=60)
         postgres.make_database()
-        yield postgres.url
+        yield postgres.owner_url
 
 
 def test_a_start_whose_ports_are_all_taken_uses_others(tmp_path: Path):

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from pigwav.errors import AddressInUse
-from pigwav.listening import listen, reachable_url_of, url_of
+from pigwav.listening import Listeners, listen, reachable_url_of, url_of
 
 
 def test_port_0_is_any_free_port_and_the_url_names_it():
@@ -52,6 +52,19 @@ def test_a_taken_port_is_one_sentence():
             listen("127.0.0.1", port)
     assert str(refused.value) == (
         f"Cannot listen on 127.0.0.1 port {port}: another program uses it; choose another with --port."
+    )
+
+
+def test_a_taken_operator_port_names_its_setting_and_leaves_the_public_port_free():
+    with listen("127.0.0.1", 0) as taken, listen("127.0.0.1", 0) as free:
+        public, operator = free.getsockname()[1], taken.getsockname()
+        free.close()
+        with pytest.raises(AddressInUse) as refused:
+            Listeners.open("127.0.0.1", public, operator)
+        listen("127.0.0.1", public).close()
+    assert str(refused.value) == (
+        f"Cannot listen on 127.0.0.1 port {operator[1]}: another program uses it; choose another with "
+        "PIGWAV_OPERATOR_BIND."
     )
 
 

@@ -46,6 +46,8 @@ CALLS: dict[str, Callable[[ObjectStore, UploadId], object]] = {
     "stat": lambda store, _: store.stat(KEY),
     "list": lambda store, _: [*store.list()],
     "check": lambda store, _: store.check(),
+    "old_versions": lambda store, _: [*store.old_versions()],
+    "retention": lambda store, _: store.retention(),
     "read": lambda store, _: read(store),
     "read_blocking": lambda store, _: [*store.read_blocking(KEY, 0, len(BODY))],
 }

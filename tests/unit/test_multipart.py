@@ -14,6 +14,7 @@ from pigwav.api.multipart import HELD_BYTES, UploadForm
 from pigwav.errors import CredentialsFirst, FileMissing, InvalidField, MalformedMultipart
 
 TYPE = "multipart/form-data; boundary=b"
+VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
 WAV = b"RIFF\x24\x00\x00\x00WAVE"
 
 
@@ -158,10 +159,94 @@ def test_missing_credentials_are_simply_absent() -> None:
     assert read([body(wav(), field("title", "x"))]).fields == {"title": "x"}
 
 
-@pytest.mark.parametrize("form", [body(USER, TOKEN), b"--b--\r\n", body(USER, TOKEN, field("wav", WAV))])
+NO_FILE_CHOSEN = part(
+    b"",
+    'Content-Disposition: form-data; name="file"; filename=""',
+    "Content-Type: application/octet-stream",
+)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        body(USER, TOKEN),
+        b"--b--\r\n",
+        body(USER, TOKEN, field("wav", WAV)),
+        body(USER, TOKEN, NO_FILE_CHOSEN),
+        body(NO_FILE_CHOSEN, USER, TOKEN),
+        body(NO_FILE_CHOSEN, NO_FILE_CHOSEN),
+        body(USER, TOKEN, field("file", "")),
+    ],
+)
 def test_form_without_a_file_is_named_so(form: bytes) -> None:
-    with pytest.raises(FileMissing):
-        read([form])
+    for blocks in ([form], cut(form, range(len(form)))):
+        with pytest.raises(FileMissing):
+            read(blocks)
+
+
+def test_an_input_without_a_file_may_stand_beside_the_one_that_has_it() -> None:
+    for parts in ([NO_FILE_CHOSEN, wav()], [wav(), NO_FILE_CHOSEN]):
+        assert read([body(USER, TOKEN, *parts)]) == Got(WAV, "a.wav", CREDENTIALS, {})
+
+
+@pytest.mark.parametrize(
+    ("declared", "sent", "text"),
+    [
+        ("charset=ISO-8859-1", b"Caf\xe9", "Café"),  # Apache HttpClient, unless it is told another one
+        ("charset=iso-8859-1", b"\x93x\x94", "“x”"),
+        ('charset="windows-1251"', "Речь".encode("cp1251"), "Речь"),
+        ("charset=KOI8-R", "Речь".encode("koi8-r"), "Речь"),
+        ("charset=x-sjis", "会議".encode("cp932"), "会議"),
+        ("charset=windows-31j", "会議".encode("cp932"), "会議"),
+        ("charset=gb2312", "会议".encode("gb18030"), "会议"),
+        ("charset=cp866", "Речь".encode("cp866"), "Речь"),
+        ("charset=UTF-16", "Речь".encode("utf-16"), "Речь"),
+        ("charset=utf-16be", "Речь".encode("utf-16-be"), "Речь"),
+        ("charset=us-ascii", "Речь".encode(), "Речь"),
+        ("charset=UTF8", "Речь".encode(), "Речь"),
+        ("charset=", "Речь".encode(), "Речь"),
+        ("format=flowed", "Речь".encode(), "Речь"),
+    ],
+)
+def test_a_field_is_read_in_the_charset_that_its_part_declares(declared: str, sent: bytes, text: str) -> None:
+    title = field("title", sent, f"Content-Type: text/plain; {declared}")
+    assert read([body(USER, TOKEN, title, wav())]).fields["title"] == text
+    assert read([body(USER, TOKEN, wav(), title)]).late == {"title": text}
+
+
+def test_the_charset_field_counts_for_parts_that_declare_none_wherever_it_stands() -> None:
+    """RFC 7578, section 4.6."""
+    charset, title = field("_charset_", "windows-1251"), field("title", "Речь".encode("cp1251"))
+    declared = field("title", "Речь", "Content-Type: text/plain; charset=utf-8")
+
+    for parts in ([charset, title, wav()], [title, charset, wav()]):
+        assert read([body(USER, TOKEN, *parts)]).fields == {**CREDENTIALS, "title": "Речь"}
+    assert read([body(USER, TOKEN, wav(), title, charset)]).late == {"title": "Речь"}
+    too_late = read([body(USER, field("token", "t"), wav(), field("_charset_", "utf-16"))])
+    assert (too_late.fields, too_late.late) == ({"user_id": "1", "token": "t"}, {})
+    assert read([body(charset, USER, TOKEN, declared, wav())]).fields["title"] == "Речь"
+
+
+def test_the_charset_field_counts_for_a_file_name_that_is_not_utf8() -> None:
+    file = 'Content-Disposition: form-data; name="file"; filename="Речь.wav"\r\n\r\n'.encode("cp1251") + WAV
+    assert read([body(field("_charset_", "windows-1251"), USER, TOKEN, file)]).filename == "Речь.wav"
+
+
+def test_the_charset_of_the_whole_form_counts_for_what_is_not_utf8() -> None:
+    """Apache HttpClient in its mode for browsers declares no other."""
+    file = 'Content-Disposition: form-data; name="file"; filename="Речь.wav"\r\n\r\n'.encode("cp1251") + WAV
+    for raw in ("Речь".encode("cp1251"), "Речь".encode()):
+        got = read([body(USER, TOKEN, field("title", raw), file)], f"{TYPE}; charset=windows-1251")
+        assert (got.fields["title"], got.filename) == ("Речь", "Речь.wav")
+    with pytest.raises(InvalidField, match="not in WINDOWS-1251"):
+        read([body(USER, TOKEN, field("title", b"\x98"), file)], f"{TYPE}; charset=windows-1251")
+
+
+def test_an_unknown_charset_field_is_refused_and_an_empty_one_is_none() -> None:
+    title = field("title", "Речь")
+    assert read([body(field("_charset_", ""), USER, TOKEN, title, wav())]).fields["title"] == "Речь"
+    with pytest.raises(InvalidField, match="'no-such', which is not known"):
+        read([body(field("_charset_", "no-such"), USER, TOKEN, title, wav())])
 
 
 def test_file_is_taken_without_a_name_and_unknown_parts_are_skipped() -> None:
@@ -181,7 +266,22 @@ def test_file_is_taken_without_a_name_and_unknown_parts_are_skipped() -> None:
         ('filename="say %22hi%22.wav"', 'say "hi".wav'),
         (r'filename="say \"hi\"; ok.wav"', 'say "hi"; ok.wav'),
         ('filename="100%.wav"', "100%.wav"),
-        ('filename="%D0%AF.wav"', "%D0%AF.wav"),
+        ('filename="%D0%AF.wav"', "Я.wav"),
+        ('filename="my%20call%201.wav"', "my call 1.wav"),  # aiohttp
+        ('filename="100%25.wav"', "100%.wav"),
+        ('filename="50% of %D0%AF.wav"', "50% of %D0%AF.wav"),
+        ('filename="%FF.wav"', "%FF.wav"),
+        ('filename="%FF%22.wav"', '%FF".wav'),
+        ('filename="..%2F..%5Cx.wav"', "x.wav"),
+        ('filename="a%00b.wav"', "a b.wav"),
+        ('filename="=?UTF-8?B?0JPQvtC70L7RgQ==?=.wav"', "Голос.wav"),
+        ('filename="=?utf-8?q?my=20call?= 1.wav"', "my call 1.wav"),
+        ('filename="=?KOI8-R?Q?=D1?=.wav"', "я.wav"),
+        ('filename="=?UTF-8?Q?100%20?=.wav"', "100%20.wav"),
+        ('filename="=?UTF-8?B?0JPQ?= =?UTF-8?B?vtC70L7RgS53YXY=?="', "Голос.wav"),
+        ('filename="=?no-such?Q?x?=.wav"', "=?no-such?Q?x?=.wav"),
+        ('filename="=?utf-8?B?A?=.wav"', "=?utf-8?B?A?=.wav"),
+        ('filename="what=?.wav"', "what=?.wav"),
         ('filename="a%0D%0Ab.wav"', "a  b.wav"),
         (r'filename="C:\Users\me\talk.wav"', "talk.wav"),
         (r'filename="C:\\Users\\me\\talk.wav"', "talk.wav"),
@@ -203,6 +303,12 @@ def test_file_name_is_read_as_clients_send_it(sent: str, expected: str | None) -
     assert read([body(USER, TOKEN, file)]).filename == expected
 
 
+def test_a_content_type_that_cannot_be_read_is_none() -> None:
+    cover = part(b"x", 'Content-Disposition: form-data; name="cover"', "Content-Type: image/png; ;;x")
+    title = field("title", "Речь", "Content-Type: text/plain; charset = utf-8")
+    assert read([body(cover, USER, TOKEN, title, wav())]).fields["title"] == "Речь"
+
+
 def test_file_name_that_is_not_utf8_is_still_a_name() -> None:
     file = b'Content-Disposition: form-data; name="file"; filename="\xff\xfe.wav"\r\n\r\n' + WAV
     assert read([body(USER, TOKEN, file)]).filename == "\ufffd\ufffd.wav"
@@ -213,7 +319,11 @@ def test_file_name_that_is_not_utf8_is_still_a_name() -> None:
     [
         field("title", "x" * 4097),
         field("title", b"\xff"),
-        field("title", b"\xdf", "Content-Type: text/plain; charset=windows-1251"),
+        field("title", b"\x98", "Content-Type: text/plain; charset=windows-1251"),
+        field("title", "x", "Content-Type: text/plain; charset=no-such"),
+        field("title", "x", "Content-Type: text/plain; charset=hex"),
+        field("title", "x", "Content-Type: text/plain; charset=idna"),
+        field("title", "x", "Content-Type: text/plain; charset=os.path"),
         field("token", "again"),
     ],
 )
@@ -296,6 +406,18 @@ def test_content_type_without_a_valid_boundary_is_refused(content_type: str) -> 
         ('multipart/form-data; boundary="a (b):c"', b"a (b):c"),
         ("multipart/form-data; boundary=----WebKitFormBoundaryX", b"----WebKitFormBoundaryX"),
         ("multipart/form-data; boundary=" + "b" * 70, b"b" * 70),
+        ("multipart/form-data; boundary=*****", b"*****"),  # Android's samples
+        ('multipart/form-data; boundary="*****"', b"*****"),
+        ("multipart/form-data;boundary={8f14e45f-ea};charset=utf-8", b"{8f14e45f-ea}"),
+        ('multipart/form-data; boundary="<a;b>"', b"<a;b>"),
+        (r'multipart/form-data; boundary="a\"b"', b'a"b'),
+        ('multipart/form-data; boundary=a"b', b'a"b'),
+        *((f"multipart/form-data; boundary={c}x{c}", f"{c}x{c}".encode()) for c in VISIBLE if c not in '";'),
+        *(
+            (f'multipart/form-data; boundary="{c}x{c}"', f"{c}x{c}".encode())
+            for c in VISIBLE
+            if c not in '"\\'
+        ),
     ],
 )
 def test_boundary_is_read_from_the_content_type(content_type: str, boundary: bytes) -> None:

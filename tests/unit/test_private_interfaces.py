@@ -7,7 +7,8 @@ The reason why we use them: service/docs/decisions/0013-uvicorn-with-bounds-of-o
 
 | Library | What we use | Where | What to run if the pin changes |
 |---|---|---|---|
-| uvicorn | `HttpToolsProtocol`: its callbacks, attributes, `_unset_keepalive_if_required`; `RequestResponseCycle`,
+| uvicorn | `HttpToolsProtocol`: its callbacks, attributes, `_unset_keepalive_if_required`, `_start_asgi_task`;
+  `RequestResponseCycle`,
   `FlowControl`, `ServerState`, `STATUS_LINE` | `api/connections/connection.py` | `tests/api/test_connections.py`,
   `tests/api/test_interrupted.py` |
 | uvicorn | `Server`: `startup`, `shutdown`, `handle_exit`, `on_tick`, `lifespan.state`, `config.http_protocol_class` |
@@ -16,6 +17,8 @@ The reason why we use them: service/docs/decisions/0013-uvicorn-with-bounds-of-o
 | httptools | attributes of its exceptions; a parser with only some of the callbacks | `api/connections/connection.py` |
   `tests/api/test_connections.py` |
 | httpx2 | `AsyncClient._init_transport`, `AsyncHTTPTransport._pool` | `client/async_sockets.py` | `tests/client` |
+| httpx2 | `Client._init_proxy_transport`, `AsyncClient._init_proxy_transport` | `client/proxies.py`,
+  `client/async_sockets.py` | `tests/client/test_proxies.py` |
 | httpcore2 | the calls that its connections make on a network stream | `client/async_sockets.py` | `tests/client` |
 | fastapi | `scope["route"]` | `api/request_log.py`, `api/problems.py` | `tests/api/test_operations.py` |
 | fastapi-offline | the names of its files | `api/docs.py` | `tests/api/test_browser.py`, `tests/security` |
@@ -55,7 +58,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from pigwav.api.docs import _ASSETS
-from pigwav.client import async_sockets
+from pigwav.client import async_sockets, proxies
 
 PINNED = (
     "fastapi",
@@ -116,14 +119,14 @@ async def protocol() -> HttpToolsProtocol:
         pytest.param(
             lambda: asyncio.run(protocol()),
             "app_state connections cycle flow headers loop parser pipeline scope server_state transport url "
-            "_unset_keepalive_if_required "
+            "_unset_keepalive_if_required _start_asgi_task "
             "connection_made connection_lost data_received pause_writing resume_writing "
             "on_header on_headers_complete on_body on_message_complete on_response_complete",
             id="HttpToolsProtocol",
         ),
         pytest.param(
             lambda: with_nothing(RequestResponseCycle),
-            "disconnected keep_alive message_event more_body response_complete response_started",
+            "disconnected keep_alive message_event more_body response_complete response_started scope",
             id="RequestResponseCycle",
         ),
         pytest.param(lambda: FlowControl(None), "read_paused", id="FlowControl"),
@@ -210,6 +213,8 @@ def test_httptools_says_where_the_bytes_behind_an_offer_to_upgrade_begin() -> No
 def test_httpx2_asks_its_client_for_the_transport_and_names_what_it_hands_over() -> None:
     assert {"verify", "limits"} < {*parameters(httpx2.AsyncClient._init_transport)}, ADVICE  # noqa: SLF001
     assert isinstance(async_sockets.SocketClient()._transport, async_sockets._Transport), ADVICE  # noqa: SLF001
+    for client in (httpx2.Client, httpx2.AsyncClient):
+        assert "proxy" in parameters(client._init_proxy_transport), ADVICE  # noqa: SLF001
 
 
 @pytest.mark.parametrize("name", ["read", "write", "aclose", "start_tls", "get_extra_info"])
@@ -284,7 +289,13 @@ def test_no_class_of_ours_overrides_a_protected_method_of_a_library_beyond_those
     from pigwav.api.connections import connection
     from pigwav.api.link import Download
 
-    ours = [connection.Connection, server.Server, Download, *_classes_of(async_sockets)]
+    ours = [
+        connection.Connection,
+        server.Server,
+        Download,
+        *_classes_of(async_sockets),
+        *_classes_of(proxies),
+    ]
     overridden = {
         f"{kind.__name__}.{name}"
         for kind in ours
@@ -294,7 +305,12 @@ def test_no_class_of_ours_overrides_a_protected_method_of_a_library_beyond_those
         if not base.__module__.startswith("pigwav.") and name in vars(base)
     }
 
-    assert overridden == {"SocketClient._init_transport"}, ADVICE
+    assert overridden == {
+        "Connection._start_asgi_task",
+        "SocketClient._init_transport",
+        "SocketClient._init_proxy_transport",
+        "ProxiedClient._init_proxy_transport",
+    }, ADVICE
 
 
 def test_the_files_that_the_table_names_are_there() -> None:

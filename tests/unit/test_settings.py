@@ -1,6 +1,5 @@
 """The environment is read once and validated; secrets are not shown."""
 
-import os
 import re
 import subprocess
 import sys
@@ -13,17 +12,10 @@ from annotated_types import Ge, Gt, Le
 from pydantic.fields import FieldInfo
 
 from docs.tables import settings_table
+from environments import with_environment
 from pigwav.errors import NotConfigured
-from pigwav.settings import Settings, effective, read_settings
+from pigwav.settings import Settings, effective
 from pigwav.settings.section import Section, section_of, variables_of
-
-
-def with_environment(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
-    for name in [name for name in os.environ if name.startswith(("PIGWAV_", "POSTGTRES_", "API_"))]:
-        monkeypatch.delenv(name)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    return read_settings()
 
 
 def test_the_documented_name_of_the_database_url_works_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +28,7 @@ def test_the_documented_name_of_the_database_url_works_too(monkeypatch: pytest.M
 def test_nothing_configured_and_all_configured_are_both_fine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not with_environment(monkeypatch).configured()
     assert with_environment(
-        monkeypatch, PIGWAV_DATABASE_URL="postgresql://h/d", PIGWAV_S3_BUCKET="b"
+        monkeypatch, PIGWAV_DATABASE_URL="postgresql://h/d", PIGWAV_S3_BUCKET="bucket"
     ).configured()
 
 
@@ -64,14 +56,14 @@ def test_no_variable_but_the_documented_ones_is_read(monkeypatch: pytest.MonkeyP
     assert with_environment(monkeypatch, **dict.fromkeys(others, "x")) == with_environment(monkeypatch)
 
 
-BOTH = {"PIGWAV_DATABASE_URL": "postgresql://h/d", "PIGWAV_S3_BUCKET": "b"}
+BOTH = {"PIGWAV_DATABASE_URL": "postgresql://h/d", "PIGWAV_S3_BUCKET": "bucket"}
 
 
 @pytest.mark.parametrize(
     ("given", "missing"),
     [
         ({"PIGWAV_DATABASE_URL": "postgresql://h/d"}, "PIGWAV_S3_BUCKET"),
-        ({"PIGWAV_S3_BUCKET": "b"}, "PIGWAV_DATABASE_URL"),
+        ({"PIGWAV_S3_BUCKET": "bucket"}, "PIGWAV_DATABASE_URL"),
         ({"PIGWAV_S3_ENDPOINT": "http://h"}, "PIGWAV_S3_BUCKET"),
         ({"PIGWAV_S3_SECRET_KEY": "s"}, "PIGWAV_S3_BUCKET"),
         (BOTH | {"PIGWAV_S3_SECRET_KEY": "s"}, "PIGWAV_S3_ACCESS_KEY"),
@@ -117,29 +109,61 @@ def wrong_values(field: FieldInfo) -> Iterator[tuple[str, str]]:
 
 
 CHECKED = [(name, value, must) for name, field in declared() for value, must in wrong_values(field)]
-PARSED = {"PIGWAV_EMBEDDED_PORTS"}
-"""Settings with their own syntax; test_bounds_settings.py tests wrong values."""
-FREE_TEXT = sorted({name for name, _ in declared()} - {name for name, _, _ in CHECKED} - PARSED)
+VALID = {
+    "API_HOSTNAME": "voice.example.org",
+    "PIGWAV_CORS_ORIGINS": "https://app.example.org",
+    "PIGWAV_DATABASE_URL": "postgresql://h/d",
+    "PIGWAV_DISK_FOLDERS": "/srv",
+    "PIGWAV_EMBEDDED_PORTS": "20000-20100",
+    "PIGWAV_FFMPEG": "/usr/bin/ffmpeg",
+    "PIGWAV_MIGRATE_DATABASE_PASSWORD": "s3cret",
+    "PIGWAV_MIGRATE_DATABASE_URL": "postgresql://owner@h/d",
+    "PIGWAV_OPERATOR_BIND": "127.0.0.1:9100",
+    "PIGWAV_POSTGRES_BIN": "/usr/lib/postgresql/17/bin",
+    "PIGWAV_PROVISION_ACCESS_KEY": "root",
+    "PIGWAV_PROVISION_SECRET_KEY": "s3cret",
+    "PIGWAV_PUBLIC_URL": "https://voice.example.org",
+    "PIGWAV_RATE_REGISTRATIONS_PER_ADDRESS": "60/minute",
+    "PIGWAV_RATE_REQUESTS_PER_ADDRESS": "60/minute",
+    "PIGWAV_RATE_REQUESTS_PER_USER": "60/minute",
+    "PIGWAV_RATE_UPLOADS_PER_USER": "60/minute",
+    "PIGWAV_ROOT_PATH": "/voice",
+    "PIGWAV_S3_ACCESS_KEY": "service",
+    "PIGWAV_S3_BUCKET": "recordings",
+    "PIGWAV_S3_ENDPOINT": "http://minio:9000",
+    "PIGWAV_S3_PUBLIC_ENDPOINT": "https://s3.example.org",
+    "PIGWAV_S3_REGION": "eu-central-1",
+    "PIGWAV_S3_SECRET_KEY": "s3cret",
+    "PIGWAV_TRUSTED_PROXIES": "10.0.0.0/8",
+    "POSTGTRES_SQL_URI": "postgresql://h/d",
+}
+"""A valid value of every setting that is neither a number nor a choice. test_wrong_settings.py has invalid ones."""
 
 
 @pytest.mark.parametrize(("name", "value", "must"), CHECKED, ids=lambda text: text[:40])
 def test_a_wrong_value_is_refused_by_a_sentence_that_names_its_variable(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, must: str
 ) -> None:
-    with pytest.raises(NotConfigured, match=rf"^{name} must be {re.escape(must)}, but is '.*'\.$") as raised:
+    with pytest.raises(
+        NotConfigured, match=rf"^{name} must be {re.escape(must)}( of [\w/]+)?, but is '.*'\.$"
+    ) as raised:
         with_environment(monkeypatch, **{name: value})
     assert len(str(raised.value)) < 150
 
 
-@pytest.mark.parametrize("name", FREE_TEXT)
+def test_every_setting_has_a_wrong_or_a_valid_value_here() -> None:
+    assert {name for name, _ in declared()} == {name for name, _, _ in CHECKED} | VALID.keys()
+
+
+@pytest.mark.parametrize("name", VALID)
 def test_every_other_setting_takes_what_its_variable_says(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     by_variable = {
         variable: one
-        for one in effective(with_environment(monkeypatch, **{name: "60/minute"}))
+        for one in effective(with_environment(monkeypatch, **{name: VALID[name]}))
         for variable in one.variables
     }
 
-    assert by_variable[name].value in ("60/minute", "/60/minute", "***")
+    assert by_variable[name].value in (VALID[name], "***")
     assert [one.variables for one in by_variable.values() if one.value != one.default] == [
         by_variable[name].variables
     ] * len(by_variable[name].variables)
@@ -156,7 +180,7 @@ def test_secrets_are_not_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = with_environment(
         monkeypatch,
         PIGWAV_DATABASE_URL="postgresql://u:hush1@h/d",
-        PIGWAV_S3_BUCKET="b",
+        PIGWAV_S3_BUCKET="bucket",
         PIGWAV_S3_SECRET_KEY="hush2",
     )
 

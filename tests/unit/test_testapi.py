@@ -24,9 +24,10 @@ MP3 = b"\xff\xfb" * 100_000
 MP3_HEADERS = {"ETag": f'"{hashlib.sha256(MP3).hexdigest()}"', "Content-Type": "audio/mpeg"}
 
 
-def run(*options: object) -> subprocess.CompletedProcess[str]:
+def run(*options: object, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, PROGRAM, *map(str, options)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    variables = os.environ | environment
+    return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, check=False)
 
 
 def run_on_a_terminal(*options: object) -> str:
@@ -205,6 +206,13 @@ def test_missing_option_is_named(options: list[str], missing: str) -> None:
     assert missing in done.stderr
 
 
+def test_malformed_address_is_a_wrong_option() -> None:
+    ended = run("-m", "reg_user", "-u", "anna", "-a", "http://[::1")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "-a http://[::1: Invalid IPv6 URL" in ended.stderr
+
+
 def test_help_speaks_as_it_always_did() -> None:
     text = " ".join(run("--help").stdout.split())
     for option, meaning in [
@@ -229,6 +237,19 @@ def test_service_that_is_down_is_one_plain_sentence(options: list[str]) -> None:
     )
 
 
+def test_proxy_that_is_away_is_named_and_this_machine_needs_none() -> None:
+    away = {"HTTP_PROXY": "http://127.0.0.1:1", "NO_PROXY": ""}
+    with stub_service(lambda *_: Reply.json(201, {"id": 7, "token": TOKEN})) as stub:
+        here = run("-m", "reg_user", "-u", "anna", "-a", stub.url, **away)
+    there = run("-m", "reg_user", "-u", "anna", "-a", "http://service.example", **away)
+
+    assert (here.returncode, here.stderr) == (0, "")
+    assert (there.returncode, there.stderr) == (
+        1,
+        "http://service.example: the proxy of the environment: Connection refused\n",
+    )
+
+
 def test_input_that_is_not_there_is_one_plain_sentence(tmp_path: Path) -> None:
     done = run("-m", "wav_upload", "-d", 1, "-t", TOKEN, "-i", tmp_path / "no.wav")
     assert (done.returncode, done.stderr) == (1, f"{tmp_path / 'no.wav'}: No such file or directory\n")
@@ -249,3 +270,27 @@ def test_without_requests_it_says_what_to_install() -> None:
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == "testAPI.py needs requests: pip install requests\n"
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202e"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        problem(422, HOSTILE, HOSTILE, detail=HOSTILE, errors=[{"at": HOSTILE, "message": HOSTILE}, HOSTILE]),
+        Reply.json(201, {"id": HOSTILE, "token": HOSTILE, "name": HOSTILE}),
+        Reply(500, b"[" * 200_000, {"Content-Type": "application/json"}),
+        Reply(500, b"x" * 4_000_000),
+        Reply(422, b'{"errors": [{"loc": 5}]}', {"Content-Type": "application/problem+json"}),
+    ],
+    ids=["problem", "answer", "nested brackets", "large", "loc that is no list"],
+)
+def test_a_hostile_server_drives_no_terminal_and_causes_no_traceback(reply: Reply) -> None:
+    with stub_service(lambda *_: reply) as stub:
+        done = run("-m", "reg_user", "-u", "x", "-a", stub.url)
+
+    printed = done.stdout + done.stderr
+    assert not {*printed} & {"\x1b", "\x07", "\u202e"}
+    assert "Traceback" not in printed
+    assert printed.strip()

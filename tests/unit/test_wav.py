@@ -201,10 +201,11 @@ def test_rf64_with_a_small_size_in_its_place_is_believed() -> None:
 @pytest.mark.parametrize(
     ("body", "error", "words"),
     [
-        (b"", NotAWav, "too short"),
-        (b"RIFF", NotAWav, "too short"),
-        (b"hello, this is a text file", NotAWav, "not a RIFF/WAVE file"),
-        (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", NotAWav, "not a RIFF/WAVE file"),
+        (b"", NotAWav, "empty"),
+        (b"RIFF", NotAWav, "only the first bytes"),
+        (b"hello, this is a text file", NotAWav, "is text, not a WAV"),
+        (b"hello", NotAWav, "is text, not a WAV"),
+        (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", NotAWav, "is text, not a WAV"),
         (b"fLaC" + bytes(40), NotAWav, "FLAC"),
         (b"ID3\x04" + bytes(40), NotAWav, "MP3"),
         (b"RIFX" + bytes(4) + b"WAVE" + bytes(40), UnsupportedContainer, "big-endian"),

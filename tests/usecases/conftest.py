@@ -31,7 +31,7 @@ def services(settings: Settings, own_database: DatabaseSettings, store: FaultySt
     """Services with an empty database."""
     with open_services(settings.model_copy(update={"database": own_database}), store=store) as opened:
         with opened.sweep.database.begin() as db:
-            db.connection().exec_driver_sql("TRUNCATE recordings, users CASCADE")
+            db.connection().exec_driver_sql("DELETE FROM recordings; DELETE FROM users")
         yield opened
 
 

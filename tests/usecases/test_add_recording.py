@@ -15,7 +15,7 @@ from fakes.late_commit import LateCommit
 from longer import long
 from pigwav.db import sweeping
 from pigwav.db.models import RecordingRow
-from pigwav.domain import Recording, RecordingId, UserId
+from pigwav.domain import ObjectKey, Recording, RecordingId, UserId
 from pigwav.errors import (
     DatabaseUnavailable,
     InvalidField,
@@ -26,6 +26,7 @@ from pigwav.errors import (
     UploadSuperseded,
 )
 from pigwav.settings import DatabaseSettings, Settings
+from pigwav.store.base import ObjectHeaders
 from pigwav.titles import Titles
 from pigwav.wiring import Services, open_services
 from traces import Traces
@@ -88,6 +89,60 @@ def test_a_store_that_is_away_leaves_the_row_for_sweep(services: Services, store
 
     assert Traces(services).of(user) == ["pending"]
     assert len(Traces(services).of_store(user)) == 1
+
+
+def test_an_upload_that_was_swept_before_its_bytes_arrived_and_cannot_remove_them_leaves_a_row_for_sweep(
+    services: Services, store: FaultyStore
+) -> None:
+    """Its lease was lost, so its row is gone; then its object arrives, and the store is away."""
+
+    def away() -> None:
+        store.before["delete"] = unavailable
+
+    store.before["put"] = lambda: lose_the_lease(services)
+    store.after["put"] = away
+
+    user = fails(services, wav(seconds=1), UploadSuperseded)
+
+    assert len(Traces(services).of_store(user)) == 1
+    del store.before["delete"]
+    lose_the_lease(services)
+    assert Traces(services).of_store(user) == []
+    assert not services.check_agreement().orphans
+
+
+def test_a_multipart_upload_that_was_swept_before_it_began_and_cannot_be_aborted_leaves_a_row_for_sweep(
+    services: Services, store: FaultyStore, long_wav: bytes
+) -> None:
+    def away() -> None:
+        store.before["abort_multipart"] = unavailable
+
+    store.before["begin_multipart"] = lambda: lose_the_lease(services)
+    store.after["begin_multipart"] = away
+
+    fails(services, long_wav, UploadSuperseded)
+
+    assert [*store.open_uploads()]
+    del store.before["abort_multipart"]
+    lose_the_lease(services)
+    assert [*store.open_uploads()] == []
+
+
+def test_an_upload_that_was_swept_before_a_call_that_may_take_effect_later_leaves_a_row_for_sweep(
+    services: Services, store: FaultyStore
+) -> None:
+    store.before["put"] = lambda: lose_the_lease(services)
+    store.after["put"] = unavailable
+
+    fails(services, wav(seconds=1), StoreUnavailable)
+
+    with services.sweep.database.read() as db:
+        [key] = db.scalars(select(RecordingRow.object_key))
+    store.before.clear()
+    store.after.clear()
+    store.put(ObjectKey(key), b"late", ObjectHeaders())
+    lose_the_lease(services)
+    assert store.stat(ObjectKey(key)) is None
 
 
 def test_a_body_that_breaks_off_leaves_nothing(services: Services, long_wav: bytes) -> None:

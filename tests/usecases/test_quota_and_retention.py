@@ -183,7 +183,7 @@ def kept_for_a_week(
     update = {"database": own_database, "retention_days": 7}
     with open_services(settings.model_copy(update=update), store=store) as services:
         with services.sweep.database.begin() as db:
-            db.connection().exec_driver_sql("TRUNCATE recordings, users CASCADE")
+            db.connection().exec_driver_sql("DELETE FROM recordings; DELETE FROM users")
         yield services
 
 

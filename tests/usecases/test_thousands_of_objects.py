@@ -50,7 +50,7 @@ def library(settings: Settings, database: DatabaseSettings, moto: MotoServer) ->
     bucket = moto.provisioned()
     whole = settings.model_copy(update={"database": database, "store": bucket})
     with open_services(whole) as services:
-        run(services, "TRUNCATE recordings, users CASCADE")
+        run(services, "DELETE FROM recordings; DELETE FROM users")
         _, recording = add(services, wav(seconds=0.1))
         first = recording.object_key.removesuffix(".mp3")
         keys = [recording.object_key, *(ObjectKey(f"{first}-{n:04}.mp3") for n in range(1, COUNT))]

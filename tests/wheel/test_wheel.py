@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from docs.curl_examples import CurlExamples
@@ -117,10 +118,13 @@ def _readme_works(program: Sequence[str | Path], folder: Path, environment: dict
     ) as up:
         (folder / "recording.wav").write_bytes(wav(seconds=1))
         registered, uploaded, played = CurlExamples(folder, up.url).run_all(README.read_text())
+        page = httpx2.get(f"{up.url}/", headers={"Accept": "text/html"})
+        script = httpx2.get(f"{up.url}/page/js/app.js")
         stopped = up.stop(signal.SIGINT)
 
     assert (registered.status, uploaded.status, played.status) == (201, 201, 200)
     assert (folder / "recording.mp3").stat().st_size == uploaded.body["bytes"]
+    assert (page.status_code, script.status_code) == (200, 200)
     assert stopped == 0
 
 

@@ -9,17 +9,20 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from pigwav.api import health, link, recordings, uploads, users
+from pigwav.api import health, limits, link, recordings, uploads, users, waveforms
 from pigwav.api.docs import add_docs
 from pigwav.api.drain_request_body import DrainRequestBody
 from pigwav.api.internal_errors import CatchUnexpectedErrors
 from pigwav.api.openapi import describe_errors
+from pigwav.api.page import add_page
 from pigwav.api.problems import add_handlers
 from pigwav.api.proxies import PathPrefix, TrustedProxies
 from pigwav.api.rate_limits import EnforceRateLimits
 from pigwav.api.request_log import RequestLog
 from pigwav.api.security_headers import SecurityHeaders
+from pigwav.api.separate_listeners import SeparateListeners
 from pigwav.api.spans import PrivateSpans
+from pigwav.settings import Page
 from pigwav.telemetry.logs import log
 from pigwav.wiring import Services
 
@@ -71,14 +74,17 @@ def create_app(services: Services, *, background: AbstractAsyncContextManager[No
         summary="Recordings in, MP3 out, on your own object storage.",
         version=version("pigwav"),
         lifespan=lifespan,
+        redirect_slashes=False,  # a redirect would send a form's token again, to an address made from Host
         docs_url=None,
         redoc_url=None,
     )
     app.state.services = services
-    for part in (users, uploads, recordings, link, health):
+    for part in (users, uploads, recordings, link, waveforms, limits, health):
         app.include_router(part.router)
     add_handlers(app)
     add_docs(app)
+    if services.settings.page is Page.ON:
+        add_page(app)
     plain = app.openapi
     app.openapi = lambda: describe_errors(plain())  # type: ignore[method-assign] # FastAPI's documented way
     _add_middleware(app, services)
@@ -99,12 +105,13 @@ def _add_middleware(app: FastAPI, services: Services) -> None:
     app.add_middleware(CatchUnexpectedErrors)
     # Inside DrainRequestBody, so that a client receives the 429 even if it is still sending its body.
     app.add_middleware(EnforceRateLimits, services.rate_limits)
+    if services.settings.http.operator_bind:
+        app.add_middleware(SeparateListeners)
     app.add_middleware(DrainRequestBody)
-    origins = [origin.strip() for origin in services.settings.http.cors_origins.split(",") if origin.strip()]
-    if origins:
+    if origins := services.settings.http.cors_origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=origins,
+            allow_origins=origins.split(","),
             allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
             allow_headers=_REQUEST_HEADERS,
             expose_headers=_RESPONSE_HEADERS,
@@ -115,5 +122,4 @@ def _add_middleware(app: FastAPI, services: Services) -> None:
     http = services.settings.http
     if http.root_path:
         app.add_middleware(PathPrefix, http.root_path)
-    if http.trusted_proxies:
-        app.add_middleware(TrustedProxies, http.trusted_proxies)
+    app.add_middleware(TrustedProxies, http.trusted_proxies)

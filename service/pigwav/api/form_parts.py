@@ -6,7 +6,7 @@ from typing import Final, Protocol, TypeAlias
 from python_multipart import MultipartParser
 from python_multipart.exceptions import MultipartParseError
 
-from pigwav.api.parameters import Disposition, Parameters
+from pigwav.api.parameters import Disposition, charset_of
 from pigwav.errors import MalformedMultipart
 
 _MAX_PARTS: Final = 64
@@ -26,16 +26,20 @@ class PartHeaders:
     """The headers of one part that RFC 7578 defines; others are ignored."""
 
     def __init__(self, by_name: dict[str, bytes]) -> None:
-        self.disposition = Disposition.parse(by_name.get("content-disposition", b""))
+        self._disposition = by_name.get("content-disposition", b"")
         self._content_type = by_name.get("content-type", b"")
         if by_name.get("content-transfer-encoding", b"binary").strip().lower() not in _IDENTITY_ENCODINGS:
             raise MalformedMultipart(
                 "A part of the form has an unsupported Content-Transfer-Encoding. Send its bytes unencoded."
             )
 
-    def charset(self) -> str:
-        parameters = Parameters.parse(self._content_type.decode("latin-1"))
-        return parameters.by_name.get("charset", "utf-8").lower()
+    def disposition(self, charset: str) -> Disposition:
+        """`charset`: the form's, if it has one. Raises MalformedMultipart."""
+        return Disposition.parse(self._disposition, charset)
+
+    def charset(self) -> str | None:
+        """The charset that the part declares; None if it declares none that can be read."""
+        return charset_of(self._content_type.decode("latin-1"))
 
 
 OpenPart: TypeAlias = Callable[[PartHeaders], PartSink | None]

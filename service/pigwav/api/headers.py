@@ -1,8 +1,10 @@
-"""Values of response headers: digests and dates."""
+"""Header fields: digests and dates of responses, and repeated fields of requests."""
 
 from base64 import b64encode
 from datetime import UTC, datetime
 from email.utils import format_datetime
+
+from starlette.datastructures import Headers
 
 
 def etag(sha256: bytes) -> str:
@@ -18,3 +20,11 @@ def repr_digest(sha256: bytes) -> str:
 def http_date(moment: datetime) -> str:
     """`moment` (aware) as an IMF-fixdate, RFC 9110 section 5.6.7."""
     return format_datetime(moment.astimezone(UTC), usegmt=True)
+
+
+def combined(headers: Headers) -> dict[str, str]:
+    """The headers by lower-case name. Repeated headers are joined into one list (RFC 9110 5.3)."""
+    combined: dict[str, str] = {}
+    for name, value in headers.items():
+        combined[name] = f"{combined[name]}, {value}" if name in combined else value
+    return combined

@@ -22,8 +22,9 @@ async def alive() -> StatusOut:
     routes.READYZ, responses=problems(DatabaseUnavailable, StoreUnavailable, Overloaded, ShuttingDown)
 )
 async def ready(services: ServicesDep) -> StatusOut:
-    """Readiness: the database (with this release's schema) and the object store can be reached, and this process is
-    not stopping, so that it can accept an upload.
+    """Readiness: the database (with this release's schema) can be reached, a byte can be read back from the object
+    store, and this process is not stopping, so that it can accept an upload. If not, `code` says which of them is
+    lacking; `detail` is told only at the address PIGWAV_OPERATOR_BIND.
     """
     await services.check_ready()
     return StatusOut(status="ready")
@@ -35,6 +36,8 @@ async def ready(services: ServicesDep) -> StatusOut:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(services: ServicesDep) -> Response:
-    """Metrics in Prometheus' text format."""
+    """Metrics in Prometheus' text format. If PIGWAV_OPERATOR_BIND is set, only that address answers them; any other
+    address answers 404.
+    """
     services.disk_space.measure()
     return Response(services.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,6 +1,7 @@
 """The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header-07) of an upload."""
 
 import re
+from collections.abc import Collection
 from hashlib import sha256
 from typing import Final
 
@@ -16,10 +17,12 @@ _BARE: Final = re.compile(r"[!#-+\--:<-\[\]-~]{1,255}")
 """The form that many clients send instead: without quotes, and without `"`, `,`, `;`, spaces and backslashes."""
 
 
-def idempotency_key(headers: Headers, *, filename: str | None) -> IdempotencyKey | None:
+def idempotency_key(
+    headers: Headers, *, filename: str | None, strict: Collection[str] = ()
+) -> IdempotencyKey | None:
     """The upload's key, or None if it has none. Raises InvalidIdempotencyKey.
 
-    The fingerprint covers what is known before the body: its declared length and the file's name.
+    The fingerprint covers what is known before the body: its declared length, the file's name, and `strict`.
     """
     sent = headers.getlist(NAME)
     if not sent:
@@ -32,4 +35,6 @@ def idempotency_key(headers: Headers, *, filename: str | None) -> IdempotencyKey
     elif not _BARE.fullmatch(key):
         raise InvalidIdempotencyKey
     fingerprint = f"{headers.get('content-length', '')}\n{filename or ''}"
+    if strict:
+        fingerprint += f"\n{','.join(sorted(strict))}"
     return IdempotencyKey(key, sha256(fingerprint.encode(errors="replace")).digest())

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from pigwav.api.conditional import Answer, Conditions
 from pigwav.api.deps import ServicesDep
-from pigwav.api.headers import etag, http_date, repr_digest
+from pigwav.api.headers import combined, etag, http_date, repr_digest
 from pigwav.api.openapi import problems
+from pigwav.api.rate_limits import rates_of
 from pigwav.api.routes import LINK, LINK_MP3
 from pigwav.disposition import content_disposition
 from pigwav.domain import LARGEST_USER_ID, Recording, RecordingId, UserId
@@ -72,7 +72,7 @@ async def play_mp3(
 async def _answer(request: Request, services: Services, recording_id: RecordingId, user: UserId) -> Response:
     recording = await services.find_recording(recording_id, user)
     headers = _headers(recording)
-    conditions = Conditions(request.method, _combined(request.headers), headers["ETag"], recording.ready_at)
+    conditions = Conditions(request.method, combined(request.headers), headers["ETag"], recording.ready_at)
     match conditions.answer():
         case Answer.NOT_MODIFIED:
             for_caches = ("ETag", "Last-Modified", "Cache-Control")  # RFC 9110 15.4.5
@@ -105,7 +105,7 @@ async def _send(
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=MP3)
     with ExitStack() as place:
-        place.enter_context(services.open_downloads.one_more())
+        place.enter_context(services.open_downloads.one_more(rates_of(request.scope).address))
         blocks = await services.read_recording(recording, selected.start, selected.stop)
         return Download(blocks, place.pop_all(), status, headers)
 
@@ -126,14 +126,6 @@ class Download(StreamingResponse):
         with self._place:
             async with aclosing(self._blocks):
                 await super().__call__(scope, receive, send)
-
-
-def _combined(headers: Headers) -> dict[str, str]:
-    """The headers by lower-case name. Repeated headers are joined into one list (RFC 9110 5.3)."""
-    combined: dict[str, str] = {}
-    for name, value in headers.items():
-        combined[name] = f"{combined[name]}, {value}" if name in combined else value
-    return combined
 
 
 def _headers(recording: Recording) -> dict[str, str]:

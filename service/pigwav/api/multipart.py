@@ -4,25 +4,26 @@ from collections.abc import AsyncIterator, Callable, Collection
 from typing import Final
 
 from pigwav.api.form_parts import FormParts, PartHeaders, PartSink
-from pigwav.api.parameters import base_name, boundary
+from pigwav.api.parameters import base_name, boundary, charset_of
+from pigwav.api.text_fields import TextFields
 from pigwav.domain import plain_name
-from pigwav.errors import CredentialsFirst, FileMissing, InvalidField, MalformedMultipart
+from pigwav.errors import CredentialsFirst, FileMissing, MalformedMultipart
 
 HELD_BYTES: Final = 1024 * 1024
 _BLOCK_BYTES: Final = 64 * 1024
-_MAX_FIELD_BYTES: Final = 4 * 1024
-_UTF8_CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii"})
+_SHOWN_CHARS: Final = 40
 
 
 class UploadForm:
     """One form with one file. `await until_file()`, then read `fields` and `filename`, then stream `file()`.
 
-    If the `required` fields precede the file, the file streams at once, and known fields after it go to
-    `late_fields`. Otherwise up to `held_bytes` of the file are held in memory until the form has ended, and every
-    known field is in `fields`. Only the order of the parts decides between the two, not how the bytes arrive.
+    If the `required` fields precede the file, the file streams at once, and known fields after it are in
+    `late_fields` when `file()` has ended. Otherwise up to `held_bytes` of the file are held in memory until the form
+    has ended, and every known field is in `fields`. Only the order of the parts decides between the two, not how the
+    bytes arrive.
 
     Unknown parts are skipped. Every method raises MalformedMultipart, and InvalidField if a known field is repeated,
-    too long, or not UTF-8.
+    too long, or not in its charset.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class UploadForm:
         blocks: AsyncIterator[bytes],
         *,
         file_field: str = "file",
-        known: Collection[str] = ("user_id", "token", "title", "bitrate"),
+        known: Collection[str] = ("user_id", "token", "title", "bitrate", "strict"),
         required: Collection[str] = ("user_id", "token"),
         held_bytes: int = HELD_BYTES,
         on_held: Callable[[int], None] = lambda _: None,
@@ -46,12 +47,13 @@ class UploadForm:
         self._parts = FormParts(boundary(content_type), self._open_part)
         self._blocks = blocks
         self._file_field = file_field
-        self._known = frozenset(known)
+        self._texts = TextFields(known, fallback=charset_of(content_type))
         self._required = frozenset(required)
         self._held_limit_bytes = held_bytes
         self._on_held = on_held
         self._held = bytearray()
         self._file: _FilePieces | None = None
+        self._misnamed: str | None = None  # the field of a file that is not in the file field
         self._streams = False
 
     async def until_file(self) -> None:
@@ -67,7 +69,7 @@ class UploadForm:
                     raise CredentialsFirst
                 self._on_held(len(self._held))
         if self._file is None:
-            raise FileMissing
+            raise FileMissing(self._where_no_file_is())
 
     async def file(self) -> AsyncIterator[bytes]:
         """Yields the file's bytes as they arrive, in non-empty blocks. Ends only if the whole body is well-formed."""
@@ -83,26 +85,43 @@ class UploadForm:
         """The file's bytes in the body's next block: usually the whole block. None at the end of the body."""
         block = await anext(self._blocks, None)
         if block is None:
-            self._parts.finish()
+            self._end()
             return None
         self._parts.feed(block)
         return b"" if self._file is None else self._file.take()
 
+    def _where_no_file_is(self) -> str:
+        if self._misnamed is None:
+            return f"The form has no file: the field `{self._file_field}` is missing, or no file was chosen."
+        return f"The form has its file in the field {self._misnamed[:_SHOWN_CHARS]!a}. Name it `{self._file_field}`."
+
+    def _end(self) -> None:
+        self._parts.finish()
+        if self._streams:
+            self.late_fields = self._texts.decoded(without=self.fields)
+        else:
+            self.fields = self._texts.decoded()
+
     def _open_part(self, part: PartHeaders) -> PartSink | None:
-        name = part.disposition.name
-        if name != self._file_field:
-            return _Field(name, part.charset(), self._keep) if name in self._known else None
+        disposition = part.disposition(self._texts.charset)
+        if disposition.name != self._file_field:
+            if disposition.filename:
+                self._misnamed = disposition.name
+            return self._texts.sink(disposition.name, part.charset())
+        # Without a name and without bytes, it is an input of a page for which no file was chosen.
+        file = _FilePieces(lambda: self._begin_file(file, disposition.filename or ""))
+        if disposition.filename:
+            file.begin()
+        return file
+
+    def _begin_file(self, file: "_FilePieces", filename: str) -> None:
         if self._file is not None:
             raise MalformedMultipart("The form has more than one file.")
-        self._file = _FilePieces()
-        self._streams = self._required <= self.fields.keys()
-        self.filename = plain_name(base_name(part.disposition.filename or "")) or None
-        return self._file
-
-    def _keep(self, name: str, text: str) -> None:
-        if name in self.fields or name in self.late_fields:
-            raise InvalidField(f"The form contains the field {name} more than once.")
-        (self.late_fields if self._streams else self.fields)[name] = text
+        self._file = file
+        self.filename = plain_name(base_name(filename)) or None
+        self._streams = self._required <= self._texts.names
+        if self._streams:
+            self.fields = self._texts.decoded()
 
 
 def text_fields(content_type: str, body: bytes, known: Collection[str]) -> dict[str, str]:
@@ -110,32 +129,34 @@ def text_fields(content_type: str, body: bytes, known: Collection[str]) -> dict[
 
     Raises MalformedMultipart, and InvalidField as UploadForm does.
     """
-    fields: dict[str, str] = {}
-
-    def keep(name: str, text: str) -> None:
-        if name in fields:
-            raise InvalidField(f"The form contains the field {name} more than once.")
-        fields[name] = text
+    texts = TextFields(known, fallback=charset_of(content_type))
 
     def open_part(part: PartHeaders) -> PartSink | None:
-        name = part.disposition.name
-        return _Field(name, part.charset(), keep) if name in known else None
+        return texts.sink(part.disposition(texts.charset).name, part.charset())
 
     parts = FormParts(boundary(content_type), open_part)
     parts.feed(body)
     parts.finish()
-    return fields
+    return texts.decoded()
 
 
 class _FilePieces:
     """Collects the file's bytes of one block of the body: one piece, or a few if the block contains something that
-    looks like a boundary.
+    looks like a boundary. The first byte begins the file, if it has not begun yet.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_begin: Callable[[], None]) -> None:
         self._pieces: list[bytes] = []
+        self._on_begin = on_begin
+        self._begun = False
+
+    def begin(self) -> None:
+        self._begun = True
+        self._on_begin()
 
     def write(self, piece: bytes) -> None:
+        if not self._begun and piece:
+            self.begin()
         self._pieces.append(piece)
 
     def end(self) -> None:
@@ -144,26 +165,3 @@ class _FilePieces:
     def take(self) -> bytes:
         pieces, self._pieces = self._pieces, []
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-class _Field:
-    """A text field while it arrives."""
-
-    def __init__(self, name: str, charset: str, keep: Callable[[str, str], None]) -> None:
-        if charset not in _UTF8_CHARSETS:
-            raise InvalidField(f"The field {name} is not in UTF-8.")
-        self._name = name
-        self._keep = keep
-        self._value = bytearray()
-
-    def write(self, piece: bytes) -> None:
-        self._value += piece
-        if len(self._value) > _MAX_FIELD_BYTES:
-            raise InvalidField(f"The field {self._name} is longer than {_MAX_FIELD_BYTES} bytes.")
-
-    def end(self) -> None:
-        try:
-            text = self._value.decode()
-        except UnicodeDecodeError as error:
-            raise InvalidField(f"The field {self._name} is not in UTF-8.") from error
-        self._keep(self._name, text)

@@ -1,10 +1,14 @@
 """Header values with parameters, as forms use them: `form-data; name="file"; filename="a.wav"`."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+from email.errors import HeaderParseError
+from email.header import decode_header
 from typing import Final, Self
 from urllib.parse import unquote_to_bytes
 
+from pigwav.api.charsets import UTF8, decoded
 from pigwav.errors import MalformedMultipart
 
 _PARAMETER: Final = re.compile(
@@ -12,12 +16,14 @@ _PARAMETER: Final = re.compile(
     (?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)=
     (?: "(?P<quoted>(?:[^"\\]|\\.)*+)"(?=[ \t]*(?:;|\Z))  # a backslash escapes: RFC 2045, old curl
       | "(?P<raw>[^"]*)"                                 # or is an ordinary character: browsers
-      | (?P<token>[^";]*) )""",
+      | (?P<token>(?:[^";][^;]*)?) )""",
     re.VERBOSE,
 )
 _END: Final = re.compile(r"[ \t;]*+\Z")
-_BOUNDARY: Final = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
+_BOUNDARY: Final = re.compile("[ -~]{0,69}[!-~]")
+"""Any visible ASCII character is allowed. RFC 2046 allows fewer, but Android's samples send `*****`."""
 _WHATWG_ESCAPE: Final = re.compile(r"%(22|0[AaDd])")
+_ESCAPED: Final = re.compile("(?:[^%]|%[0-9A-Fa-f]{2})*")
 
 
 @dataclass(frozen=True)
@@ -53,9 +59,19 @@ def boundary(content_type: str) -> bytes:
     if header.value != "multipart/form-data":
         raise MalformedMultipart("The body is not multipart/form-data.")
     text = header.by_name.get("boundary", "")
+    if not text:
+        raise MalformedMultipart("The Content-Type has no boundary. Let the HTTP library set this header.")
     if not _BOUNDARY.fullmatch(text):
         raise MalformedMultipart("The Content-Type has no valid boundary of 1 to 70 characters.")
     return text.encode("ascii")
+
+
+def charset_of(content_type: str) -> str | None:
+    """The charset that a Content-Type declares; None if it declares none that can be read."""
+    try:
+        return Parameters.parse(content_type).by_name.get("charset") or None
+    except MalformedMultipart:
+        return None
 
 
 @dataclass(frozen=True)
@@ -66,19 +82,45 @@ class Disposition:
     filename: str | None
 
     @classmethod
-    def parse(cls, header: bytes) -> Self:
-        parameters = Parameters.parse(header.decode("utf-8", errors="replace"))
+    def parse(cls, header: bytes, charset: str = UTF8) -> Self:
+        """`charset`: used if the header is not in UTF-8 and the charset is known."""
+        parameters = Parameters.parse(_text(header, charset))
         name = parameters.by_name.get("name")
         if parameters.value != "form-data" or name is None:
             raise MalformedMultipart("A part of the form has no name.")
         plain, extended = parameters.by_name.get("filename"), parameters.by_name.get("filename*")
-        filename = None if plain is None else _unescaped(plain)
+        filename = None if plain is None else _mail_decoded(plain) or _unescaped(plain)
         return cls(_unescaped(name), (extended and _extended(extended)) or filename)
 
 
+def _text(header: bytes, charset: str) -> str:
+    for label in (UTF8, charset):
+        with suppress(LookupError, UnicodeDecodeError):
+            return decoded(header, label)
+    return header.decode(errors="replace")
+
+
 def _unescaped(text: str) -> str:
-    """Undo the three escapes of WHATWG HTML's multipart encoding: `"`, CR and LF. It does not escape `%` itself."""
+    """Undo percent-encoding (RFC 7578 4.2), if the whole text is percent-encoded UTF-8.
+
+    If it is not, only the three escapes of WHATWG HTML are undone: `"`, CR and LF. Browsers do not escape `%` itself.
+    """
+    if _ESCAPED.fullmatch(text):
+        with suppress(UnicodeDecodeError):
+            return unquote_to_bytes(text).decode()
     return _WHATWG_ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+
+
+def _mail_decoded(text: str) -> str | None:
+    """Undo RFC 2047's encoding (`=?UTF-8?B?...?=`), as mail libraries send names. None if it is not this encoding."""
+    if "=?" not in text or not text.isascii():
+        return None
+    try:
+        words = decode_header(text)
+        # Text between encoded words is bytes without a charset, or str if there is no encoded word.
+        return "".join(decoded(word, charset or UTF8) for word, charset in words if isinstance(word, bytes))
+    except (HeaderParseError, LookupError, UnicodeDecodeError):
+        return None
 
 
 def _extended(text: str) -> str | None:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from pigwav import errors
+from pigwav.api.listeners import is_for_operators
 from pigwav.errors import InvalidRequest, PigWavError
 from pigwav.telemetry.logs import log
 
@@ -56,6 +57,7 @@ ANSWERS: Final[Mapping[type[PigWavError], Answer]] = {
     errors.RegistrationClosed: Answer(403),
     errors.QuotaExceeded: Answer(403),
     errors.RecordingNotFound: Answer(404),
+    errors.WaveformMissing: Answer(404),
     errors.HeadTooSlow: Answer(408),
     errors.UploadIdle: Answer(408),
     errors.NameTaken: Answer(409),
@@ -68,15 +70,24 @@ ANSWERS: Final[Mapping[type[PigWavError], Answer]] = {
             ),
         ),
     ),
+    errors.LengthRequired: Answer(411),
     errors.PreconditionFailed: Answer(412),
     errors.UploadTooLarge: Answer(413),
-    errors.NotAWav: Answer(415),
-    errors.UnsupportedContainer: Answer(415),
-    errors.UnsupportedMediaType: Answer(415),
+    errors.ForeignBody: Answer(415, members=("found",)),
+    errors.UnsupportedMediaType: Answer(415, members=("found",)),
+    errors.UnsupportedContentEncoding: Answer(
+        415,
+        (
+            Header(
+                "Accept-Encoding", "The codings that are accepted: RFC 9110 15.5.16.", lambda _: "identity"
+            ),
+        ),
+    ),
     errors.RangeNotSatisfiable: Answer(
         416, (Header("Content-Range", "The recording's size.", lambda error: f"bytes */{error.size_bytes}"),)
     ),
     errors.BadAudio: Answer(422),
+    errors.SoundRefused: Answer(422, members=("warnings",)),
     errors.BadRequest: Answer(422),
     errors.InvalidRequest: Answer(422, members=("errors",)),
     errors.RateLimited: Answer(
@@ -139,7 +150,13 @@ def internal_error() -> Problem:
     return Problem(500, *INTERNAL_ERROR)
 
 
-def answer_for(error: PigWavError) -> Problem:
+def not_found() -> Problem:
+    """The answer to a path that does not exist, the same as the framework's."""
+    return _of_status(HTTPStatus.NOT_FOUND)
+
+
+def answer_for(error: PigWavError, *, for_operators: bool = False) -> Problem:
+    """`for_operators`: the `detail` of a 503 is told, too. It may name hosts, and the revision of the schema."""
     answer = answer_to(type(error))
     if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return internal_error()
@@ -148,12 +165,16 @@ def answer_for(error: PigWavError) -> Problem:
         answer.status,
         error.code,
         error.title(),
-        detail=None if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR else str(error),
+        detail=str(error) if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR or for_operators else None,
         members={name: value for name, value in members.items() if value is not None},
         headers={header.name: header.value(error) for header in answer.headers},
     )
     problem.limit = members.get("limit")
     return problem
+
+
+def _of_status(status: HTTPStatus, headers: Mapping[str, str] | None = None) -> Problem:
+    return Problem(status, status.phrase.lower().replace(" ", "-"), status.phrase, headers=headers)
 
 
 def answer_to(kind: type[PigWavError]) -> Answer:
@@ -172,16 +193,16 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
 
 
-async def _named(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's signature
+async def _named(request: Request, error: Exception) -> Response:
     assert isinstance(error, PigWavError)  # noqa: S101 - registered for nothing else
     if isinstance(error, errors.Unavailable):
         log.warning(
             "dependency_unavailable", code=error.code, detail=str(error), cause=type(error.__cause__).__name__
         )
-    return answer_for(error)
+    return answer_for(error, for_operators=is_for_operators(request.scope))
 
 
-async def _invalid(request: Request, error: Exception) -> Response:  # noqa: ARG001
+async def _invalid(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's signature
     assert isinstance(error, RequestValidationError)  # noqa: S101
     found = [{"at": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
     listed = "; ".join(f"{e['at']}: {e['message']}" for e in found)
@@ -193,8 +214,7 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     if error.status_code == HTTPStatus.BAD_REQUEST:
         return answer_for(InvalidRequest(str(error.detail)))
-    phrase = HTTPStatus(error.status_code).phrase
-    answer = Problem(error.status_code, phrase.lower().replace(" ", "-"), phrase, headers=error.headers)
+    answer = _of_status(HTTPStatus(error.status_code), error.headers)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         # RFC 9110 15.5.6 requires all methods of the path. The framework names only those of its first route.
         path = getattr(request.scope.get("route"), "path", "")

@@ -4,13 +4,13 @@ The header fields are those of draft-ietf-httpapi-ratelimit-headers-10. In RateL
 until one request more than `r` is allowed. If `r=0`, it is what Retry-After says.
 """
 
-from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pigwav.api import routes
+from pigwav.api.client_address import address_of
 from pigwav.api.problems import answer_for
 from pigwav.capacity.rate_limits import RateLimits, RequestRates
 from pigwav.errors import RateLimited
@@ -19,8 +19,8 @@ _RATES: Final = "pigwav.rates"
 
 
 class EnforceRateLimits:
-    """Counts every request except those for monitoring, answers 429 if the address exceeds a rate, and adds the fields
-    of all rates that apply to the answer. Routes find the request's RequestRates in `scope`.
+    """Counts every request except those that `routes.is_unlimited` names, answers 429 if the address exceeds a rate,
+    and adds the fields of all rates that apply to the answer. Routes find the request's RequestRates in `scope`.
     """
 
     def __init__(self, app: ASGIApp, limits: RateLimits) -> None:
@@ -31,7 +31,7 @@ class EnforceRateLimits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        rates = scope[_RATES] = self._limits.of_request(address_of(scope))
+        rates = scope[_RATES] = self._limits.of_request(address_of(scope.get("client")))
 
         async def send_with_fields(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -39,7 +39,7 @@ class EnforceRateLimits:
             await send(message)
 
         try:
-            if routes.path_of(scope) not in routes.MONITORING:
+            if not routes.is_unlimited(routes.path_of(scope)):
                 rates.request()
         except RateLimited as error:
             await answer_for(error)(scope, receive, send_with_fields)
@@ -67,19 +67,3 @@ def rate_fields(rates: RequestRates) -> dict[str, str]:
     policies = (f'"{name}";q={quota.limit};w={quota.window_s}' for name, quota in quotas)
     limits = (f'"{name}";r={quota.remaining};t={quota.more_in_s}' for name, quota in quotas)
     return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(limits)}
-
-
-def address_of(scope: Scope) -> bytes | str:
-    """The client's IPv4 address, or the /64 of its IPv6 address: a client that has one address of a /64 has them all.
-    TrustedProxies has already replaced a proxy's address. A value that is not an address (a Unix socket, an odd proxy)
-    is returned as text, at most 64 characters of it.
-    """
-    client = scope.get("client")
-    text = str(client[0]) if client else ""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return text[:64]
-    if isinstance(address, IPv6Address):
-        return address.ipv4_mapped.packed if address.ipv4_mapped else address.packed[:8]
-    return address.packed

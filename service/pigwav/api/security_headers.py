@@ -37,6 +37,17 @@ headers of its cached answer with those of a 304.
 _ASSET_HEADERS: Final[Mapping[str, str]] = {**SECURITY_HEADERS, "Cache-Control": "no-cache"}
 """An asset is the same for every client, so a browser may store it; it asks by ETag whether the asset has changed."""
 
+PAGE_HEADERS: Final[Mapping[str, str]] = {
+    "Cache-Control": "no-cache",
+    _CONTENT_SECURITY_POLICY: f"{SECURITY_HEADERS[_CONTENT_SECURITY_POLICY]}; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; media-src 'self' blob:; img-src 'self'; worker-src 'self'; manifest-src 'self'",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+}
+"""Our page and its files: a worker has the policy of its script. `blob:` is a recording that is not sent yet."""
+
+CARD_HEADERS: Final[Mapping[str, str]] = {"Cross-Origin-Resource-Policy": "cross-origin"}
+"""A recording's picture, which messengers show in pages of their own."""
+
 
 def policy_for(script_hashes: list[str]) -> str:
     """The Content-Security-Policy of our own pages: allows our files and inline scripts with these hashes (CSP 3)."""

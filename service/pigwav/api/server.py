@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from pigwav.api.connections.connection import connection_class
+from pigwav.api.listeners import OPERATOR_CONNECTIONS, OPERATOR_STATE, OperatorServerState
 from pigwav.listening import BACKLOG
 from pigwav.telemetry.logs import log
 from pigwav.wiring import Services
@@ -40,8 +41,16 @@ class Server(uvicorn.Server):
     signal ends this delay.
     """
 
-    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+    def __init__(
+        self, config: uvicorn.Config, services: Services, *, operator: socket.socket | None = None
+    ) -> None:
+        """`operator`: the listening socket for operators. Its connections have a limit of their own, so that it answers
+        also if clients use up `max_connections`.
+        """
         super().__init__(config)
+        self._operator = operator
+        self._operator_state = OperatorServerState(self.server_state)
+        self._operator_connections = connection_class(services, max_connections=OPERATOR_CONNECTIONS)
         self._uploads = services.open_uploads
         self._drain_s = services.settings.http.drain_s
         self._drained_at: float | None = None
@@ -49,17 +58,29 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._batches = [BatchAccept(listening.dup(), self._connection) for listening in sockets or ()]
+        if self._operator is not None:
+            loop = asyncio.get_running_loop()
+            self.servers.append(await loop.create_server(self._operator_connection, sock=self._operator))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._uploads.stop()
         for batch in self._batches:
             batch.close()
+        for connection in [*self._operator_state.connections]:
+            connection.shutdown()
         await super().shutdown(sockets)
 
     def _connection(self) -> asyncio.Protocol:
         """Makes a connection in the same way as uvicorn."""
         return self.config.http_protocol_class(  # type: ignore[call-arg] # uvicorn does not declare its arguments
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+    def _operator_connection(self) -> asyncio.Protocol:
+        return self._operator_connections(
+            config=self.config,
+            server_state=self._operator_state,
+            app_state=self.lifespan.state | OPERATOR_STATE,
         )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -74,7 +95,9 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         if self._drained_at is not None and time.monotonic() >= self._drained_at:
             self.should_exit = True
-        return await super().on_tick(counter)
+        ends = await super().on_tick(counter)
+        self._operator_state.default_headers = self.server_state.default_headers  # the date
+        return ends
 
 
 BATCH_SIZE: Final = 64

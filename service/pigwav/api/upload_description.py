@@ -5,8 +5,13 @@ from typing import Any, Final
 from pigwav.api import idempotency
 from pigwav.api.incoming_upload import FORM_TYPE, RAW_TYPES
 from pigwav.api.schemas import EXAMPLE_TOKEN
+from pigwav.domain import SOUND_WARNINGS
 
 _BINARY: Final[dict[str, Any]] = {"type": "string", "format": "binary"}
+_STRICT: Final = (
+    "Warnings about the sound with which the upload fails (422 `sound-refused`), separated by commas: "
+    f"{', '.join(sorted(SOUND_WARNINGS))}."
+)
 _FORM_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["file"],
@@ -25,6 +30,7 @@ _FORM_SCHEMA: Final[dict[str, Any]] = {
             "description": "The title. Default: the WAV's own title, else the file's name.",
         },
         "bitrate": {"type": "integer", "description": "Constant bit rate in kb/s. Put it before the file."},
+        "strict": {"type": "string", "description": f"{_STRICT} Put it before the file."},
         "file": _BINARY | {"description": "The WAV."},
     },
 }
@@ -52,6 +58,13 @@ _QUERY: Final[list[dict[str, Any]]] = [
         "in": "query",
         "schema": {"type": "integer"},
         "description": "Only with a raw body: constant bit rate in kb/s.",
+    },
+    {
+        "name": "strict",
+        "in": "query",
+        "schema": {"type": "string"},
+        "description": f"Only with a raw body. {_STRICT}",
+        "example": "clipped,silent",
     },
 ]
 _KEY: Final[dict[str, Any]] = {

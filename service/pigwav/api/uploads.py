@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pigwav.api import idempotency
 from pigwav.api.body import BODY_ERRORS, body_blocks
 from pigwav.api.connections.client_presence import presence_of
-from pigwav.api.deps import RatesDep, ServicesDep, TokenDep, link
+from pigwav.api.deps import RatesDep, ServicesDep, TokenDep, described
 from pigwav.api.incoming_upload import read_incoming
 from pigwav.api.openapi import problems
 from pigwav.api.routes import RECORDS
@@ -24,6 +24,7 @@ from pigwav.errors import (
     QuotaExceeded,
     RecordingNotFound,
     ShuttingDown,
+    SoundRefused,
     Unavailable,
     UploadInProgress,
     UploadSuperseded,
@@ -45,6 +46,7 @@ router = APIRouter(tags=["recordings"])
             NotAuthenticated,
             QuotaExceeded,
             RecordingNotFound,
+            SoundRefused,
             UploadInProgress,
             Overloaded,
             ShuttingDown,
@@ -59,17 +61,18 @@ async def upload(
 ) -> RecordingOut:
     """Convert a WAV to MP3 and store it. The answer contains the recording's link.
 
-    A form contains the WAV as `file`, and optionally `title` and `bitrate`. A raw body is the WAV itself. Send the
-    token as a Bearer token, optionally with `user`, or in a form as `token` together with `user_id`. If a value is
-    sent twice, both must agree.
+    A form contains the WAV as `file`, and optionally `title`, `bitrate` and `strict`. A raw body is the WAV itself.
+    Send the token as a Bearer token, optionally with `user`, or in a form as `token` together with `user_id`. If a
+    value is sent twice, both must agree.
 
     The recording is playable when the answer arrives. Nothing is left of an upload that failed. With an
     `Idempotency-Key`, an upload can be repeated without creating a second recording.
     """
     with _counted(services), presence_of(request.scope).required():
         declared = request.headers.get("content-length", "")
-        services.admission.at_head(declared_bytes=int(declared) if declared.isdecimal() else None)
-        async with aclosing(body_blocks(request.receive, services.settings.limits)) as blocks:
+        body_bytes = int(declared) if declared.isdecimal() else None
+        services.admission.at_head(declared_bytes=body_bytes)
+        async with aclosing(body_blocks(request, services.settings.limits)) as blocks:
             incoming = await read_incoming(request, services, token, blocks)
             with services.admission.for_user(incoming.user, rates):
                 recording = await services.add_recording(
@@ -77,11 +80,16 @@ async def upload(
                     incoming.wav,
                     titles=incoming.titles,
                     bitrate_kbps=incoming.bitrate_kbps,
-                    idempotency_key=idempotency.idempotency_key(request.headers, filename=incoming.filename),
+                    strict=incoming.strict,
+                    max_wav_bytes=body_bytes,
+                    clients=(rates.address, incoming.user.id),
+                    idempotency_key=idempotency.idempotency_key(
+                        request.headers, filename=incoming.filename, strict=incoming.strict
+                    ),
                 )
-    url = link(request, recording)
-    response.headers["Location"] = url
-    return RecordingOut.of(recording, url)
+    answer = described(request, recording)
+    response.headers["Location"] = answer.url
+    return answer
 
 
 @contextmanager

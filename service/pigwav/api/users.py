@@ -1,7 +1,6 @@
 """Users and their tokens."""
 
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
 
@@ -9,8 +8,10 @@ from pigwav.api.body import BODY_ERRORS, request_errors, small_body
 from pigwav.api.deps import CallerDep, RatesDep, ServicesDep
 from pigwav.api.multipart import text_fields
 from pigwav.api.openapi import problems
+from pigwav.api.parameters import charset_of
 from pigwav.api.routes import ME, MY_TOKEN, USERS
 from pigwav.api.schemas import MeOut, TokenOut, UserIn, UserOut
+from pigwav.api.text_fields import urlencoded_fields
 from pigwav.errors import (
     DatabaseUnavailable,
     InvalidField,
@@ -86,7 +87,7 @@ async def rotate_token(response: Response, caller: CallerDep, services: Services
 
 async def _user_in(request: Request, services: ServicesDep) -> UserIn:
     """Reads JSON, or a form as `curl -d` or `curl -F` sends it."""
-    body = await small_body(request.receive, services.settings.limits)
+    body = await small_body(request, services.settings.limits)
     content_type = request.headers.get("content-type", "application/json")
     kind = content_type.partition(";")[0].strip().lower()
     with request_errors():
@@ -96,6 +97,6 @@ async def _user_in(request: Request, services: ServicesDep) -> UserIn:
             return UserIn.model_validate(text_fields(content_type, body, UserIn.model_fields))
         if kind == _FORM:
             return UserIn.model_validate(
-                dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+                urlencoded_fields(body, charset_of(content_type), UserIn.model_fields)
             )
     raise UnsupportedMediaType(f"Send application/json, {_FORM} or {_MULTIPART}, not {kind}.")

@@ -22,12 +22,15 @@ MAX_CHUNKS: Final = 65_536
 
 _HEAD_BYTES: Final = 8
 _SKIP_BYTES: Final = 64 * 1024
-_TAG_NAMES: Final = (b"LIST", b"id3 ", b"ID3 ", b"bext")
+_TAG_NAMES: Final = (b"LIST", b"id3 ", b"ID3 ", b"bext", b"CSET")
+WAVE_MAGICS: Final = (b"RIFF", b"RF64", b"BW64")
 KNOWN_NAMES: Final = frozenset(
     name.ljust(4)
     for name in (
-        b"data fmt fact LIST id3 ID3 bext iXML aXML axml _PMX chna cart ds64 cue smpl inst acid strc plst note labl "
-        b"DISP PEAK JUNK junk PAD FLLR Fake afsp levl link umid MD5 LGWV minf elm1 regn AFAn AFmd ResU SAUR DGDA slnt"
+        b"RIFF RF64 BW64 "
+        b"data fmt fact LIST CSET id3 ID3 bext iXML aXML axml _PMX chna cart ds64 cue smpl inst acid strc plst note "
+        b"labl DISP PEAK JUNK junk PAD FLLR Fake afsp levl link umid MD5 LGWV minf elm1 regn AFAn AFmd ResU SAUR DGDA "
+        b"slnt"
     ).split()
 )
 """Names of chunks that recorders, editors and broadcasters write."""
@@ -35,7 +38,9 @@ KNOWN_NAMES: Final = frozenset(
 
 @dataclass(frozen=True)
 class TagChunk:
-    """A chunk that carries tags. `body`: its bytes after name and size; the body of a LIST begins with `INFO`.
+    """A chunk that carries tags, or states their encoding (CSET).
+
+    `body`: its bytes after name and size; the body of a LIST begins with `INFO`.
 
     `body` may be cut: at MAX_TAG_CHUNK_BYTES, when all tag chunks of the WAV reach MAX_TAGS_BYTES, or at the end of
     the file.
@@ -133,31 +138,77 @@ class ChunkWalk(ABC, Generic[T]):
         return body
 
 
+@dataclass(frozen=True)
+class Tail:
+    """What follows the audio: tag chunks, and bytes that may be audio, but are not converted.
+
+    `second_data_bytes`: in further `data` chunks. `second_file_bytes`: from the head of another WAV to the end.
+    `unknown_bytes`: from the first bytes that cannot be a chunk to the end.
+    """
+
+    tag_chunks: tuple[TagChunk, ...] = ()
+    second_data_bytes: int = 0
+    second_file_bytes: int = 0
+    unknown_bytes: int = 0
+
+
 class TailWalk(ChunkWalk[None]):
     """Walks the bytes after the audio. Never raises: if they are not chunks, no tags are found."""
 
     def __init__(self, *, after_odd: bool) -> None:
         """`after_odd`: whether the audio's size is odd; if so, a byte of padding should follow."""
         self._after_odd = after_odd
+        self._fed_bytes = 0
+        self._ended = False
+        self._data: list[tuple[int, int]] = []  # where the body of each begins, and its size
+        self._file_at: int | None = None
+        self._unknown_at: int | None = None
         super().__init__()
 
     def feed(self, block: bytes) -> None:
+        self._fed_bytes += len(block)
         self._advance(block)
 
-    def end(self) -> tuple[TagChunk, ...]:
-        """The tag chunks; call it at the end of the file. `feed` must not be called afterwards."""
+    def end(self) -> Tail:
+        """Call it at the end of the file. `feed` must not be called afterwards."""
+        self._ended = True
         self._advance_to_end()
         self._steps.close()  # the generator never ends by itself, and would keep its data alive
-        return self._tags.all()
+        return Tail(
+            self._tags.all(),
+            sum(max(0, min(size_bytes, self._fed_bytes - at)) for at, size_bytes in self._data),
+            self._bytes_from(self._file_at),
+            self._bytes_from(self._unknown_at),
+        )
+
+    def _bytes_from(self, at: int | None) -> int:
+        return 0 if at is None else self._fed_bytes - at
 
     def _walk(self) -> Generator[int, bytes, None]:
         odd = self._after_odd
         for _ in range(MAX_CHUNKS):
             name, size_bytes = yield from self._chunk_head(after_odd=odd)
+            if self._ended:  # it is not a whole head
+                break
+            if name in WAVE_MAGICS:
+                self._file_at = self._offset - _HEAD_BYTES
+                break
+            self._note(name, size_bytes)
             odd = size_bytes % 2 == 1
             yield from self._pass(name, size_bytes)
         while True:
             yield _SKIP_BYTES
+
+    def _note(self, name: bytes, size_bytes: int) -> None:
+        if name == b"data" and self._unknown_at is None and len(self._data) < MAX_TAG_CHUNKS:
+            self._data.append((self._offset, size_bytes))
+        elif self._unknown_at is None and name.strip(b"\0") and not _can_be_name(name):
+            self._unknown_at = self._offset - _HEAD_BYTES
+
+
+def _can_be_name(name: bytes) -> bool:
+    """Printable ASCII, as RIFF requires; some writers fill up with NUL."""
+    return all(0x20 <= byte <= 0x7E for byte in name.rstrip(b"\0"))
 
 
 def parse_head(head: bytes) -> tuple[bytes, int]:

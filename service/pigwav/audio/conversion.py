@@ -6,18 +6,22 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pigwav.audio.analysers import ANALYSERS, Analyser, AnalyserFactory
+from pigwav.audio.data_size import DataSize, Shortfall
 from pigwav.audio.decoder_process import decode, uncounted
 from pigwav.audio.decoders import Decoders
 from pigwav.audio.ffmpeg import clean_header, find_ffmpeg
 from pigwav.audio.intake import Intake, batches
 from pigwav.audio.lame import Encoder, EncoderFactory, LameEncoder, MeteredEncoder
 from pigwav.audio.plan import Plan, duration_ms
-from pigwav.audio.tags import merged, read_tags
+from pigwav.audio.tags import charset_of, merged, read_tags
+from pigwav.audio.warnings import decoding_warnings, header_warnings, size_warnings, tail_warnings
 from pigwav.audio.wav import HeaderWalk, WavHeader
+from pigwav.audio.waveform import Waveform, WaveformMeter
 from pigwav.domain import AudioFacts, Tags, WavSource
 from pigwav.errors import NoAudio, UndecodableAudio
 from pigwav.executors import BoundedExecutor
 from pigwav.settings import EncoderSettings, UploadLimits
+from pigwav.shares import Clients, Place
 
 _MAX_RIFF_BYTES: Final = 1 << 32
 BATCH_BYTES: Final = 128 * 1024
@@ -31,6 +35,7 @@ class ConversionResult:
 
     first_frame: bytes
     facts: AudioFacts
+    waveform: Waveform
 
 
 @dataclass(frozen=True)
@@ -44,35 +49,47 @@ class Converter:
     open_encoder: EncoderFactory = LameEncoder
     analysers: Sequence[AnalyserFactory] = ANALYSERS
 
-    async def open(self, wav: AsyncIterator[bytes], *, bitrate_kbps: int | None = None) -> "Conversion":
-        """Reads `wav` up to the beginning of its audio. `bitrate_kbps` None: the bit rate in the settings.
+    async def open(
+        self,
+        wav: AsyncIterator[bytes],
+        *,
+        bitrate_kbps: int | None = None,
+        max_wav_bytes: int | None = None,
+        clients: Clients = (),
+    ) -> "Conversion":
+        """Reads `wav` up to the beginning of its audio.
+
+        `bitrate_kbps` None: the bit rate in the settings. `max_wav_bytes`: `wav` is known not to be longer; None if
+        nothing is known. `clients`: the decoder is counted as theirs.
 
         Raises BadAudio subclasses, UnsupportedBitRate, Overloaded if no decoder is free, and what `wav` raises. The
         caller must close the conversion.
         """
         intake = Intake()
         header, block = await self._header(wav, intake)
-        tags = await self.cpu(read_tags, header.tag_chunks) if header.tag_chunks else Tags()
-        declared = header.declared_data_bytes
-        if declared is not None and declared > max(_MAX_RIFF_BYTES, self.limits.max_upload_bytes):
-            declared = None  # no upload can have that size
-        # Tag chunks may be large and are no longer needed.
-        header = replace(header, declared_data_bytes=declared, tag_chunks=())
-        plan = Plan.of(
-            header, self.encoder, max_duration_s=self.limits.max_duration_s, bitrate_kbps=bitrate_kbps
+        charset = charset_of(header.tag_chunks)
+        tags = await self.cpu(read_tags, header.tag_chunks, charset) if header.tag_chunks else Tags()
+        size = DataSize.of(
+            replace(header, tag_chunks=()),  # tag chunks may be large and are no longer needed
+            max_data_bytes=max(_MAX_RIFF_BYTES, self.limits.max_upload_bytes),
+            max_duration_s=self.limits.max_duration_s,
+            max_wav_bytes=max_wav_bytes,
         )
-        intake.begin(header)
-        if not plan.unpack:
-            self.decoders.take()
+        plan = Plan.of(
+            size, self.encoder, max_duration_s=self.limits.max_duration_s, bitrate_kbps=bitrate_kbps
+        )
+        intake.begin(plan.header, size.expected_bytes)
+        decoder = None if plan.unpack else Decoder(self.decoders, self.decoders.take(clients))
         return Conversion(
             plan,
             tags,
             intake,
             batches(block, wav, BATCH_BYTES),
+            charset=charset,
             cpu=self.cpu,
             encoder=self.open_encoder(plan.mp3, quality=plan.lame_quality),
             analysers=[open_analyser(plan.pcm) for open_analyser in self.analysers],
-            decoders=None if plan.unpack else self.decoders,
+            decoder=decoder,
         )
 
     async def _header(self, wav: AsyncIterator[bytes], intake: Intake) -> tuple[WavHeader, bytes]:
@@ -86,6 +103,14 @@ class Converter:
                 await self.cpu(intake.skip, held)
                 held = b""
         return walk.end(), held
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """The place that one conversion has among the decoders."""
+
+    decoders: Decoders
+    place: Place
 
 
 def open_converter(
@@ -105,9 +130,9 @@ class Conversion:
     """The conversion of one WAV. Call `frames()` once, then `result()`; call `aclose()` in any case.
 
     - `sample_rate_hz`, `channels`, `bitrate_kbps`: of the MP3.
-    - `expected_bytes`, `first_frame`: the predicted size and first frame of the MP3 without tags. They are exact unless
-      the WAV holds less audio than its header declares. If the header declares no length, `expected_bytes` is None and
-      `first_frame` is a blank frame of the same size.
+    - `expected_bytes`, `expected_duration_ms`, `first_frame`: the predicted size, duration and first frame of the MP3
+      without tags. They are exact unless the WAV holds less audio than its header declares. If the length is not known,
+      the first two are None and `first_frame` is a blank frame of the same size.
     - `tags`: from the chunks before the audio.
     """
 
@@ -118,13 +143,14 @@ class Conversion:
         intake: Intake,
         batches: AsyncGenerator[bytes, None],
         *,
+        charset: str | None,
         cpu: BoundedExecutor,
         encoder: Encoder,
         analysers: Sequence[Analyser] = (),
-        decoders: Decoders | None = None,
+        decoder: "Decoder | None" = None,
     ) -> None:
-        """`batches`: the bytes that `intake` has not taken yet. `decoders`: its `release` is called at the end; None
-        if no decoder was taken.
+        """`batches`: the bytes that `intake` has not taken yet. `charset`: of the tags, by a chunk before the audio.
+        `decoder`: its place is released at the end; None if the samples are unpacked here.
         """
         predicted = plan.predicted
         self.source: Final[WavSource] = plan.header.format.source
@@ -132,17 +158,19 @@ class Conversion:
         self.sample_rate_hz: Final = plan.mp3.sample_rate_hz
         self.channels: Final = plan.mp3.channels
         self.bitrate_kbps: Final = plan.mp3.bitrate_kbps
-        self.declared_duration_ms: Final = plan.declared_duration_ms
+        self.expected_duration_ms: Final = plan.expected_duration_ms
         self.expected_bytes: Final = plan.total_bytes(predicted) if predicted else None
         self.first_frame: Final = plan.first_frame(predicted)
         self._plan = plan
         self._intake = intake
         self._batches = batches
+        self._charset = charset
         self._wav_ended = False
         self._encoder = MeteredEncoder(encoder, plan.mp3, max_samples=plan.max_samples)
         self._analysers = analysers
+        self._waveform = WaveformMeter(plan.pcm)
         self._cpu = cpu
-        self._decoders = decoders
+        self._decoder = decoder
         self._unpack = plan.unpack or plan.clean
         self._frames: AsyncGenerator[bytes, None] | None = None
         self._result: ConversionResult | None = None
@@ -150,8 +178,8 @@ class Conversion:
     def frames(self) -> AsyncGenerator[bytes, None]:
         """All frames after the first, in blocks of 10 to 100 KiB. Reads the WAV up to its last byte.
 
-        Raises what the WAV's iterator raises, NoAudio, AudioTooLong, UndecodableAudio, and Overloaded if no decoder
-        can be started. When this iterator ends, for whatever reason, the decoder process has ended too.
+        Raises what the WAV's iterator raises, NoAudio, AudioTooLong, OutputTooLarge, UndecodableAudio, and Overloaded
+        if no decoder can be started. When this iterator ends, for whatever reason, the decoder process has ended too.
         """
         if self._frames is not None:
             raise RuntimeError("a conversion runs once")
@@ -171,13 +199,12 @@ class Conversion:
         self._release_decoder()
 
     def _release_decoder(self) -> None:
-        if self._decoders is not None:
-            self._decoders.release()
-            self._decoders = None
+        if self._decoder is not None:
+            self._decoder.place.release()
 
     async def _run(self) -> AsyncGenerator[bytes, None]:
-        decoders = self._decoders
-        blocks = self._decoded_and_encoded(decoders) if decoders else self._unpacked_and_encoded()
+        decoder = self._decoder
+        blocks = self._decoded_and_encoded(decoder.decoders) if decoder else self._unpacked_and_encoded()
         try:
             async with aclosing(blocks):
                 async for frames in blocks:
@@ -210,8 +237,10 @@ class Conversion:
     def _encode(self, pcm: bytes) -> bytes:
         """Encodes PCM and feeds it to the analysers, both for unpacked and for decoded audio."""
         frames = self._encoder.encode(pcm)
+        self._plan.check_expansion(self._encoder.bytes, self._intake.wav_bytes)
         for analyser in self._analysers:
             analyser.feed(pcm)
+        self._waveform.feed(pcm)
         return frames
 
     async def _data(self) -> AsyncGenerator[bytes, None]:
@@ -237,25 +266,35 @@ class Conversion:
         last = self._encoder.flush()
         shape = self._encoder.shape()
         first_frame = self.first_frame if shape == self._plan.predicted else self._plan.first_frame(shape)
-        self._result = ConversionResult(first_frame, self._facts(shape.samples))
+        self._result = ConversionResult(first_frame, self._facts(shape.samples), self._waveform.waveform())
         return last
 
     def _facts(self, samples: int) -> AudioFacts:
-        declared, predicted = self._plan.header.declared_samples or 0, self._plan.predicted
+        plan, intake, tail = self._plan, self._intake, self._intake.tail()
+        lost_ms = duration_ms(
+            plan.pcm.samples_of(plan.header.format, intake.samples) - samples, self.sample_rate_hz
+        )
+        shortfall = plan.size.shortfall(intake.audio_bytes)
         facts = AudioFacts(
-            wav_size_bytes=self._intake.wav_bytes,
-            wav_sha256=self._intake.wav_sha256(),
+            wav_size_bytes=intake.wav_bytes,
+            wav_sha256=intake.wav_sha256(),
             samples=samples,
             duration_ms=duration_ms(samples, self.sample_rate_hz),
-            declared_duration_ms=self.declared_duration_ms,
-            # The WAV's header declares more audio than the WAV holds or than could be decoded.
-            truncated=self._intake.samples < declared
-            or (predicted is not None and samples < predicted.samples),
+            declared_duration_ms=None
+            if shortfall is Shortfall.WRONG_SIZE
+            else plan.size.declared_duration_ms,
+            truncated=shortfall is Shortfall.TRUNCATED or lost_ms > 0,
             sample_rate_hz=self.sample_rate_hz,
             channels=self.channels,
             bitrate_kbps=self.bitrate_kbps,
             source=self.source,
-            tags=merged(self.tags, read_tags(self._intake.tail_chunks())),
+            tags=merged(self.tags, read_tags(tail.tag_chunks, charset_of(tail.tag_chunks) or self._charset)),
+            warnings=(
+                *header_warnings(plan.header),
+                *size_warnings(plan.size, intake.audio_bytes),
+                *decoding_warnings(lost_ms),
+                *tail_warnings(tail),
+            ),
         )
         for analyser in self._analysers:
             facts = analyser.complete(facts)

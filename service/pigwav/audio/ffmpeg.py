@@ -1,4 +1,4 @@
-"""Arguments and WAV header for ffmpeg, the decoder of all audio that `unpack` cannot convert.
+"""Arguments and WAV header for ffmpeg, the decoder of all audio that `unpack` cannot convert, and of our MP3s.
 
 ffmpeg never gets the client's file: our header walk reads the file's header, and ffmpeg gets a header that we write,
 followed by the bytes of the `data` chunk. Therefore it cannot guess another format, and the client cannot make it open
@@ -8,13 +8,14 @@ a file or an address. If those bytes exploit a bug in ffmpeg, `confinement` limi
 import shutil
 import struct
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import ffmpeg
 import imageio_ffmpeg
 
 from pigwav.audio.downmix import pan_to_stereo
 from pigwav.audio.fmt import FORMAT_TAGS, WavFormat
+from pigwav.audio.mp3 import Mp3Format
 from pigwav.audio.pcm import PcmFormat
 from pigwav.errors import NotConfigured
 
@@ -39,18 +40,37 @@ def find_ffmpeg(configured: Path | None) -> str:
 
 def decoder_argv(program: str, wav: WavFormat, pcm: PcmFormat, *, cpu_limit_s: int) -> list[str]:
     """The command: reads WAV on standard input (`clean_header`, then the data), writes PCM on standard output."""
-    source = ffmpeg.input(
+    source = _input("wav", wav.codec, ignore_length=1)
+    return _argv(program, source, pcm, cpu_limit_s, _filters(wav, pcm))
+
+
+def mp3_decoder_argv(program: str, mp3: Mp3Format, *, cpu_limit_s: int) -> list[str]:
+    """The command: reads our MP3 on standard input, writes the PCM of all its frames on standard output.
+
+    The encoder's gain is undone. Delay and padding are not cut off: ffmpeg does both only in a file.
+    """
+    source = _input("mp3", "mp3float", flags2="skip_manual")
+    pcm = PcmFormat(mp3.sample_rate_hz, mp3.channels)
+    return _argv(program, source, pcm, cpu_limit_s, {"af": f"volume={1 / mp3.gain:.6f}:precision=float"})
+
+
+def _input(container: str, codec: str, **more: str | int) -> Any:
+    """A node of ffmpeg-python, which has no types."""
+    return ffmpeg.input(
         "pipe:0",
-        format="wav",
-        acodec=wav.codec,
-        codec_whitelist=wav.codec,
-        format_whitelist="wav",
+        format=container,
+        acodec=codec,
+        codec_whitelist=codec,
+        format_whitelist=container,
         protocol_whitelist="pipe",
         threads=1,
         probesize=32,
         analyzeduration=0,
-        ignore_length=1,
+        **more,
     )
+
+
+def _argv(program: str, source: Any, pcm: PcmFormat, cpu_limit_s: int, filters: dict[str, str]) -> list[str]:
     sink = ffmpeg.output(
         source,
         "pipe:1",
@@ -60,7 +80,7 @@ def decoder_argv(program: str, wav: WavFormat, pcm: PcmFormat, *, cpu_limit_s: i
         map_metadata=-1,
         ar=pcm.sample_rate_hz,
         ac=pcm.channels,
-        **_filters(wav, pcm),
+        **filters,
     )
     # ffmpeg ignores global options after the output, where ffmpeg-python puts them.
     limits = [

@@ -5,7 +5,7 @@ and WAVEFORMATEXTENSIBLE in mmreg.h. A codec's name is ffmpeg's name of its deco
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Self
@@ -71,6 +71,7 @@ class WavFormat:
     A block is the smallest unit that can be decoded alone: one sample of every channel in PCM, a packet in ADPCM and
     GSM. `bits` is per sample as stored, 0 if the codec has no such number. `speakers` is WAVEFORMATEXTENSIBLE's channel
     mask, else 0. `in_low_bytes`: each sample is one byte shorter than its container, whose highest byte is unused.
+    `wrong_block_bytes`: the block size in the header, if it is not `block_bytes`.
     """
 
     codec: str
@@ -81,6 +82,7 @@ class WavFormat:
     block_samples: int
     speakers: int = 0
     in_low_bytes: bool = False
+    wrong_block_bytes: int | None = None
 
     @property
     def cut_bytes(self) -> int:
@@ -105,7 +107,6 @@ class _Fields:
     tag: int
     channels: int
     sample_rate_hz: int
-    bytes_per_s: int
     block_bytes: int
     bits: int
     speakers: int
@@ -116,8 +117,8 @@ class _Fields:
         """Raises FmtChunkTooShort and UnsupportedCodec."""
         if len(body) < 14:
             raise FmtChunkTooShort(f"The fmt chunk has {len(body)} bytes; the minimum is 14.")
-        tag, channels, sample_rate_hz, bytes_per_s, block_bytes, bits = struct.unpack(
-            "<HHIIHH", body[:16].ljust(16, b"\0")
+        tag, channels, sample_rate_hz, block_bytes, bits = struct.unpack(
+            "<HHI4xHH", body[:16].ljust(16, b"\0")
         )
         speakers = 0
         extensible = tag == EXTENSIBLE
@@ -133,20 +134,24 @@ class _Fields:
             if guid[2:] != _SUBFORMAT_SUFFIX:
                 raise UnsupportedCodec(f"The audio has the unsupported sub-format {UUID(bytes_le=guid)}.")
             tag = int.from_bytes(guid[:2], "little")
-        return cls(tag, channels, sample_rate_hz, bytes_per_s, block_bytes, bits, speakers, extensible)
+        return cls(tag, channels, sample_rate_hz, block_bytes, bits, speakers, extensible)
 
-    @property
-    def container_bytes(self) -> int:
-        """Bytes per sample of one channel.
+    def container_bytes(self, sizes: Collection[int]) -> int:
+        """Bytes per sample of one channel. `sizes`: those that the coding has; the result may be another one.
 
-        Three fields state it, and some writers set one of them wrong: the block size counts if the byte rate agrees
-        with it, else the bits per sample.
+        Two fields state it, and some writers set one of them wrong. The bits per sample count if they are one of these
+        sizes, except 24 bits, which may be in 3 or 4 bytes. For these and for all other numbers of bits, the block size
+        counts if it gives one of the sizes that can hold them; if not, the bits are rounded up to whole bytes.
         """
+        by_bits = -(-self.bits // 8)
         by_block, rest = divmod(self.block_bytes, self.channels)
-        agreed = rest == 0 and self.bytes_per_s == self.sample_rate_hz * self.block_bytes
-        if agreed and by_block * 8 >= max(self.bits, 1):
-            return by_block
-        return -(-self.bits // 8)
+        if self.bits == 24:
+            possible: Collection[int] = (3, 4)
+        elif self.bits % 8 == 0 and by_bits in sizes:
+            return by_bits
+        else:
+            possible = sizes
+        return by_block if rest == 0 and by_block in possible and by_block >= by_bits else by_bits
 
 
 def parse_fmt(body: bytes) -> WavFormat:
@@ -168,7 +173,9 @@ def parse_fmt(body: bytes) -> WavFormat:
         raise UnsupportedSampleRate(
             f"The WAV has a sample rate of {fields.sample_rate_hz} Hz; the maximum is {MAX_SAMPLE_RATE_HZ} Hz."
         )
-    return shape(fields)
+    found = shape(fields)
+    wrong = found.block_bytes != fields.block_bytes
+    return replace(found, wrong_block_bytes=fields.block_bytes) if wrong else found
 
 
 def _samples(fields: _Fields, codec: str, container_bytes: int) -> WavFormat:
@@ -183,18 +190,20 @@ def _integers(fields: _Fields) -> WavFormat:
     Exception: 24 bits in 4 bytes without WAVE_FORMAT_EXTENSIBLE. ALSA's arecord writes S24_LE like this, in the low
     bytes.
     """
-    codec = _INTEGER_CODECS.get(fields.container_bytes)
+    container_bytes = fields.container_bytes(_INTEGER_CODECS)
+    codec = _INTEGER_CODECS.get(container_bytes)
     if codec is None:
         raise _unsupported_bits("PCM", fields)
-    in_low_bytes = (fields.container_bytes, fields.bits) == (4, 24) and not fields.extensible
-    return replace(_samples(fields, codec, fields.container_bytes), in_low_bytes=in_low_bytes)
+    in_low_bytes = (container_bytes, fields.bits) == (4, 24) and not fields.extensible
+    return replace(_samples(fields, codec, container_bytes), in_low_bytes=in_low_bytes)
 
 
 def _floats(fields: _Fields) -> WavFormat:
-    codec = _FLOAT_CODECS.get(fields.container_bytes)
+    container_bytes = fields.container_bytes(_FLOAT_CODECS)
+    codec = _FLOAT_CODECS.get(container_bytes)
     if codec is None:
         raise _unsupported_bits("floating point PCM", fields)
-    return _samples(fields, codec, fields.container_bytes)
+    return _samples(fields, codec, container_bytes)
 
 
 def _unsupported_bits(coding: str, fields: _Fields) -> BitsInvalid | UnsupportedCodec:

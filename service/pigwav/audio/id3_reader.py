@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 from pigwav.audio.tag_text import TagField, decoded
 
 _HEADER_BYTES: Final = 10
+_HEADER: Final = re.compile(rb"ID3[\2-\4][^\xff][\0-\xff][\0-\x7f]{4}")
+_HAS_FOOTER: Final = 0x10
 _MAX_VALUES: Final = 16
 _MAX_FRAMES: Final = 1_000
 _FIELDS: Final[dict[bytes, TagField]] = {
@@ -42,6 +44,14 @@ class Frame(NamedTuple):
     version: int
     name: bytes
     body: bytes
+
+
+def id3_size(head: bytes) -> int | None:
+    """Bytes of the tag that begins with these 10 bytes, with its header and footer. None if none begins there."""
+    if not _HEADER.match(head):
+        return None
+    footer_bytes = _HEADER_BYTES if head[5] & _HAS_FOOTER else 0
+    return _HEADER_BYTES + _syncsafe(head[6:_HEADER_BYTES]) + footer_bytes
 
 
 def id3_fields(tag: bytes) -> Iterator[tuple[TagField, str]]:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from hashlib import sha256
 
-from pigwav.audio.chunks import TagChunk, TailWalk
+from pigwav.audio.chunks import Tail, TailWalk
 from pigwav.audio.fmt import WavFormat
 from pigwav.audio.wav import WavHeader
 
@@ -29,13 +29,15 @@ class Intake:
         self._hash.update(block)
         self.wav_bytes += len(block)
 
-    def begin(self, header: WavHeader) -> None:
-        """Sets the position and the format of the audio; `take` needs them."""
+    def begin(self, header: WavHeader, data_bytes: int | None) -> None:
+        """Sets the position, the format and the size of the audio; `take` needs them. `data_bytes` None: the audio
+        extends to the end of the file.
+        """
         self._format = header.format
         self._before_audio_bytes = header.data_offset - self.wav_bytes
-        self._audio_left_bytes = header.declared_data_bytes
-        if header.declared_data_bytes is not None:
-            self._tail = TailWalk(after_odd=header.declared_data_bytes % 2 == 1)
+        self._audio_left_bytes = data_bytes
+        if data_bytes is not None:
+            self._tail = TailWalk(after_odd=data_bytes % 2 == 1)
 
     def take(self, batch: bytes) -> bytes:
         """The audio in `batch`, up to the last whole sample or packet, preceded by the rest of the previous batch."""
@@ -62,9 +64,9 @@ class Intake:
         """Per channel, in the audio received so far."""
         return self._format.samples_in(self.audio_bytes) if self._format else 0
 
-    def tail_chunks(self) -> tuple[TagChunk, ...]:
-        """The tag chunks after the audio; call it at the end of the WAV. Empty if the header declares no length."""
-        return self._tail.end() if self._tail else ()
+    def tail(self) -> Tail:
+        """What follows the audio; call it at the end of the WAV. Empty if the audio extends to the end of the file."""
+        return self._tail.end() if self._tail else Tail()
 
     def wav_sha256(self) -> bytes:
         return self._hash.digest()

@@ -55,7 +55,7 @@ class MeteredEncoder:
         self._encoder = encoder
         self._mp3 = mp3
         self._max_samples = max_samples
-        self._bytes = 0
+        self.bytes = 0
         self.samples = 0
 
     def encode(self, pcm: bytes) -> bytes:
@@ -72,15 +72,15 @@ class MeteredEncoder:
         return self._counted(self._encoder.flush())
 
     def _counted(self, frames: bytes) -> bytes:
-        self._bytes += len(frames)
+        self.bytes += len(frames)
         return frames
 
     def shape(self) -> Mp3Shape:
         """The shape of everything encoded; call it after `flush`. Raises RuntimeError if the output's size differs."""
         shape = Mp3Shape.of(self.samples, self._mp3)
-        if self._bytes != shape.audio_bytes:
+        if self.bytes != shape.audio_bytes:
             # Seek points and length would be wrong: an error is better than a recording that players cannot seek in.
             raise RuntimeError(
-                f"the encoder made {self._bytes} bytes of {self.samples} samples; expected {shape}"
+                f"the encoder made {self.bytes} bytes of {self.samples} samples; expected {shape}"
             )
         return shape

@@ -1,6 +1,7 @@
 """MPEG audio layer III at a constant bit rate: frame headers, LAME's bit rates, and the exact size of an MP3. Pure.
 
-Source: ISO/IEC 11172-3 2.4.1.3 and 13818-3 (header and tables), LAME's lame.c and bitstream.c (delay, padding, slots).
+Source: ISO/IEC 11172-3 2.4.1.3 and 13818-3 (header and tables), LAME's lame.c and bitstream.c (delay, padding,
+slots) and presets.c (gains).
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pigwav.errors import UnsupportedBitRate
 SAMPLE_RATES_HZ: Final = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 ENCODER_DELAY: Final = 576
 """Samples that LAME puts before the first one."""
+DECODER_DELAY: Final = 529
+"""Samples by which the output of a decoder lags behind its input (ISO/IEC 11172-3's filter bank: 528 and one)."""
 LOW_RATE_HZ: Final = 12_000
 """The highest sample rate of MPEG 2.5. Up to this rate, LAME limits the bit rate to 64 kb/s."""
 
@@ -18,6 +21,7 @@ _MPEG1_KBPS: Final = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 
 _MPEG2_KBPS: Final = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _RATES_HZ: Final = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _VERSIONS: Final = {rate: version for version, rates in _RATES_HZ.items() for rate in rates}
+_GAINS: Final = ((256, 1.0), (224, 0.98), (192, 0.97), (0, 0.95))
 _JOINT_STEREO_UP_TO_KBPS: Final = 128
 """At higher bit rates, LAME uses plain stereo."""
 
@@ -55,6 +59,11 @@ class Mp3Format:
     def frame_samples(self) -> int:
         """Per channel: two granules of 576 in MPEG 1, one in MPEG 2 and 2.5."""
         return 1152 if _VERSIONS[self.sample_rate_hz] == 3 else 576
+
+    @property
+    def gain(self) -> float:
+        """The factor by which LAME multiplies the samples, so that fewer of the decoded ones are clipped."""
+        return next(gain for kbps, gain in _GAINS if self.bitrate_kbps >= kbps)
 
     @property
     def side_info_bytes(self) -> int:

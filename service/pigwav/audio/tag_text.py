@@ -4,6 +4,7 @@ The input is not trusted: the work is linear in its size, and the output is smal
 """
 
 import codecs
+import contextlib
 import re
 from collections.abc import Iterable
 from typing import Final, Literal
@@ -11,6 +12,20 @@ from typing import Final, Literal
 from pigwav.domain import MAX_TITLE_CHARS, Tags, plain_name
 
 MAX_TAG_CHARS: Final = 1_000
+_ASCII: Final = bytes(range(0x20, 0x7F))
+_CODE_PAGES: Final = {
+    10_000: "mac-roman",
+    10_007: "mac-cyrillic",
+    20_127: "ascii",
+    20_866: "koi8-r",
+    21_866: "koi8-u",
+    20_936: "gb2312",
+    51_932: "euc-jp",
+    51_949: "euc-kr",
+    54_936: "gb18030",
+    **{28_590 + part: f"iso8859-{part}" for part in range(1, 17) if part != 12},
+}
+"""Windows code pages that Python does not know as `cp` and the number. Source: Microsoft's "Code Page Identifiers"."""
 
 TagField = Literal[
     "title", "artist", "album", "date", "comment", "track", "originator", "time_reference_samples"
@@ -21,9 +36,23 @@ _MAX_SAMPLES: Final = (1 << 53) - 1
 """
 
 
-def decoded(raw: bytes) -> str:
-    """The text up to the first NUL: UTF-8, else CP1251, although the specifications require ASCII or ISO-8859-1."""
+def ascii_codec(code_page: int) -> str | None:
+    """Python's codec of a Windows code page. None if it has none, or one in which ASCII has other bytes."""
+    name = _CODE_PAGES.get(code_page, f"cp{code_page}")
+    try:
+        return name if _ASCII.decode().encode(name) == _ASCII else None
+    except LookupError:
+        return None
+
+
+def decoded(raw: bytes, charset: str | None = None) -> str:
+    """The text up to the first NUL: in `charset`, else UTF-8, else CP1251, although the specifications require ASCII or
+    ISO-8859-1.
+    """
     text = raw.partition(b"\0")[0].removeprefix(codecs.BOM_UTF8)
+    if charset is not None:
+        with contextlib.suppress(UnicodeDecodeError):
+            return text.decode(charset)
     try:
         return text.decode()
     except UnicodeDecodeError as wrong:

@@ -1,13 +1,14 @@
 """Limits the number of open uploads and the memory that they hold."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from pigwav.capacity.unauthenticated_memory import UnauthenticatedMemory
 from pigwav.domain import UserId
 from pigwav.errors import Limit, Overloaded, RateLimited, ShuttingDown
+from pigwav.shares import Shares
 from pigwav.telemetry.metrics import Metrics
 
 _ONE_MORE_AFTER_S: Final = 5
@@ -33,63 +34,44 @@ class OpenUploads:
     ) -> None:
         """`is_behind`: whether the encoder cannot keep up with the uploads that are open."""
         self._is_behind = is_behind
-        self._limit = limit
+        self._places = Shares(limit, limit=Limit.UPLOADS, share=Limit.UPLOADS_SHARE)
         self._limit_bytes = limit_bytes
         self._limit_per_user = limit_per_user
-        self._open_of: Counter[UserId] = Counter()
         self._metrics = metrics
         self._metrics.uploads_most.set(limit)
-        self._open = 0
         self._held_bytes = 0
-        self._unauthenticated_bytes = 0
+        self.unauthenticated: Final = UnauthenticatedMemory(limit_bytes * UNAUTHENTICATED_SHARE)
         self._stopping = False
         self._none_open = asyncio.Event()
         self._none_open.set()
 
     @contextmanager
-    def one_more(self, user: UserId) -> Iterator[None]:
-        """Counts an upload of `user` until its response. Raises Overloaded, RateLimited, ShuttingDown."""
+    def one_more(self, user: UserId, address: Hashable) -> Iterator[None]:
+        """Counts an upload until its response. Raises Overloaded, RateLimited, ShuttingDown."""
         self.check_capacity()
-        if self._limit_per_user is not None and self._open_of[user] >= self._limit_per_user:
+        if self._limit_per_user is not None and self._places.held_by(user) >= self._limit_per_user:
             raise RateLimited(
                 f"A user may have {self._limit_per_user} uploads open at a time.",
                 retry_after_s=_ONE_MORE_AFTER_S,
             )
-        self._count(user, +1)
-        try:
-            yield
-        finally:
-            self._count(user, -1)
+        place = self._places.take((user, address))
+        self._none_open.clear()
+        with self._metrics.uploads_open.track_inprogress():
+            try:
+                yield
+            finally:
+                place.release()
+                if not self._places.taken:
+                    self._none_open.set()
 
     def check_capacity(self) -> None:
         """Raises Overloaded or ShuttingDown if no further upload can be accepted now."""
         self.check_running()
-        if self._open >= self._limit:
-            raise Overloaded(Limit.UPLOADS)
+        self._places.check()
         if self._held_bytes >= self._limit_bytes:
             raise Overloaded(Limit.MEMORY)
         if self._is_behind():
             raise Overloaded(Limit.ENCODER)
-
-    @contextmanager
-    def unauthenticated(self) -> Iterator[Callable[[int], None]]:
-        """For an upload that is not authenticated yet. It does not count as open: clients without a token cannot block
-        others. Call the function with the bytes that the upload holds now; it raises Overloaded if all such uploads
-        together hold too many.
-        """
-        held_bytes = 0
-
-        def hold(now_bytes: int) -> None:
-            nonlocal held_bytes
-            self._unauthenticated_bytes += now_bytes - held_bytes
-            held_bytes = now_bytes
-            if self._unauthenticated_bytes > self._limit_bytes * UNAUTHENTICATED_SHARE:
-                raise Overloaded(Limit.UNAUTHENTICATED_MEMORY)
-
-        try:
-            yield hold
-        finally:
-            self._unauthenticated_bytes -= held_bytes
 
     @contextmanager
     def memory(self) -> Iterator[Callable[[int], None]]:
@@ -119,14 +101,3 @@ class OpenUploads:
     async def drained(self) -> None:
         """Returns when no upload is open and all clean-ups are done."""
         await self._none_open.wait()
-
-    def _count(self, user: UserId, change: int) -> None:
-        self._open_of[user] += change
-        if not self._open_of[user]:
-            del self._open_of[user]
-        self._open += change
-        self._metrics.uploads_open.inc(change)
-        if self._open:
-            self._none_open.clear()
-        else:
-            self._none_open.set()

@@ -123,15 +123,15 @@ class RequestRates:
     def __init__(self, limiters: Mapping[Policy, RateLimiter], metrics: Metrics, address: Hashable) -> None:
         self._limiters = limiters
         self._metrics = metrics
-        self._address = address
+        self.address: Final = address
         self.standings: dict[Policy, RateStanding] = {}
 
     def request(self) -> None:
         """Checks the address, before authentication: a request with a wrong token counts for its address."""
-        self._take(Policy.REQUESTS_PER_ADDRESS, self._address)
+        self._take(Policy.REQUESTS_PER_ADDRESS, self.address)
 
     def registration(self) -> None:
-        self._take(Policy.REGISTRATIONS_PER_ADDRESS, self._address)
+        self._take(Policy.REGISTRATIONS_PER_ADDRESS, self.address)
 
     def request_of(self, user: User) -> None:
         self._take(Policy.REQUESTS_PER_USER, user.id)

@@ -1,7 +1,7 @@
 """The report of `pigwav doctor`, as text and as JSON."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pigwav.cli.display import printable
@@ -9,6 +9,7 @@ from pigwav.cli.scrubbing import Scrubbed
 
 if TYPE_CHECKING:
     from pigwav.usecases.check_agreement import Agreement
+    from pigwav.usecases.count_kept import KeptInBucket
     from pigwav.usecases.quarantine import Quarantined
 
 AGREE: Final = 0
@@ -25,6 +26,8 @@ class AgreementReport:
     agreement: "Agreement | None" = None
     fixed: "Quarantined | None" = None
     scrubbed: Scrubbed | None = None
+    kept: "KeptInBucket | None" = None
+    bucket: str = ""
     broken_off: str | None = None
 
     def exit_status(self) -> int:
@@ -39,19 +42,43 @@ class AgreementReport:
             found["fixed"] = {name: value for name, value in asdict(self.fixed).items() if name != "left"}
         if self.scrubbed:
             found["scrubbed"] = asdict(self.scrubbed)
+        if self.kept and (self.kept.is_versioned or not self.kept.counted):
+            found["old_versions"] = self._old_versions()
         return found
+
+    def _old_versions(self) -> dict[str, Any] | None:
+        """Null if the access key may not list them."""
+        kept = self.kept
+        if kept is None or not kept.counted:
+            return None
+        return {"count": kept.versions, "bytes": kept.size_bytes, "delete_markers": kept.delete_markers}
 
     def as_text(self) -> str:
         """One line for each object or row, then the totals."""
         lines = [f"{printable(key)}: {what}" for what, keys in self._findings() for key in keys]
         if self.agreement and self.agreement.quarantined:
             lines.append(f"{self.agreement.quarantined} objects in quarantine/ (PigWav never deletes them).")
+        if self.kept:
+            lines.extend(self._about_old_versions(self.kept))
         if self.scrubbed:
             lines.append(f"{self.scrubbed}.")
         if self.agreement:
             end = "Rows and objects agree" if self.agreement.agreed else "Rows and objects do not agree"
             lines.append(f"{end}: {self.agreement.checked} recordings checked.")
         return "\n".join(lines)
+
+    def _about_old_versions(self, kept: "KeptInBucket") -> Iterator[str]:
+        if not kept.counted:
+            yield "Older versions in the bucket: not known, because the access key may not list them."
+        if not kept.is_versioned:
+            return
+        if kept.counted:
+            yield (
+                f"Older versions in the bucket: {kept.versions} with {kept.size_bytes} bytes,"
+                f" and {kept.delete_markers} delete markers."
+            )
+        retention = replace(kept.retention, versioned=True)
+        yield from (f"Warning: {warning}" for warning in retention.warnings(self.bucket))
 
     def _findings(self) -> Iterator[tuple[str, list[Any]]]:
         """Pairs of a finding and the keys that it applies to."""

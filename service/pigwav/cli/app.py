@@ -14,6 +14,7 @@ from pigwav.cli import (
     doctor,
     download,
     library,
+    measure,
     operate,
     provision,
     serve,
@@ -73,7 +74,20 @@ def build_app() -> typer.Typer:
     ) -> None:
         """Upload WAV recordings and download them as MP3, on your own object storage."""
 
-    for part in (account, upload, download, library, up, serve, operate, doctor, provision, users, settings):
+    for part in (
+        account,
+        upload,
+        download,
+        library,
+        up,
+        serve,
+        operate,
+        doctor,
+        measure,
+        provision,
+        users,
+        settings,
+    ):
         part.add_commands(app)
     return app
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from pigwav.cli.failures import print_error
+
 if TYPE_CHECKING:
     from pigwav.devstack import StackAddress
     from pigwav.settings import DatabaseSettings, Settings, StoreSettings
@@ -27,13 +29,29 @@ DataOption = Annotated[
 ]
 
 
-def settings_with_logs() -> "Settings":
-    """Reads the settings and configures this process's logs by them."""
-    from pigwav.settings import LogFormat, read_settings  # noqa: PLC0415 - the base install has no server
-    from pigwav.telemetry.logs import configure_logging  # noqa: PLC0415
+def settings_with_logs(*, warn: bool = True) -> "Settings":
+    """Reads the settings and configures this process's logs by them. `warn`: logs variables that look misspelled."""
+    from pigwav.settings import (  # noqa: PLC0415 - the base install has no server
+        LogFormat,
+        misspelled,
+        read_settings,
+    )
+    from pigwav.telemetry.logs import configure_logging, log  # noqa: PLC0415
 
     settings = read_settings()
     configure_logging(as_json=settings.log_format is LogFormat.JSON, level=settings.log_level)
+    for name, nearest in misspelled(os.environ) if warn else ():
+        log.warning("unknown_setting", variable=name, nearest=nearest)
+    return settings
+
+
+def settings_without_logs() -> "Settings":
+    """Reads the settings for a command that logs nothing. Names variables that look misspelled on standard error."""
+    from pigwav.settings import misspelled, read_settings  # noqa: PLC0415 - the base install has no server
+
+    settings = read_settings()
+    for name, nearest in misspelled(os.environ):
+        print_error(f"{name} is not a setting and has no effect. Is {nearest} meant?")
     return settings
 
 
@@ -77,14 +95,21 @@ def database_on(data: Path) -> "Iterator[DatabaseSettings]":
 @contextmanager
 def store_on(data: Path, endpoint: str | None) -> "Iterator[StoreSettings]":
     """`endpoint`: URL of an S3 server to use instead of the configured one."""
-    from pigwav.settings import read_settings  # noqa: PLC0415
-
-    settings = read_settings()
+    settings = settings_without_logs()
     store = settings.store
     if endpoint:
-        yield store.model_copy(update={"endpoint": endpoint})
+        yield store.model_copy(update={"endpoint": _url_of_option(endpoint)})
     elif store.bucket:
         yield store
     else:
         with _stack_on(data, settings) as stack:
             yield stack.store_settings()
+
+
+def _url_of_option(endpoint: str) -> str:
+    from pigwav.settings import read_http_url  # noqa: PLC0415 - the base install has no server
+
+    try:
+        return read_http_url(endpoint.strip())
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.", param_hint="--endpoint") from error

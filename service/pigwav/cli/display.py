@@ -16,7 +16,8 @@ from rich.text import Text
 
 from pigwav.client.file_names import is_harmful
 
-_GAP: Final = 2  # cells between two columns
+INDENT_CELLS: Final = 2
+"""Cells before a line below a row, and between two columns."""
 _MIN_FIRST_CELLS: Final = 24  # cells to which the first column may shrink
 _MEASURED_ROWS: Final = 200  # the service's largest page
 
@@ -89,8 +90,14 @@ def at_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
+def terminal_cells() -> int:
+    """The width of the terminal; 80 if there is none."""
+    return Console().width
+
+
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Prints a table for a terminal: a text column, right-aligned columns, and a link. Prints nothing without rows.
+    Cells of a row beyond the heads are printed below it, each on its own line.
 
     Only the first 200 rows are held in memory; they decide the column widths. The first column is shortened to fit.
     A link that does not fit is printed on its own line.
@@ -102,17 +109,21 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     if not measured:
         return
     console = Console(highlight=False)
-    first, *numbers, link = (max(map(cell_len, column)) for column in zip(heads, *measured, strict=True))
-    left = console.width - sum(numbers) - _GAP * len(numbers)
-    link_fits = left - _GAP - link >= min(first, _MIN_FIRST_CELLS)
-    first = min(first, left - _GAP - link if link_fits else max(left, _MIN_FIRST_CELLS))
+    in_columns = (row[: len(heads)] for row in measured)
+    first, *numbers, link = (max(map(cell_len, column)) for column in zip(heads, *in_columns, strict=True))
+    left = console.width - sum(numbers) - INDENT_CELLS * len(numbers)
+    link_fits = left - INDENT_CELLS - link >= min(first, _MIN_FIRST_CELLS)
+    first = min(first, left - INDENT_CELLS - link if link_fits else max(left, _MIN_FIRST_CELLS))
     for style, row in chain([("bold", heads)], (("", row) for row in chain(measured, rows))):
-        cells = [Text(cell, overflow="ellipsis") for cell in row[:-1]]
+        *row_cells, row_link = row[: len(heads)]
+        cells = [Text(cell, overflow="ellipsis") for cell in row_cells]
         cells[0].align("left", first)
         for cell, width in zip(cells[1:], numbers, strict=True):
             cell.align("right", width)
-        line = Text(" " * _GAP, style).join([*cells, Text(row[-1])] if link_fits else cells)
+        line = Text(" " * INDENT_CELLS, style).join([*cells, Text(row_link)] if link_fits else cells)
         line.rstrip()
         console.print(line, soft_wrap=True)
         if not link_fits and row is not heads:
-            console.print(Text(" " * _GAP + row[-1], style="dim"), soft_wrap=True)
+            console.print(Text(" " * INDENT_CELLS + row_link, style="dim"), soft_wrap=True)
+        for below in row[len(heads) :]:
+            console.print(Text(" " * INDENT_CELLS + below, style="dim"), soft_wrap=True)

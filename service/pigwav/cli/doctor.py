@@ -51,6 +51,8 @@ def doctor(
 ) -> None:
     """Check that database rows and stored objects agree. The service may keep running.
 
+    If the bucket is versioned, also counts what it keeps of deleted recordings, and names the rule to set.
+
     --scrub reports damaged objects and does not change them. On Ctrl-C it finishes the current object first.
 
     Exit status: 0 they agree, 1 they do not agree, 2 the check failed.
@@ -70,6 +72,8 @@ def doctor(
                 report.agreement = None if fixed.broken_off else fixed.left
             else:
                 report.agreement = services.check_agreement()
+            if not report.broken_off:
+                report.bucket, report.kept = services.settings.store.bucket or "", services.count_kept()
             if scrub and not report.broken_off:
                 report.scrubbed = Scrubbed()  # set first: the report keeps its findings if the scrub fails
                 report.scrubbed.add_all(services.scrub(bytes_per_s=rate, for_s=scrub_for))

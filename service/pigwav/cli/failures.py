@@ -15,6 +15,7 @@ from pigwav.client import (
     CredentialsMissing,
     DownloadBroken,
     InvalidAddress,
+    InvalidProxy,
     NotAuthenticated,
     Refused,
     TryLater,
@@ -49,6 +50,7 @@ class UsageError(LocalFailure):
 
 LOCAL_CODES: Final[Mapping[type[Exception], str]] = {
     InvalidAddress: "address-invalid",
+    InvalidProxy: "proxy-invalid",
     Unreachable: "unreachable",
     UnexpectedAnswer: "unexpected-answer",
     WavChanged: "file-changed",
@@ -61,7 +63,7 @@ LOCAL_CODES: Final[Mapping[type[Exception], str]] = {
 
 def exit_status(error: Exception) -> ExitStatus:
     match error:
-        case InvalidAddress() | UsageError():
+        case InvalidAddress() | InvalidProxy() | UsageError():
             return ExitStatus.USAGE
         case NotAuthenticated() | CredentialsMissing():
             return ExitStatus.NOT_AUTHENTICATED

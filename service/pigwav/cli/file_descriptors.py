@@ -5,6 +5,7 @@ import sys
 from contextlib import suppress
 from typing import Final
 
+from pigwav.api.listeners import OPERATOR_CONNECTIONS
 from pigwav.settings import Settings
 from pigwav.telemetry.logs import log
 
@@ -41,6 +42,7 @@ def fit_connections(settings: Settings, limit: int) -> Settings:
     """
     limits, http = settings.limits, settings.http
     others = _OWN + settings.database.pool_size + settings.store.concurrency
+    others += OPERATOR_CONNECTIONS if http.operator_bind else 0
     others += http.max_open_downloads + _PER_DECODER * limits.max_decoders  # a download reads from the store
     free = limit - others
     busiest = limits.max_open_uploads + http.max_open_downloads

@@ -1,17 +1,29 @@
 """Commands for the user's own recordings: `pigwav list | show | rename | delete`."""
 
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Annotated, Final
+from uuid import UUID
 
 import typer
 
 from pigwav.cli import prompts
 from pigwav.cli.account import YesOption
 from pigwav.cli.credentials import GivenCredentials
-from pigwav.cli.display import at_terminal, json_text, print_json_array, print_table, say
+from pigwav.cli.display import (
+    INDENT_CELLS,
+    at_terminal,
+    json_text,
+    print_json_array,
+    print_table,
+    say,
+    standard_output,
+    terminal_cells,
+)
 from pigwav.cli.failures import Attempts, plain_failures
 from pigwav.cli.recordings import (
     HEADS,
+    NOT_MEASURED,
     IdArgument,
     IdsArgument,
     asked,
@@ -21,15 +33,20 @@ from pigwav.cli.recordings import (
     title,
 )
 from pigwav.cli.session import JsonOption, TokenOption, UrlOption, UserOption, signed_in
-from pigwav.client import Recording
+from pigwav.cli.waveforms import OVERVIEW_POINTS, drawn, means
+from pigwav.client import NotFound, PigWavClient, Recording
 
 _LARGEST_PAGE: Final = 200
+_NAME_CELLS: Final = 14
+
+WaveformOption = Annotated[bool, typer.Option("--waveform", help="Draw the waveform in characters.")]
 
 LIST_EXAMPLES = """\b
 Examples:
   pigwav list --limit 10
-  pigwav list | grep Standup
+  pigwav list --search 'standup mon'
   pigwav list | cut -f 5 | xargs -r pigwav download -o ~/Music/
+  pigwav list --waveform --limit 5
   pigwav list --json | jq '.[].duration_ms'
 """
 SHOW_EXAMPLES = """\b
@@ -44,7 +61,7 @@ Examples:
 DELETE_EXAMPLES = """\b
 Examples:
   pigwav delete afadaeeb-2842-41de-987c-ae31169310b5
-  pigwav list | grep Standup | cut -f 5 | xargs -r pigwav delete -y
+  pigwav list --search standup | cut -f 5 | xargs -r pigwav delete -y
 """
 
 
@@ -60,6 +77,11 @@ def list_recordings(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Show only this many of the newest.", show_default="all")
     ] = None,
+    search: Annotated[
+        str | None,
+        typer.Option(metavar="WORDS", help="Only titles with all these words; the last may be cut short."),
+    ] = None,
+    waveform: WaveformOption = False,
     as_json: JsonOption = False,
     url: UrlOption = None,
     user: UserOption = None,
@@ -67,25 +89,34 @@ def list_recordings(
 ) -> None:
     """List your recordings, newest first.
 
-    Columns: title, length, size, time, link. If the output is not a terminal, they are separated by tabs, with the
-    length in seconds, the size in bytes and the time in UTC.
+    Columns: title, length, size, time, loudness in LUFS, warnings, link. If the output is not a terminal, they are
+    title, length in seconds, size in bytes, time in UTC, link, loudness, warnings, waveform, separated by tabs.
     """
     with plain_failures(), signed_in(GivenCredentials(url, user, token)) as client:
-        found = islice(client.recordings(page_size=min(limit or _LARGEST_PAGE, _LARGEST_PAGE)), limit)
+        page_size = min(limit or _LARGEST_PAGE, _LARGEST_PAGE)
+        found = islice(client.recordings(page_size=page_size, peaks=waveform, search=search), limit)
         if as_json:
             print_json_array(recording.as_json() for recording in found)
         elif not at_terminal():
             for recording in found:
-                say(plain_row(recording))
+                drawing = [_drawn(recording.peaks, OVERVIEW_POINTS)] if waveform else []
+                say("\t".join([plain_row(recording), *drawing]))
         elif newest := next(found, None):
-            print_table(HEADS, map(row, chain([newest], found)))
+            cells = terminal_cells() - INDENT_CELLS
+            rows = chain([newest], found)
+            print_table(
+                HEADS, ((*row(one), *([_drawn(one.peaks, cells)] if waveform else [])) for one in rows)
+            )
         else:
-            typer.echo("No recordings yet: pigwav upload FILE", err=True)
+            typer.echo(
+                "No title has these words." if search else "No recordings yet: pigwav upload FILE", err=True
+            )
 
 
 def show(
     recording_id: IdArgument,
     *,
+    waveform: WaveformOption = False,
     as_json: JsonOption = False,
     url: UrlOption = None,
     user: UserOption = None,
@@ -94,11 +125,29 @@ def show(
     """Show the details of a recording, including the WAV's tags."""
     with plain_failures(), signed_in(GivenCredentials(url, user, token)) as client:
         recording = client.show(recording_id)
+        magnitudes = _magnitudes(client, recording.id) if waveform else None
         if as_json:
-            say(json_text(recording.as_json()))
+            peaks = None if magnitudes is None else means(magnitudes, OVERVIEW_POINTS)
+            say(json_text(replace(recording, peaks=peaks).as_json()))
             return
-        for name, value in facts(recording):
-            say(f"{name:<14}{value}" if at_terminal() else f"{name}\t{value}")
+        cells = terminal_cells() - _NAME_CELLS if at_terminal() else OVERVIEW_POINTS
+        drawing = [("waveform", _drawn(magnitudes, cells))] if waveform else []
+        for name, value in chain(facts(recording), drawing):
+            say(f"{name:<{_NAME_CELLS}}{value}" if at_terminal() else f"{name}\t{value}")
+
+
+def _magnitudes(client: PigWavClient, recording_id: UUID) -> bytes | None:
+    """None if the recording has no waveform."""
+    try:
+        return client.waveform(recording_id).magnitudes
+    except NotFound as error:
+        if error.code != "waveform-missing":
+            raise
+        return None
+
+
+def _drawn(magnitudes: bytes | None, cells: int) -> str:
+    return NOT_MEASURED if magnitudes is None else drawn(magnitudes, cells, standard_output().encoding)
 
 
 def rename(

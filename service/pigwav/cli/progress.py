@@ -2,8 +2,10 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
 
 from rich.console import Console
 from rich.progress import (
@@ -21,9 +23,15 @@ from rich.table import Column
 from pigwav.cli.display import printable
 from pigwav.client import Progress
 
+_DRAWN_EVERY_S: Final = 0.1
+
 
 class Transfers:
-    """One line for each running transfer and, if there are several, one line for their total."""
+    """One line for each running transfer and, if there are several, one line for their total.
+
+    Used on one thread, which also prints: rich leaves lines on the screen if another thread draws meanwhile
+    (https://github.com/Textualize/rich/issues/1530).
+    """
 
     def __init__(self, bars: Bars, count: int, total_bytes: int | None) -> None:
         self._bars = bars
@@ -31,6 +39,7 @@ class Transfers:
         self._finished = 0
         self._finished_bytes = 0
         self._under_way: dict[TaskID, int] = {}
+        self._draw_at_s = 0.0
         self._all = bars.add_task(self._label(), total=total_bytes, visible=count > 1)
 
     @contextmanager
@@ -55,10 +64,28 @@ class Transfers:
             self._finished += finished
             self._finished_bytes += self._under_way.pop(task)
             self._bars.update(self._all, description=self._label())
+            self._draw_at_s = 0.0
             self._show_all()
 
     def _show_all(self) -> None:
         self._bars.update(self._all, completed=self._finished_bytes + sum(self._under_way.values()))
+        if time.monotonic() >= self._draw_at_s:
+            self._bars.refresh()
+            self._draw_at_s = time.monotonic() + _DRAWN_EVERY_S
+
+    @asynccontextmanager
+    async def kept_drawn(self) -> AsyncIterator[None]:
+        """Within the block, the lines are also drawn while no transfer moves."""
+        drawing = asyncio.create_task(self._keep_drawn())
+        try:
+            yield
+        finally:
+            drawing.cancel()
+
+    async def _keep_drawn(self) -> None:
+        while True:
+            self._bars.refresh()
+            await asyncio.sleep(_DRAWN_EVERY_S)
 
     def _label(self) -> str:
         return f"{self._finished} of {self._count}"
@@ -78,5 +105,12 @@ def transfers(count: int, total_bytes: int | None = None, *, quiet: bool = False
         TimeRemainingColumn(compact=True),
     )
     # rich must not redirect standard output: it may be a file, which must receive what is printed.
-    with Bars(*columns, console=console, transient=True, redirect_stdout=False, disable=not shown) as bars:
+    with Bars(
+        *columns,
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+        auto_refresh=False,  # it would be another thread
+        disable=not shown,
+    ) as bars:
         yield Transfers(bars, count, total_bytes)

@@ -1,12 +1,13 @@
 """The operator's commands for an S3 server: provision, s3-check."""
 
 import json
+from contextlib import closing
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from pigwav.cli.configured import DEFAULT_DATA, DataOption, store_on
+from pigwav.cli.configured import DEFAULT_DATA, DataOption, settings_without_logs, store_on
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -27,19 +28,21 @@ def provision(
     PIGWAV_S3_SECRET_KEY. Can be run again at any time.
     """
     from pigwav.errors import NotProvisioned  # noqa: PLC0415 - the base install has no server
-    from pigwav.provisioning.provision import Provision, State  # noqa: PLC0415
-    from pigwav.settings import read_settings  # noqa: PLC0415
+    from pigwav.provisioning.provision import Provision  # noqa: PLC0415
+    from pigwav.provisioning.steps import State  # noqa: PLC0415
+    from pigwav.settings.redaction import shown  # noqa: PLC0415
+    from pigwav.store.connection import connection_to  # noqa: PLC0415
 
-    settings = read_settings()
+    settings = settings_without_logs()
     counts = dict.fromkeys(State, 0)
     for step in Provision(settings.store, settings.provision).run(look_only=check):
-        typer.echo(f"{step.state:8}{step.what}")
+        typer.echo(step)
         counts[step.state] += 1
     if counts[State.WRONG] or (check and counts[State.TO_DO]):
         raise NotProvisioned
     made = counts[State.MADE]
     typer.echo(f"Changes: {made}." if made else "Nothing had to be changed.")
-    address = settings.store.public_endpoint or settings.store.endpoint or "AWS"
+    address = settings.store.public_endpoint or shown(connection_to(settings.store).endpoint)
     typer.echo(f"S3 tools find the bucket {settings.store.bucket} at {address}.")
 
 
@@ -59,8 +62,12 @@ def s3_check(
     from pigwav.provisioning.compatibility import open_probe  # noqa: PLC0415
 
     findings = []
-    with store_on(data, endpoint) as settings, open_probe(settings) as probe:
-        for finding in probe.findings():
+    with (
+        store_on(data, endpoint) as settings,
+        open_probe(settings) as probe,
+        closing(probe.findings()) as tested,
+    ):
+        for finding in tested:
             findings.append(finding)
             if not as_json:
                 state = "ok" if finding.ok else "FAILED"
@@ -69,8 +76,15 @@ def s3_check(
                 typer.echo(f"{'':21}{finding.problem}\n{'':21}to change: {finding.change}")
         answers = findings[0].ok
         server = probe.server() if answers else ""
+        warnings = probe.warnings() if answers else []
     if as_json:
-        typer.echo(json.dumps({"server": server, "findings": [asdict(finding) for finding in findings]}))
+        found = {"findings": [asdict(finding) for finding in findings], "warnings": warnings}
+        typer.echo(json.dumps({"server": server, **found, "left": probe.left}))
+    else:
+        for line in (*warnings, *probe.left):
+            typer.echo(f"warning {line}")
+    if probe.left:
+        raise NotProvisioned(f"Not everything that s3-check stored could be removed from {settings.bucket}.")
     if not all(finding.ok for finding in findings):
         raise NotProvisioned("The object store does not do all that the service needs.")
     if not as_json:

@@ -1,22 +1,14 @@
-"""`pigwav doctor --scrub`: its read rate, its progress lines, and how Ctrl-C stops it."""
+"""`pigwav doctor --scrub`: its read rate, and what it has read back."""
 
 import re
-import signal
-import sys
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from threading import Event
 from typing import TYPE_CHECKING, Final
 
-import typer
+from pigwav.cli.interruptible import until_stopped
 
 if TYPE_CHECKING:
     from pigwav.usecases.scrub import ReadBack
-
-PROGRESS_EVERY_S: Final = 10
-"""Seconds between two progress lines at a terminal."""
 
 _RATE: Final = re.compile(r"([0-9]+)([KMG]?)", re.IGNORECASE)
 _UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
@@ -53,35 +45,9 @@ class Scrubbed:
             self.unreadable.append(one.key)
 
     def add_all(self, read_back: Iterable["ReadBack"]) -> None:
-        """Adds all of them, until the first Ctrl-C. Prints a progress line every PROGRESS_EVERY_S at a terminal."""
-        told_at_s = time.monotonic()
-        with _stopping() as stopped:
-            for one in read_back:
-                self.add(one)
-                if stopped.is_set():
-                    break
-                if sys.stderr.isatty() and time.monotonic() > told_at_s + PROGRESS_EVERY_S:
-                    typer.echo(f"{self}", err=True)
-                    told_at_s = time.monotonic()
+        """Adds all of them, until the first Ctrl-C."""
+        for one in until_stopped(read_back, self):
+            self.add(one)
 
     def __str__(self) -> str:
         return f"{self.recordings} recordings, {self.bytes / 10**6:,.1f} MB read back"
-
-
-@contextmanager
-def _stopping() -> Iterator[Event]:
-    """An event that the first Ctrl-C (or SIGTERM) sets. The second one ends the program at once."""
-    stopped = Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def stop(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of a signal handler
-        stopped.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

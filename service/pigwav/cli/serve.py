@@ -4,7 +4,6 @@ import asyncio
 import ctypes
 import gc
 import signal
-import socket
 from typing import Annotated, Final
 
 import typer
@@ -12,6 +11,7 @@ import typer
 from pigwav.cli.configured import settings_with_logs
 
 _M_MMAP_THRESHOLD: Final = -3  # malloc.h
+_M_TRIM_THRESHOLD: Final = -1
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -22,6 +22,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8080,
     fd: Annotated[int | None, typer.Option(hidden=True, help="Listening socket, already open.")] = None,
+    operator_fd: Annotated[int | None, typer.Option(hidden=True, help="The same, for operators.")] = None,
 ) -> None:
     """Serve the API on your own database and object store. Needs at least PIGWAV_DATABASE_URL and PIGWAV_S3_BUCKET."""
     import uvloop  # noqa: PLC0415 - the base install has no server
@@ -30,27 +31,35 @@ def serve(
     from pigwav.api.server import Server, server_config  # noqa: PLC0415
     from pigwav.cli.core_dumps import disable_core_dumps  # noqa: PLC0415
     from pigwav.cli.file_descriptors import fit_connections, raise_limit  # noqa: PLC0415
-    from pigwav.listening import listen  # noqa: PLC0415
+    from pigwav.listening import Listeners  # noqa: PLC0415
     from pigwav.wiring import open_services  # noqa: PLC0415
     from pigwav.worker.loop import working  # noqa: PLC0415
 
-    _release_memory()
+    release_memory()
     disable_core_dumps()
-    settings = fit_connections(settings_with_logs(), raise_limit())
-    listening = socket.socket(fileno=fd) if fd is not None else listen(host, port)
+    settings = fit_connections(
+        settings_with_logs(warn=fd is None), raise_limit()
+    )  # with `fd`, `up` has warned
+    if fd is None:
+        listeners = Listeners.open(host, port, settings.http.operator_address())
+    else:
+        listeners = Listeners.inherited(fd, operator_fd)
     with open_services(settings) as services:
         app = create_app(services, background=working(services))
-        server = Server(server_config(app, services), services)
-        # uvicorn stops on these signals and then raises them again. Ignore them: an ordinary stop must exit with 0.
+        server = Server(server_config(app, services), services, operator=listeners.operator)
+        # uvicorn sets these handlers too, but only when it runs, and at the end it raises the signals again: with the
+        # default handlers an ordinary stop would not exit with 0, and with none an early signal would be lost.
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: None)
+            signal.signal(number, server.handle_exit)
         _collect_seldom()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(server.serve(sockets=[listening]))
+            runner.run(server.serve(sockets=[listeners.public]))
 
 
-def _release_memory() -> None:
+def release_memory() -> None:
     """Fixes glibc's M_MMAP_THRESHOLD at 64 KiB, from which blocks are returned to the kernel when they are freed.
+    Smaller free blocks at the end of an arena are returned from 1 MiB on: the measurement of levels would otherwise
+    fetch and return the same pages for each frame, which took longer than its arithmetic.
 
     By default glibc raises the threshold when large blocks are freed, and then keeps such blocks; audio comes in large
     blocks. The fixed threshold halves the memory of an open upload (tests/bench/memory.py).
@@ -58,6 +67,7 @@ def _release_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc only
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, 64 * 1024)
+        mallopt(_M_TRIM_THRESHOLD, 1024 * 1024)
 
 
 def _collect_seldom() -> None:

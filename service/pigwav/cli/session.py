@@ -1,6 +1,7 @@
 """The options for service, user and token, and the client that uses them."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -18,9 +19,14 @@ from pigwav.domain import LARGEST_USER_ID
 
 def service_address(text: str) -> str:
     """Raises UsageError for a URL without a scheme, such as `localhost:8080`."""
-    if text and "://" not in text:
-        raise UsageError(f"{printable(text)} is not a URL. Write http://{printable(text)}.")
-    return text
+    address = text.strip()
+    if address and "://" not in address:
+        shown = printable(address.rpartition("@")[2])
+        right = (
+            f"http://{shown}" if re.match(r"[\w.-]+(:[0-9]+)?(/|$)", address) else "it as http://HOST:PORT"
+        )
+        raise UsageError(f"{shown} is not a URL. Write {right}.")
+    return address
 
 
 UrlOption = Annotated[

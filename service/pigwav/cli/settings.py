@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pigwav.cli.configured import settings_without_logs
+
 if TYPE_CHECKING:
     from pigwav.settings import Effective
 
@@ -18,9 +20,9 @@ def settings(
     *, as_json: Annotated[bool, typer.Option("--json", help="Print the settings as JSON.")] = False
 ) -> None:
     """Print every setting of the service with its value here. Secrets are shown as ***."""
-    from pigwav.settings import effective, read_settings  # noqa: PLC0415 - the base install has no server
+    from pigwav.settings import effective  # noqa: PLC0415 - the base install has no server
 
-    found = [*effective(read_settings())]
+    found = [*effective(settings_without_logs())]
     typer.echo(
         json.dumps([asdict(one) for one in found], ensure_ascii=False)
         if as_json

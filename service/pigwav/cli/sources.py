@@ -4,8 +4,8 @@ import asyncio
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -13,6 +13,12 @@ from pigwav.cli.failures import LocalFailure
 
 SUFFIXES: Final = (".wav", ".wave", ".bwf", ".rf64")
 STANDARD_INPUT: Final = Path("-")
+_SPECIAL: Final[Mapping[int, str]] = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 _BLOCK_BYTES: Final = 64 * 1024
 
 
@@ -51,32 +57,51 @@ class Source:
         return _piped() if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else sys.stdin.buffer
 
 
-def wavs_in(path: Path) -> list[Source]:
+@dataclass(frozen=True)
+class Found:
+    """The WAVs at a path. `skipped`: what is not sent, with the reason. `unreadable`: the errors of subfolders."""
+
+    sources: list[Source] = field(default_factory=list)
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+    unreadable: list[OSError] = field(default_factory=list)
+
+
+def wavs_in(path: Path) -> Found:
     """The file itself, or all WAVs in a folder and its subfolders, sorted, without hidden files and folders.
 
-    Raises NoWavFound for a folder without a WAV, OSError for one that cannot be read.
+    In a folder, pipes, sockets and devices are skipped, because reading them may never end, and so are links to other
+    folders, because such links can form a circle.
     """
     if not path.is_dir():
-        return [Source(path)]
-    found = [Source(file) for file in sorted(_files_below(path)) if file.suffix.lower() in SUFFIXES]
-    if not found:
-        raise NoWavFound(f"No file in this folder ends in {', '.join(SUFFIXES)}.")
+        return Found([Source(path)])
+    found = Found()
+    for parent, folders, files in os.walk(path, onerror=found.unreadable.append):
+        here = Path(parent)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        links = (here / name for name in folders if (here / name).is_symlink())
+        found.skipped.extend((link, "a link to a folder") for link in links)
+        for file in (here / name for name in files if not name.startswith(".")):
+            if file.suffix.lower() in SUFFIXES:
+                _add(file, found)
+    found.sources.sort(key=lambda source: source.path)
     return found
+
+
+def _add(file: Path, found: Found) -> None:
+    try:
+        kind = _SPECIAL.get(stat.S_IFMT(file.stat().st_mode))
+    except OSError:
+        kind = None  # the upload reports the error
+    if kind:
+        found.skipped.append((file, kind))
+    else:
+        found.sources.append(Source(file))
 
 
 def total_bytes(sources: Iterable[Source]) -> int | None:
     """None if one of the sizes is not known in advance."""
     sizes = [source.size_bytes() for source in sources]
     return None if None in sizes else sum(size for size in sizes if size is not None)
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    def fail(error: OSError) -> None:
-        raise error
-
-    for parent, folders, files in os.walk(folder, onerror=fail):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent, name) for name in files if not name.startswith("."))
 
 
 async def _piped() -> AsyncIterator[bytes]:

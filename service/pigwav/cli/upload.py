@@ -12,11 +12,11 @@ from typing import Annotated, Final
 import typer
 
 from pigwav.cli.credentials import Credentials, GivenCredentials
-from pigwav.cli.display import at_terminal, length, printable
+from pigwav.cli.display import at_terminal, printable
 from pigwav.cli.failures import Attempts, UsageError, plain_failures, print_error, print_waiting
 from pigwav.cli.progress import Transfers, transfers
 from pigwav.cli.session import TokenOption, UrlOption, UserOption, holding, naming
-from pigwav.cli.sources import STANDARD_INPUT, Source, total_bytes, wavs_in
+from pigwav.cli.sources import STANDARD_INPUT, SUFFIXES, NoWavFound, Source, total_bytes, wavs_in
 from pigwav.cli.uploaded import JsonLines, Links, NotSent, Report, Summary
 from pigwav.client import AsyncPigWavClient, OnWait, Recording, wait_silently
 
@@ -50,6 +50,10 @@ def upload(
         str | None, typer.Option(help="Title, for a single WAV. Default: its title tag, else its name.")
     ] = None,
     bitrate: Annotated[int | None, typer.Option(help="Bit rate of the MP3, in kb/s.")] = None,
+    strict: Annotated[
+        str,
+        typer.Option(metavar="CODES", help="Fail if the sound has one of these warnings: clipped,silent ..."),
+    ] = "",
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Number of parallel uploads.")] = 3,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the links.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
@@ -59,7 +63,8 @@ def upload(
 ) -> None:
     """Upload WAVs and print the link of each MP3.
 
-    A failed upload does not stop the others. Folders are searched at any depth; hidden files are skipped.
+    A failed upload does not stop the others. Folders are searched at any depth, without hidden files, pipes, devices
+    and links to other folders.
     """
     several = len(files) > 1 or files[0].is_dir()
     for_programs = JsonLines() if as_json else Links()
@@ -76,7 +81,8 @@ def upload(
             naming(who),
             transfers(len(sources), total_bytes(sources), quiet=quiet or as_json) as bars,
         ):
-            batch = Batch(who, bars, title, bitrate, on_wait=wait_silently if quiet else print_waiting)
+            codes = [code for code in strict.split(",") if code]
+            batch = Batch(who, bars, title, bitrate, codes, on_wait=wait_silently if quiet else print_waiting)
             asyncio.run(batch.upload(sources, jobs, attempts, report))
     attempts.end()
 
@@ -89,6 +95,7 @@ class Batch:
     bars: Transfers
     title: str | None
     bitrate_kbps: int | None
+    strict: Sequence[str]
     on_wait: OnWait
 
     async def upload(self, sources: Sequence[Source], jobs: int, attempts: Attempts, report: Report) -> None:
@@ -97,7 +104,10 @@ class Batch:
         """
         slots = asyncio.Semaphore(jobs)
         who = self.who
-        async with AsyncPigWavClient(who.url, who.user_id, who.token, on_wait=self.on_wait) as client:
+        async with (
+            AsyncPigWavClient(who.url, who.user_id, who.token, on_wait=self.on_wait) as client,
+            self.bars.kept_drawn(),
+        ):
             tasks = deque((one, asyncio.create_task(self._one(client, one, slots))) for one in sources)
             try:
                 while tasks:
@@ -116,17 +126,18 @@ class Batch:
         async with slots:
             with self.bars.following(source.name) as progress:
                 return await client.upload(
-                    source.opened(), title=self.title, bitrate_kbps=self.bitrate_kbps, progress=progress
+                    source.opened(),
+                    title=self.title,
+                    bitrate_kbps=self.bitrate_kbps,
+                    strict=self.strict,
+                    progress=progress,
                 )
 
 
 def _tell(report: Report, source: Source, recording: Recording) -> None:
     report.uploaded(source.name, recording)
-    if recording.truncated and recording.declared_duration_ms is not None:
-        promised, held = length(recording.declared_duration_ms), length(recording.duration_ms)
-        print_error(
-            f"{printable(source.name)}: its header declares {promised}, but it holds {held}. That part is converted."
-        )
+    for warning in recording.warnings or ():
+        print_error(f"{printable(source.name)}: {printable(warning.detail)}")
 
 
 def _print_stopped(report: Report, attempts: Attempts, source: Source, task: asyncio.Task[Recording]) -> None:
@@ -163,5 +174,13 @@ def _found(files: Sequence[Path], attempts: Attempts) -> list[Source]:
     sources: dict[Source, None] = {}
     for path in files:
         with attempts.preparing(str(path)):
-            sources |= dict.fromkeys(wavs_in(path))
+            found = wavs_in(path)
+            sources |= dict.fromkeys(found.sources)
+            for skipped, why in found.skipped:
+                print_error(f"{printable(str(skipped))}: skipped, because it is {why}.")
+            for error in found.unreadable:
+                with attempts.preparing(str(error.filename)):
+                    raise error
+            if not (found.sources or found.unreadable):
+                raise NoWavFound(f"No regular file in this folder ends in {', '.join(SUFFIXES)}.")
     return [*sources]

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from pigwav.cli.display import json_text, length, print_table, printable, say, size
 from pigwav.cli.failures import LocalFailure, code, reason
-from pigwav.client import Recording
+from pigwav.client import Recording, Refused
 
 
 class NotSent(LocalFailure):
@@ -36,13 +36,16 @@ class Links:
 
 
 class JsonLines:
-    """Prints one object per line: {"file", "recording"} or {"file", "error": {"code", "detail"}}."""
+    """Prints one object per line: {"file", "recording"} or {"file", "error": {"code", "detail"}}. The error also has
+    `found` if the service says what the file is instead of a WAV.
+    """
 
     def uploaded(self, name: str, recording: Recording) -> None:
         say(json_text({"file": name, "recording": recording.as_json()}))
 
     def failed(self, name: str, error: Exception) -> None:
-        say(json_text({"file": name, "error": {"code": code(error), "detail": reason(error)}}))
+        found = {"found": error.found} if isinstance(error, Refused) and error.found else {}
+        say(json_text({"file": name, "error": {"code": code(error), "detail": reason(error)} | found}))
 
     def end(self) -> None:
         """Nothing is held back."""

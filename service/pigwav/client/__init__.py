@@ -1,6 +1,16 @@
 """The typed HTTP client, for programs and for the command line. It imports no server code."""
 
-from pigwav.client.answers import Recording, Registered, Source, Tags, User
+from pigwav.client.answers import (
+    AudioWarning,
+    ChannelLevels,
+    Levels,
+    Limits,
+    Recording,
+    Registered,
+    Source,
+    Tags,
+    User,
+)
 from pigwav.client.async_client import AsyncPigWavClient
 from pigwav.client.async_wavs import AsyncWavInput
 from pigwav.client.client import PigWavClient
@@ -12,6 +22,7 @@ from pigwav.client.errors import (
     DownloadBroken,
     DownloadInterrupted,
     InvalidAddress,
+    InvalidProxy,
     NameTaken,
     NotAuthenticated,
     NotConnected,
@@ -27,19 +38,25 @@ from pigwav.client.file_names import safe_name
 from pigwav.client.retries import OnWait, wait_silently
 from pigwav.client.service import DEFAULT_URL
 from pigwav.client.transfer import Progress, no_progress
+from pigwav.client.waveforms import Waveform
 from pigwav.client.wavs import WavInput
 
 __all__ = [
     "DEFAULT_URL",
     "AsyncPigWavClient",
     "AsyncWavInput",
+    "AudioWarning",
     "BadInput",
+    "ChannelLevels",
     "ClientError",
     "CredentialsMissing",
     "DownloadBroken",
     "DownloadInterrupted",
     "Downloaded",
     "InvalidAddress",
+    "InvalidProxy",
+    "Levels",
+    "Limits",
     "NameTaken",
     "NotAuthenticated",
     "NotConnected",
@@ -60,6 +77,7 @@ __all__ = [
     "User",
     "WavChanged",
     "WavInput",
+    "Waveform",
     "no_progress",
     "safe_name",
     "wait_silently",

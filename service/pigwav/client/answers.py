@@ -1,21 +1,27 @@
 """The service's JSON as typed values. Each field is declared here; JSON is read and written by the declarations."""
 
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import datetime
 from types import NoneType
-from typing import Any, Final, Self, get_args
+from typing import Any, Final, Self, get_args, get_origin
 from uuid import UUID
+
+from pigwav.client.errors import UnexpectedAnswer
 
 _READERS: Final[Mapping[type, Callable[[Any], Any]]] = {
     bool: bool,
     int: int,
     float: float,
     str: str,
+    bytes: lambda text: b64decode(text, validate=True),
     UUID: UUID,
     datetime: datetime.fromisoformat,
 }
-"""Conversions from JSON to the types that a field may have. A field may also be an Answer, and may allow None."""
+"""Conversions from JSON to the types that a field may have. A field may also be an Answer or a tuple of them, and
+may allow None.
+"""
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,44 @@ class Tags(Answer):
 
 
 @dataclass(frozen=True)
+class AudioWarning(Answer):
+    """The WAV was converted although its header is wrong, not all of it is audio, or its sound is probably wrong.
+
+    `value`: in `unit`.
+    """
+
+    code: str  # it never changes; service/docs/formats.md lists all codes
+    detail: str
+    value: float | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class ChannelLevels(Answer):
+    """Levels of one channel; -120.0 dBFS stands for silence."""
+
+    peak_dbfs: float
+    rms_dbfs: float
+    dc_offset: float  # mean of all samples, as a part of full scale
+    clipped_samples: int | None  # in runs of at least three at full scale; None: measured from the MP3
+
+
+@dataclass(frozen=True)
+class Levels(Answer):
+    """Levels of the MP3's input or of the MP3; service/docs/formats.md says how each is measured."""
+
+    loudness_lufs: float | None  # integrated (EBU R 128); None: too quiet or too short
+    loudness_range_lu: float | None  # EBU Tech 3342; None: too quiet or too short
+    rms_dbfs: float
+    silent_share: float  # 0 to 1
+    longest_silence_ms: int
+    channels: tuple[ChannelLevels, ...]
+    correlation: float | None = None  # of two channels, -1 to 1; None: there is one, or measured from the MP3
+    identical: bool | None = None  # both channels are the same; None: as for `correlation`
+    measured_from: str = "wav"  # during the upload; "mp3": later, from the stored MP3
+
+
+@dataclass(frozen=True)
 class Recording(Answer):
     """A recording that can be played. Fields describe the MP3, unless they say that they describe the WAV.
 
@@ -93,6 +137,7 @@ class Recording(Answer):
     id: UUID
     user_id: int = field(metadata={"json": "user"})
     url: str  # the public link
+    page_url: str | None = field(default=None, kw_only=True)  # for people; None: no page, or an older service
     title: str | None
     created_at: datetime  # when it became playable; aware
     duration_ms: int  # of the audio that was received
@@ -108,6 +153,18 @@ class Recording(Answer):
     peak_dbfs: float | None  # sample peak of the MP3's input, -120.0 for silence; None: not computed
     source: Source  # of the WAV
     tags: Tags = field(default_factory=Tags)  # of the WAV
+    warnings: tuple[AudioWarning, ...] | None = None  # about the WAV and its sound; None: an older recording
+    levels: Levels | None = None  # None: not measured, as in older recordings
+    peaks: bytes | None = None  # up to 96 magnitudes, 0 to 128; only in lists that ask for them
+
+
+@dataclass(frozen=True)
+class Limits(Answer):
+    """What the service accepts."""
+
+    max_upload_bytes: int
+    max_duration_s: int
+    registration: str  # "open", or "closed": only the operator registers users
 
 
 @dataclass(frozen=True)
@@ -122,13 +179,25 @@ class Page:
         """Raises the errors of `Answer.from_json`, and KeyError."""
         return cls(tuple(map(Recording.from_json, document["items"])), document["next"])
 
+    def next_after(self, seen: set[str]) -> str | None:
+        """`next`, and adds it to `seen`, the cursors of the pages so far. Raises UnexpectedAnswer if it leads back."""
+        if self.next is None:
+            return None
+        if not self.items or self.next in seen:
+            raise UnexpectedAnswer("The service's list of recordings has no end: a page leads back.")
+        seen.add(self.next)
+        return self.next
+
 
 def _json_name(fact: Field[Any]) -> str:
     return str(fact.metadata.get("json", fact.name))
 
 
 def _read(fact: Field[Any], value: Any) -> Any:
-    kind = next(one for one in (*get_args(fact.type), fact.type) if one is not NoneType)
+    options = (fact.type,) if get_origin(fact.type) is tuple else (*get_args(fact.type), fact.type)
+    kind = next(one for one in options if one is not NoneType)
+    if get_origin(kind) is tuple:
+        return tuple(map(get_args(kind)[0].from_json, value))
     return kind.from_json(value) if issubclass(kind, Answer) else _READERS[kind](value)
 
 
@@ -140,4 +209,8 @@ def _written(value: Any) -> Any:
             return str(value)
         case datetime():
             return value.isoformat()
+        case bytes():
+            return b64encode(value).decode()
+        case tuple():
+            return [_written(one) for one in value]
     return value

@@ -1,7 +1,7 @@
 """The client for asyncio: the same calls, awaited."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection
 from contextlib import ExitStack, aclosing, asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -12,11 +12,13 @@ from uuid import UUID, uuid4
 import httpx2
 from anyio import to_thread
 
-from pigwav.client.answers import Recording, Registered, User
+from pigwav.client.answers import Limits, Recording, Registered, User
 from pigwav.client.async_sockets import SocketClient
 from pigwav.client.async_wavs import AsyncOpenWav, AsyncWavInput, async_wav_of
+from pigwav.client.bounded_answers import MAX_REDIRECTS, AnswerBody, too_many_redirects
 from pigwav.client.downloads import Checked, Download, Downloaded, Offered, offer_of
 from pigwav.client.errors import ClientError
+from pigwav.client.proxies import WITHOUT_PROXY, check_proxies
 from pigwav.client.refusals import refusal
 from pigwav.client.retries import (
     OnWait,
@@ -29,6 +31,7 @@ from pigwav.client.retries import (
 from pigwav.client.service import CLIENT_HEADERS, DEFAULT_URL, LIMITS, MP3_HEADERS, Call, Service, name_of
 from pigwav.client.transfer import Progress, no_progress
 from pigwav.client.transport_errors import reaching, receiving
+from pigwav.client.waveforms import Waveform
 
 __all__ = ["DEFAULT_URL", "AsyncPigWavClient"]
 
@@ -56,7 +59,10 @@ class AsyncPigWavClient:
         self._service = Service.at(base_url, user_id, token)
         self._attempts = attempts
         self._on_wait = on_wait
-        self._http = SocketClient(timeout=timeout_s, headers=CLIENT_HEADERS, limits=LIMITS)
+        check_proxies()
+        self._http = SocketClient(
+            timeout=timeout_s, headers=CLIENT_HEADERS, limits=LIMITS, mounts=WITHOUT_PROXY
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -85,6 +91,7 @@ class AsyncPigWavClient:
         title: str | None = None,
         filename: str | None = None,
         bitrate_kbps: int | None = None,
+        strict: Collection[str] = (),
         idempotency_key: str | None = None,
         progress: Progress = no_progress,
     ) -> Recording:
@@ -99,6 +106,7 @@ class AsyncPigWavClient:
                     title=title,
                     filename=filename or source.filename,
                     bitrate_kbps=bitrate_kbps,
+                    strict=strict,
                     size_bytes=opened.size_bytes,
                     idempotency_key=key,
                 )
@@ -106,20 +114,31 @@ class AsyncPigWavClient:
 
         return await self._with_retries(repeatable_upload(source), send)
 
-    async def recordings(self, *, page_size: int = 50) -> AsyncIterator[Recording]:
+    async def recordings(
+        self, *, page_size: int = 50, peaks: bool = False, search: str | None = None
+    ) -> AsyncIterator[Recording]:
         """As `PigWavClient.recordings`: `async for recording in client.recordings()`."""
         cursor: str | None = None
+        seen: set[str] = set()
         while True:
-            page = await self._call(self._service.recordings(page_size, cursor))
+            page = await self._call(self._service.recordings(page_size, cursor, search, peaks=peaks))
             for recording in page.items:
                 yield recording
-            cursor = page.next
+            cursor = page.next_after(seen)
             if cursor is None:
                 return
 
     async def show(self, recording_id: UUID | str) -> Recording:
         """As `PigWavClient.show`."""
         return await self._call(self._service.show(recording_id))
+
+    async def limits(self) -> Limits:
+        """As `PigWavClient.limits`."""
+        return await self._call(self._service.limits())
+
+    async def waveform(self, recording_id: UUID | str) -> Waveform:
+        """As `PigWavClient.waveform`."""
+        return await self._call(self._service.waveform(recording_id))
 
     async def rename(self, recording_id: UUID | str, title: str | None) -> Recording:
         """As `PigWavClient.rename`."""
@@ -197,13 +216,26 @@ class AsyncPigWavClient:
     async def _send(self, call: Call[T], content: AsyncIterator[bytes] | None = None) -> httpx2.Response:
         with reaching(call.url):
             request = self._http.build_request(**call.request(), content=content)
-            return await self._http.send(request, follow_redirects=call.follow_redirects)
+            async with aclosing(
+                await self._open(request, follow_redirects=call.follow_redirects)
+            ) as response:
+                return await _whole(response)
 
     async def _get(self, link: str, headers: dict[str, str]) -> httpx2.Response:
         """A response whose body has not been read yet."""
         with reaching(link):
             request = self._http.build_request("GET", link, headers=headers)
-            return await self._http.send(request, stream=True, follow_redirects=True)
+            return await self._open(request, follow_redirects=True)
+
+    async def _open(self, request: httpx2.Request, *, follow_redirects: bool) -> httpx2.Response:
+        """A response whose body has not been read yet. Bodies of redirects are not read at all."""
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await self._http.send(request, stream=True)
+            if not follow_redirects or response.next_request is None:
+                return response
+            await response.aclose()
+            request = response.next_request
+        raise too_many_redirects(str(request.url))
 
     async def _fetch(self, link: str, download: Download, progress: Progress) -> Downloaded:
         downloaded = None
@@ -222,8 +254,7 @@ class AsyncPigWavClient:
 
     async def _refusal(self, response: httpx2.Response) -> ClientError:
         with reaching(str(response.url)):
-            await response.aread()
-        return refusal(response)
+            return refusal(await _whole(response))
 
 
 async def _metered(wav: AsyncOpenWav, progress: Progress) -> AsyncIterator[bytes]:
@@ -232,6 +263,13 @@ async def _metered(wav: AsyncOpenWav, progress: Progress) -> AsyncIterator[bytes
         yield block
         done_bytes += len(block)
         progress(done_bytes, wav.size_bytes)
+
+
+async def _whole(response: httpx2.Response) -> httpx2.Response:
+    body = AnswerBody(response)
+    async for block in response.aiter_raw():
+        body.add(block)
+    return body.whole()
 
 
 async def _raw(response: httpx2.Response) -> AsyncGenerator[bytes]:

@@ -20,6 +20,8 @@ from anyio import BrokenResourceError, EndOfStream
 from anyio.abc import ByteStream
 from anyio.streams.tls import TLSStream
 
+from pigwav.client.proxies import AsyncProxyTransport
+
 _WRITE_BYTES: Final = 64 * 1024
 
 
@@ -28,6 +30,11 @@ class SocketClient(httpx2.AsyncClient):
 
     def _init_transport(self, *_: Any, **options: Any) -> httpx2.AsyncBaseTransport:
         return _Transport(options["verify"], options["limits"])
+
+    def _init_proxy_transport(
+        self, proxy: httpx2.Proxy, *_: Any, **options: Any
+    ) -> httpx2.AsyncBaseTransport:
+        return AsyncProxyTransport(proxy, options)
 
 
 class _Transport(httpx2.AsyncHTTPTransport):

@@ -1,7 +1,7 @@
 """The client: one method per API call, typed answers, one tree of errors."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -11,9 +11,11 @@ from uuid import UUID, uuid4
 
 import httpx2
 
-from pigwav.client.answers import Recording, Registered, User
+from pigwav.client.answers import Limits, Recording, Registered, User
+from pigwav.client.bounded_answers import MAX_REDIRECTS, AnswerBody, too_many_redirects
 from pigwav.client.downloads import Checked, Download, Downloaded, Offered, offer_of
 from pigwav.client.errors import ClientError
+from pigwav.client.proxies import WITHOUT_PROXY, ProxiedClient, check_proxies
 from pigwav.client.refusals import refusal
 from pigwav.client.retries import (
     OnWait,
@@ -26,6 +28,7 @@ from pigwav.client.retries import (
 from pigwav.client.service import CLIENT_HEADERS, DEFAULT_URL, LIMITS, MP3_HEADERS, Call, Service, name_of
 from pigwav.client.transfer import Progress, no_progress
 from pigwav.client.transport_errors import reaching, receiving
+from pigwav.client.waveforms import Waveform
 from pigwav.client.wavs import OpenWav, WavInput, wav_of
 
 __all__ = ["DEFAULT_URL", "PigWavClient"]
@@ -57,12 +60,15 @@ class PigWavClient:
         - `attempts`: the maximum number of tries of a call, including the first.
         - `on_wait` is called before each wait for the next try, with the error and the seconds to wait.
 
-        Raises nothing: the URL is checked when it is used.
+        The URL is checked when it is used, except for a query. Raises InvalidAddress, InvalidProxy.
         """
         self._service = Service.at(base_url, user_id, token)
         self._attempts = attempts
         self._on_wait = on_wait
-        self._http = httpx2.Client(timeout=timeout_s, headers=CLIENT_HEADERS, limits=LIMITS)
+        check_proxies()
+        self._http = ProxiedClient(
+            timeout=timeout_s, headers=CLIENT_HEADERS, limits=LIMITS, mounts=WITHOUT_PROXY
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -94,6 +100,7 @@ class PigWavClient:
         title: str | None = None,
         filename: str | None = None,
         bitrate_kbps: int | None = None,
+        strict: Collection[str] = (),
         idempotency_key: str | None = None,
         progress: Progress = no_progress,
     ) -> Recording:
@@ -103,6 +110,7 @@ class PigWavClient:
         - `title`: default is the title in the WAV, else the file name without its extension.
         - `filename`: default is the name of the path or file.
         - `bitrate_kbps`: an MP3 bit rate that the recording's sample rate allows; default is the service's.
+        - `strict`: codes of warnings about the sound, such as `clipped`; with one of them, the upload fails.
         - `progress` starts again from 0 when the upload is repeated.
         - `idempotency_key`: 1 to 255 printable ASCII characters, valid for a day. Another call with the same WAV and
           key, for example after a crash, returns the existing recording.
@@ -123,6 +131,7 @@ class PigWavClient:
                     title=title,
                     filename=filename or source.filename,
                     bitrate_kbps=bitrate_kbps,
+                    strict=strict,
                     size_bytes=opened.size_bytes,
                     idempotency_key=key,
                 )
@@ -130,22 +139,39 @@ class PigWavClient:
 
         return self._with_retries(repeatable_upload(source), send)
 
-    def recordings(self, *, page_size: int = 50) -> Iterator[Recording]:
+    def recordings(
+        self, *, page_size: int = 50, peaks: bool = False, search: str | None = None
+    ) -> Iterator[Recording]:
         """The user's recordings, newest first. Pages of `page_size` (1 to 200) are fetched as needed.
+
+        `peaks`: each recording that has a waveform has `peaks`, a small one. `search`: only recordings whose titles
+        have all these words; the last may be the beginning of one.
 
         Raises CredentialsMissing, NotAuthenticated, BadInput.
         """
         cursor: str | None = None
+        seen: set[str] = set()
         while True:
-            page = self._call(self._service.recordings(page_size, cursor))
+            page = self._call(self._service.recordings(page_size, cursor, search, peaks=peaks))
             yield from page.items
-            cursor = page.next
+            cursor = page.next_after(seen)
             if cursor is None:
                 return
 
     def show(self, recording_id: UUID | str) -> Recording:
         """One of the user's recordings. Raises CredentialsMissing, NotAuthenticated, NotFound."""
         return self._call(self._service.show(recording_id))
+
+    def limits(self) -> Limits:
+        """What the service accepts. Needs no credentials."""
+        return self._call(self._service.limits())
+
+    def waveform(self, recording_id: UUID | str) -> Waveform:
+        """The waveform of one of the user's recordings, at most 4,096 points. Needs a user id and no token.
+
+        Raises CredentialsMissing; NotFound, with the code `waveform-missing` if the recording is older than waveforms.
+        """
+        return self._call(self._service.waveform(recording_id))
 
     def rename(self, recording_id: UUID | str, title: str | None) -> Recording:
         """Change or remove (None) a recording's title; its link stays the same.
@@ -188,8 +214,8 @@ class PigWavClient:
     def download(self, link: str, to: Path | str, *, progress: Progress = no_progress) -> Downloaded:
         """Download a link's MP3. `to` is replaced only when the new file is complete and its SHA-256 is correct.
 
-        Until then the file is `<to>.part`. If the download is interrupted, that file stays, and the next try or the
-        next call resumes at its end. If it turns out to be wrong, it is discarded and the download starts over.
+        Until then the file is `<to>.pigwav-part`. If the download is interrupted, that file stays, and the next try or
+        the next call resumes at its end. If it turns out to be wrong, it is discarded and the download starts over.
         `progress` includes the bytes that were already there.
 
         Raises NotFound, DownloadInterrupted, DownloadBroken, OutputUnusable, UnexpectedAnswer; OSError.
@@ -241,13 +267,24 @@ class PigWavClient:
     def _send(self, call: Call[T], content: Iterator[bytes] | None = None) -> httpx2.Response:
         with reaching(call.url):
             request = self._http.build_request(**call.request(), content=content)
-            return self._http.send(request, follow_redirects=call.follow_redirects)
+            with closing(self._open(request, follow_redirects=call.follow_redirects)) as response:
+                return _whole(response)
 
     def _get(self, link: str, headers: dict[str, str]) -> httpx2.Response:
         """A response whose body has not been read yet."""
         with reaching(link):
             request = self._http.build_request("GET", link, headers=headers)
-            return self._http.send(request, stream=True, follow_redirects=True)
+            return self._open(request, follow_redirects=True)
+
+    def _open(self, request: httpx2.Request, *, follow_redirects: bool) -> httpx2.Response:
+        """A response whose body has not been read yet. Bodies of redirects are not read at all."""
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self._http.send(request, stream=True)
+            if not follow_redirects or response.next_request is None:
+                return response
+            response.close()
+            request = response.next_request
+        raise too_many_redirects(str(request.url))
 
     def _fetch(self, link: str, download: Download, progress: Progress) -> Downloaded:
         downloaded = None
@@ -265,8 +302,7 @@ class PigWavClient:
 
     def _refusal(self, response: httpx2.Response) -> ClientError:
         with reaching(str(response.url)):
-            response.read()
-        return refusal(response)
+            return refusal(_whole(response))
 
 
 def _metered(wav: OpenWav, progress: Progress) -> Iterator[bytes]:
@@ -275,6 +311,13 @@ def _metered(wav: OpenWav, progress: Progress) -> Iterator[bytes]:
         yield block
         done_bytes += len(block)
         progress(done_bytes, wav.size_bytes)
+
+
+def _whole(response: httpx2.Response) -> httpx2.Response:
+    body = AnswerBody(response)
+    for block in response.iter_raw():
+        body.add(block)
+    return body.whole()
 
 
 def _raw(response: httpx2.Response) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 ClientError
 ├── CredentialsMissing          the call needs a user id and a token
+├── InvalidProxy                a variable of the environment does not hold the URL of a proxy
 ├── WavChanged                  the file became shorter while it was being sent
 ├── Unreachable                 no answer: no connection, a broken connection, or a timeout
 │   ├── NotConnected            there was no connection: the service received nothing of the request
@@ -26,6 +27,10 @@ class ClientError(Exception):
 
 class CredentialsMissing(ClientError):
     """This call needs a user id and a token."""
+
+
+class InvalidProxy(ClientError):
+    """A variable of the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) does not hold the URL of a proxy."""
 
 
 class WavChanged(ClientError):
@@ -75,6 +80,7 @@ class Refused(ClientError):
     - `detail`: more about this request, or None
     - `retry_after_s`: seconds until the next try, or None
     - `limit`: the service's limit that was reached ("encoder", "uploads", "memory" ...), or None
+    - `found`: if the body is not a WAV, what it is instead ("m4a", "html" ...; service/docs/formats.md), or None
     """
 
     def __init__(
@@ -86,6 +92,7 @@ class Refused(ClientError):
         detail: str | None,
         retry_after_s: int | None,
         limit: str | None = None,
+        found: str | None = None,
     ) -> None:
         super().__init__(f"{detail or title} ({code if limit is None else f'{code}, limit: {limit}'})")
         self.status = status
@@ -94,6 +101,7 @@ class Refused(ClientError):
         self.detail = detail
         self.retry_after_s = retry_after_s
         self.limit = limit
+        self.found = found
 
 
 class NotAuthenticated(Refused):

@@ -10,7 +10,7 @@ from pigwav.bidi import BIDI_CONTROLS
 _PARAMETER: Final = re.compile(r';\s*([\w!#$&+.^`|~*-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)', re.ASCII)
 _EXTENDED: Final = re.compile(r"(utf-8|iso-8859-1)'[^']*'(.*)", re.IGNORECASE | re.DOTALL)  # RFC 8187
 _MAX_BYTES: Final = 240
-"""Most file systems allow names of 255 bytes; `.part` must fit as well."""
+"""Most file systems allow names of 255 bytes; `.pigwav-part` must fit as well."""
 
 NAMELESS: Final = "recording.mp3"
 

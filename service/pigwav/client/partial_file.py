@@ -11,11 +11,13 @@ from typing import BinaryIO, Final, Self
 from pigwav.client.errors import OutputUnusable
 from pigwav.client.transfer import BLOCK_BYTES
 
+SUFFIX: Final = ".pigwav-part"
+"""A name that no other program uses: an existing file of this name is taken for a download and may be discarded."""
 _OPEN: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 class PartialFile:
-    """`<to>.part`, locked against other downloads. Blocking; every method may raise OSError.
+    """`<to>.pigwav-part`, locked against other downloads. Blocking; every method may raise OSError.
 
     The file stays after `close` unless it is empty. `become_whole` renames it to `<to>`.
     """
@@ -33,7 +35,7 @@ class PartialFile:
         """Raises OutputUnusable if `to` is not a regular file, or if another download is writing it."""
         if to.is_dir() or (to.exists() and not to.is_file()):
             raise OutputUnusable(f"{to} is not a regular file.")
-        path = to.with_name(f"{to.name}.part")
+        path = to.with_name(to.name + SUFFIX)
         return cls(_locked(path), path, to)
 
     @property

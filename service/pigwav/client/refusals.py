@@ -1,5 +1,6 @@
 """The error that a response without success stands for."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -8,6 +9,7 @@ from typing import Final
 
 import httpx2
 
+from pigwav.client.bounded_answers import MALFORMED
 from pigwav.client.errors import (
     BadInput,
     ClientError,
@@ -22,18 +24,25 @@ from pigwav.client.transport_errors import origin
 
 _CODES: Final[Mapping[type[Refused], tuple[str, ...]]] = {
     NotAuthenticated: ("not-authenticated",),
-    NotFound: ("not-found", "recording-not-found"),
+    NotFound: ("not-found", "recording-not-found", "waveform-missing"),
     NameTaken: ("name-taken",),
     BadInput: (
         # the WAV
         *("not-a-wav", "unsupported-container", "no-fmt-chunk", "fmt-chunk-too-short", "sample-rate-zero"),
         *("channels-zero", "bits-per-sample-invalid", "block-size-invalid", "no-data-chunk", "no-audio"),
         *("unsupported-codec", "unsupported-sample-rate", "unsupported-channels", "header-too-long"),
-        *("audio-too-long", "undecodable-audio", "upload-too-large", "upload-broken"),
+        *(
+            "audio-too-long",
+            "output-too-large",
+            "undecodable-audio",
+            "sound-refused",
+            "upload-too-large",
+            "upload-broken",
+        ),
         # the request
         *("malformed-http", "malformed-multipart", "credentials-first", "fields-first", "file-missing"),
         *("invalid-idempotency-key", "idempotency-key-reused", "invalid-request", "invalid-field"),
-        *("unsupported-bitrate", "unsupported-media-type"),
+        *("unsupported-bitrate", "unsupported-media-type", "unsupported-content-encoding", "length-required"),
     ),
     TryLater: (
         *("rate-limited", "overloaded", "shutting-down", "upload-in-progress", "upload-superseded"),
@@ -69,14 +78,14 @@ def refusal(response: httpx2.Response) -> ClientError:
     try:
         problem = response.json()
         code, title = str(problem["code"]), str(problem["title"])
-        detail, limit = problem.get("detail"), problem.get("limit")
-    except (ValueError, KeyError, TypeError, AttributeError):
+        detail, limit, found = (problem.get(name) for name in ("detail", "limit", "found"))
+    except MALFORMED:
         if response.request.method != "HEAD" or status not in _BY_STATUS:
             return UnexpectedAnswer(
                 f"{origin(response.url)} answers {status} {response.reason_phrase}.", status
             )
         title = _WITHOUT_BODY.get(status, f"{HTTPStatus(status).phrase}.")
-        code, detail, limit = HTTPStatus(status).phrase.lower().replace(" ", "-"), None, None
+        code, detail, limit, found = HTTPStatus(status).phrase.lower().replace(" ", "-"), None, None, None
     kind = BY_CODE.get(code) or _BY_STATUS.get(status, Refused)
     return kind(
         status,
@@ -85,16 +94,17 @@ def refusal(response: httpx2.Response) -> ClientError:
         detail=detail,
         retry_after_s=_retry_after_s(response.headers),
         limit=None if limit is None else str(limit),
+        found=None if found is None else str(found),
     )
 
 
 def _retry_after_s(headers: httpx2.Headers) -> int | None:
     """Retry-After, which is seconds or a date (RFC 9110 section 10.2.3); None if it is missing or invalid."""
     text = headers.get("Retry-After", "")
-    if text.isascii() and text.isdecimal():
+    if re.fullmatch("[0-9]{1,9}", text):
         return int(text)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return max(0, round((moment - datetime.now(UTC)).total_seconds())) if moment.tzinfo else None

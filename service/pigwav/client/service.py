@@ -1,7 +1,7 @@
 """The requests of PigWav's HTTP API as values. Nothing here sends them; both clients do."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Final, Generic, Self, TypeVar
@@ -10,17 +10,20 @@ from uuid import UUID
 
 import httpx2
 
-from pigwav.client.answers import Page, Recording, Registered, User
-from pigwav.client.errors import CredentialsMissing, UnexpectedAnswer
+from pigwav.client.answers import Limits, Page, Recording, Registered, User
+from pigwav.client.bounded_answers import MALFORMED
+from pigwav.client.errors import CredentialsMissing, InvalidAddress, UnexpectedAnswer
 from pigwav.client.file_names import file_name
 from pigwav.client.refusals import refusal
 from pigwav.client.retries import Repeatable, had_no_effect, is_retryable
-from pigwav.client.transport_errors import origin
+from pigwav.client.transport_errors import origin, without_credentials
+from pigwav.client.waveforms import Waveform
 
 T = TypeVar("T")
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
-CLIENT_HEADERS: Final = {"User-Agent": "pigwav-client"}
+CLIENT_HEADERS: Final = {"User-Agent": "pigwav-client", "Accept-Encoding": "identity"}
+"""`identity`, because a compressed body may be a thousand times as large as it arrives."""
 LIMITS: Final = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2)
 """Idle connections are closed after 2 s, before the service closes them: a POST on a connection that the service is
 closing would fail and could not be repeated.
@@ -74,7 +77,7 @@ class Call(Generic[T]):
             raise refusal(response)
         try:
             return self.read(response)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except MALFORMED as error:
             raise UnexpectedAnswer(
                 f"The answer of {origin(self.url)} does not match PigWav's API.", response.status_code
             ) from error
@@ -90,7 +93,13 @@ class Service:
 
     @classmethod
     def at(cls, base_url: str, user_id: int | None, token: UUID | str | None) -> Self:
-        return cls(base_url.rstrip("/"), user_id, None if token is None else str(token))
+        """Raises InvalidAddress for a URL with a query or fragment, which would swallow the path of every call."""
+        path, *more = re.split("[?#]", base_url)
+        if more:
+            raise InvalidAddress(
+                f"{without_credentials(path)!r} is followed by a query or fragment; remove it."
+            )
+        return cls(base_url.strip().rstrip("/"), user_id, None if token is None else str(token))
 
     def with_token(self, token: UUID) -> Self:
         return replace(self, token=str(token))
@@ -110,6 +119,7 @@ class Service:
         title: str | None,
         filename: str | None,
         bitrate_kbps: int | None,
+        strict: Collection[str],
         size_bytes: int | None,
         idempotency_key: str,
     ) -> Call[Recording]:
@@ -126,6 +136,7 @@ class Service:
                 "title": _sendable(title),
                 "filename": _sendable(filename),
                 "bitrate": bitrate_kbps,
+                "strict": ",".join(strict) or None,
             },
             headers=self._credentials() | {"Content-Type": "audio/wav"} | length | key,
         )
@@ -134,8 +145,30 @@ class Service:
         """Needs no user id."""
         return Call("GET", f"{self.base_url}/users/me", _document(User.from_json), headers=self._bearer())
 
-    def recordings(self, page_size: int, cursor: str | None) -> Call[Page]:
-        params = {"limit": page_size, "cursor": cursor}
+    def limits(self) -> Call[Limits]:
+        """Needs no credentials."""
+        return Call("GET", f"{self.base_url}/limits", _document(Limits.from_json))
+
+    def waveform(self, recording_id: UUID | str) -> Call[Waveform]:
+        """Needs no token. Raises CredentialsMissing."""
+        if self.user_id is None:
+            raise CredentialsMissing("This needs a user id.")
+        return Call(
+            "GET",
+            f"{self.base_url}/record/{quote(str(recording_id), safe='')}.dat",
+            lambda response: Waveform.from_dat(response.content),
+            params={"user": self.user_id},
+        )
+
+    def recordings(
+        self, page_size: int, cursor: str | None, search: str | None = None, *, peaks: bool = False
+    ) -> Call[Page]:
+        params = {
+            "limit": page_size,
+            "cursor": cursor,
+            "q": _sendable(search),
+            "peaks": 1 if peaks else None,
+        }
         return self._of_user("GET", "/records", _document(Page.from_json), params=params)
 
     def show(self, recording_id: UUID | str) -> Call[Recording]:

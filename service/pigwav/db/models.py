@@ -1,6 +1,6 @@
 """The tables. Constraints reject invalid rows; every constraint has a name."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,12 +8,14 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     DateTime,
+    Dialect,
     ForeignKey,
     Identity,
     Index,
     LargeBinary,
     MetaData,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     false,
     func,
@@ -31,10 +33,20 @@ NAMES = {
 }
 
 
+class UtcTime(TypeDecorator[datetime]):
+    """A time that is read in UTC, whatever the time zone of the server or of the session is."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else value.astimezone(UTC)
+
+
 class Row(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own way to declare it
-        datetime: DateTime(timezone=True),
+        datetime: UtcTime,
         bytes: LargeBinary,
         str: Text,
         int: BigInteger,
@@ -96,6 +108,10 @@ class RecordingRow(Row):
     source_bits: Mapped[int | None]
     peak_dbfs: Mapped[float | None]
     tags: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))  # null: the WAV has none
+    warnings: Mapped[list[dict[str, Any]] | None] = mapped_column(
+        JSONB(none_as_null=True)
+    )  # null: an older row
+    levels: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))  # null: an older row
     scrubbed_at: Mapped[datetime | None]  # when the object was last read back and matched
 
     __table_args__ = (
@@ -117,6 +133,8 @@ class RecordingRow(Row):
             "octet_length(sha256) = 32 AND octet_length(wav_sha256) = 32", name="checksums_are_sha256"
         ),
         CheckConstraint("jsonb_typeof(tags) = 'object'", name="tags_are_an_object"),
+        CheckConstraint("jsonb_typeof(warnings) = 'array'", name="warnings_are_an_array"),
+        CheckConstraint("jsonb_typeof(levels) = 'object'", name="levels_are_an_object"),
         Index("recordings_newest_idx", "user_id", "ready_at", "id", postgresql_where="state = 'ready'"),
         Index("recordings_unfinished_idx", "state", "lease_until", postgresql_where="state <> 'ready'"),
         Index("recordings_lease_id_idx", "lease_id", postgresql_where="state = 'pending'"),
@@ -124,7 +142,32 @@ class RecordingRow(Row):
         Index(
             "recordings_scrub_idx", text("scrubbed_at NULLS FIRST"), "id", postgresql_where="state = 'ready'"
         ),
+        Index(  # the function is in migration 0008
+            "recordings_title_words_idx",
+            text("array_to_tsvector(search_words(user_id, title))"),
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},  # a search would read the whole list of pending entries
+            postgresql_concurrently=True,
+            postgresql_where="state = 'ready'",
+        ),
     )
+
+
+class WaveformRow(Row):
+    """A ready recording's waveform, in a table of its own: it is larger than all other facts, and rarely read.
+
+    - `dat`: a file of audiowaveform. `overview`: up to 96 magnitudes, 0 to 128.
+    """
+
+    __tablename__ = "waveforms"
+
+    recording_id: Mapped[UUID] = mapped_column(
+        ForeignKey("recordings.id", ondelete="CASCADE"), primary_key=True
+    )
+    dat: Mapped[bytes]
+    overview: Mapped[bytes]
+
+    __table_args__ = (CheckConstraint("octet_length(overview) <= 96", name="overview_short"),)
 
 
 class IdempotencyKeyRow(Row):
@@ -145,3 +188,13 @@ class IdempotencyKeyRow(Row):
         CheckConstraint("octet_length(fingerprint) = 32", name="fingerprint_is_sha256"),
         Index("idempotency_keys_created_at_idx", "created_at"),
     )
+
+
+class JobLeaseRow(Row):
+    """The lease of a job that one process at a time does. When it has expired, any process may take it."""
+
+    __tablename__ = "job_leases"
+
+    job: Mapped[str] = mapped_column(primary_key=True)
+    lease_id: Mapped[UUID]
+    lease_until: Mapped[datetime]

@@ -3,15 +3,21 @@
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final, TypeVar
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from pigwav.db.models import RecordingRow
 from pigwav.domain import (
     AudioFacts,
+    AudioWarning,
+    ChannelLevels,
     LeaseId,
+    Levels,
+    MeasuredFrom,
     ObjectKey,
     Recording,
     RecordingFacts,
@@ -22,7 +28,10 @@ from pigwav.domain import (
     WavSource,
 )
 
-_AUDIO = tuple(field.name for field in fields(AudioFacts) if field.name not in ("source", "tags"))
+T = TypeVar("T", Tags, AudioWarning, ChannelLevels, Levels)
+
+_DOCUMENTS = ("source", "tags", "warnings", "levels")
+_AUDIO = tuple(field.name for field in fields(AudioFacts) if field.name not in _DOCUMENTS)
 """Facts with a column of the same name."""
 _SOURCE = tuple(field.name for field in fields(WavSource))
 """Facts in `AudioFacts.source`: each has a column with the prefix `source_`."""
@@ -35,9 +44,12 @@ _COLUMNS = (
     RecordingRow.size_bytes,
     RecordingRow.sha256,
     RecordingRow.tags,
+    RecordingRow.warnings,
+    RecordingRow.levels,
     *(getattr(RecordingRow, name) for name in _AUDIO),
     *(getattr(RecordingRow, f"source_{name}") for name in _SOURCE),
 )
+NEWEST_FIRST: Final = (RecordingRow.ready_at.desc(), RecordingRow.id.desc())
 
 
 @dataclass(frozen=True)
@@ -117,8 +129,14 @@ def forget(db: Session, recording: RecordingId) -> None:
     )
 
 
-def leave_tombstone(db: Session, recording: RecordingId, lease_s: float) -> None:
-    """Marks an upload deleted whose last call to the store may still take effect; sweep cleans up after `lease_s`."""
+def leave_tombstone(
+    db: Session, recording: RecordingId, *, key: ObjectKey, created_at: datetime, lease_s: float
+) -> None:
+    """Marks an upload deleted whose last call to the store may still take effect; sweep cleans up after `lease_s`.
+
+    Adds a row if there is none: a sweep may have removed it when the upload had lost its lease.
+    """
+    keep_for_sweep(db, recording, key=key, created_at=created_at)
     db.execute(
         update(RecordingRow)
         .where(RecordingRow.id == recording, RecordingRow.state != RecordingState.READY)
@@ -126,6 +144,14 @@ def leave_tombstone(db: Session, recording: RecordingId, lease_s: float) -> None
             state=RecordingState.DELETED, lease_id=None, lease_until=func.now() + timedelta(seconds=lease_s)
         )
     )
+
+
+def keep_for_sweep(db: Session, recording: RecordingId, *, key: ObjectKey, created_at: datetime) -> None:
+    """Adds a deleted row for an upload if it has no row, so that sweep removes its bytes."""
+    row = insert(RecordingRow).values(
+        id=recording, object_key=key, created_at=created_at, state=RecordingState.DELETED
+    )
+    db.execute(row.on_conflict_do_nothing(index_elements=[RecordingRow.id]))
 
 
 def find(db: Session, recording: RecordingId, user: UserId) -> Recording | None:
@@ -141,8 +167,13 @@ def newest(
     query = select(*_COLUMNS).where(RecordingRow.user_id == user, RecordingRow.state == RecordingState.READY)
     if before is not None:
         query = query.where(tuple_(RecordingRow.ready_at, RecordingRow.id) < before)
-    query = query.order_by(RecordingRow.ready_at.desc(), RecordingRow.id.desc()).limit(limit)
-    return [_recording(row) for row in db.execute(query)]
+    return [_recording(row) for row in db.execute(query.order_by(*NEWEST_FIRST).limit(limit))]
+
+
+def among(db: Session, ids: Select[UUID]) -> list[Recording]:
+    """The ready recordings whose ids a query returns, newest first."""
+    query = select(*_COLUMNS).where(RecordingRow.id.in_(ids), RecordingRow.state == RecordingState.READY)
+    return [_recording(row) for row in db.execute(query.order_by(*NEWEST_FIRST))]
 
 
 def rename(db: Session, recording: RecordingId, user: UserId, title: str | None) -> Recording | None:
@@ -191,16 +222,20 @@ def _columns_of(facts: RecordingFacts) -> dict[str, Any]:
         **{name: getattr(audio, name) for name in _AUDIO},
         **{f"source_{name}": getattr(audio.source, name) for name in _SOURCE},
         "tags": {name: said for name, said in asdict(audio.tags).items() if said is not None} or None,
+        "warnings": None if audio.warnings is None else [asdict(warning) for warning in audio.warnings],
+        "levels": None if audio.levels is None else asdict(audio.levels),
     }
 
 
 def _recording(row: Row[Any]) -> Recording:
-    tags = row.tags or {}
     audio = AudioFacts(
         **{name: getattr(row, name) for name in _AUDIO},
         source=WavSource(**{name: getattr(row, f"source_{name}") for name in _SOURCE}),
-        # A later release may have written more fields.
-        tags=Tags(**{field.name: tags[field.name] for field in fields(Tags) if field.name in tags}),
+        tags=_from_json(Tags, row.tags or {}),
+        warnings=None
+        if row.warnings is None
+        else tuple(_from_json(AudioWarning, one) for one in row.warnings),
+        levels=None if row.levels is None else _levels(row.levels),
     )
     return Recording(
         id=RecordingId(row.id),
@@ -210,3 +245,14 @@ def _recording(row: Row[Any]) -> Recording:
         ready_at=row.ready_at,
         facts=RecordingFacts(row.size_bytes, row.sha256, audio),
     )
+
+
+def _levels(document: dict[str, Any]) -> Levels:
+    channels = tuple(_from_json(ChannelLevels, channel) for channel in document["channels"])
+    measured_from = MeasuredFrom(document.get("measured_from", MeasuredFrom.WAV))
+    return _from_json(Levels, document | {"channels": channels, "measured_from": measured_from})
+
+
+def _from_json(kind: type[T], document: dict[str, Any]) -> T:
+    """A dataclass from a JSON column. A later release may have written more fields."""
+    return kind(**{field.name: document[field.name] for field in fields(kind) if field.name in document})

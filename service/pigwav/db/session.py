@@ -6,43 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Self
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from pigwav.db.client_timeout import time_limited_connection
 from pigwav.db.driver_errors import translate_errors
+from pigwav.db.engine import open_engine
 from pigwav.errors import NotConfigured
 from pigwav.settings import DatabaseSettings
 
 _RESTED_S: Final = 1.0
-_LONGER_THAN_THE_SERVER: Final = 1.5
-"""The client's timeout, in the server's: a server that works reports its own timeout first, which is a better error."""
-
-_FROZEN_AFTER: Final = 6
-"""The idle timeout of a transaction, in statement timeouts: a client that is idle for so long is frozen, and other
-clients wait for the rows that it locks.
-"""
-
-
-def driver_url(url: str) -> URL:
-    """Converts any usual spelling of a Postgres URL to psycopg2's: SQLAlchemy 2.1 takes `postgresql://` for psycopg 3.
-
-    Raises NotConfigured.
-    """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError) as error:
-        raise NotConfigured(
-            "PIGWAV_DATABASE_URL (or POSTGTRES_SQL_URI) is not a database URL (postgresql://user:password@host/name)"
-        ) from error
-    if parsed.get_backend_name() not in ("postgresql", "postgres"):
-        raise NotConfigured(
-            f"PIGWAV_DATABASE_URL (or POSTGTRES_SQL_URI) names {parsed.get_backend_name()}; PigWav needs postgresql"
-        )
-    return parsed.set(drivername="postgresql+psycopg2")
 
 
 class Database:
@@ -56,21 +31,12 @@ class Database:
         """Connects on first use, so a service can start before its database. Raises NotConfigured."""
         if settings.url is None:
             raise NotConfigured("PIGWAV_DATABASE_URL is not set")
-        timeout_ms = int(settings.timeout_s * 1000)
-        engine = create_engine(
-            driver_url(settings.url.get_secret_value()),
+        engine = open_engine(
+            settings.url.get_secret_value(),
+            timeout_s=settings.timeout_s,
             pool_size=settings.pool_size,
             max_overflow=0,
             pool_timeout=settings.timeout_s,
-            connect_args={
-                "connection_factory": time_limited_connection(_LONGER_THAN_THE_SERVER * settings.timeout_s),
-                "connect_timeout": max(2, int(settings.timeout_s)),
-                "application_name": "pigwav",
-                "options": f"-c statement_timeout={timeout_ms} -c lock_timeout={timeout_ms}"
-                f" -c idle_in_transaction_session_timeout={_FROZEN_AFTER * timeout_ms} -c timezone=UTC",
-                "tcp_user_timeout": timeout_ms,
-            },
-            hide_parameters=True,  # parameters hold token hashes and titles; errors are logged
         )
         _ping_rested_connections(engine)
         return cls(engine)
@@ -98,17 +64,6 @@ class Database:
             finally:
                 if not connection.closed:
                     connection.autocommit = False
-
-    @contextmanager
-    def only_runner(self, job: int) -> Iterator[bool]:
-        """True for at most one caller at a time, among all processes on this database (a Postgres advisory lock)."""
-        with self.read() as session:
-            mine = bool(session.execute(text("SELECT pg_try_advisory_lock(:job)"), {"job": job}).scalar_one())
-            try:
-                yield mine
-            finally:
-                if mine:
-                    session.execute(text("SELECT pg_advisory_unlock(:job)"), {"job": job})
 
     def close(self) -> None:
         self._engine.dispose()

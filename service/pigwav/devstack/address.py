@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
+from pigwav.devstack.ownership import read_private
 from pigwav.private_json import write_private_json
 from pigwav.settings import StoreSettings
 
@@ -18,8 +19,8 @@ LOOPBACK: Final = "127.0.0.1"
 
 @dataclass(frozen=True)
 class StackAddress:
-    """The database and object store of one run. `database_url` names a Unix socket in a folder that only our user may
-    enter.
+    """The database and object store of one run. `database_url` names the service's role, and a Unix socket in a folder
+    that only our user may enter.
     """
 
     database_url: str
@@ -75,9 +76,12 @@ class RunFile:
 
     @classmethod
     def read(cls, path: Path) -> "RunFile | None":
-        """None if there is no run file, or if another release wrote it in another format."""
+        """None if there is no run file, or if another release wrote it in another format.
+
+        Raises FolderUnusable if the file is not ours.
+        """
         try:
-            content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            content: dict[str, Any] = json.loads(read_private(path))
             pid, url, ports = (content.pop(name) for name in ("pid", "url", "ports"))
             return cls(pid, url, ports, StackAddress(**content))
         except (OSError, ValueError, KeyError, TypeError):

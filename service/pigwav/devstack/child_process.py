@@ -13,6 +13,7 @@ from typing import Final
 
 from pigwav.devstack import launch
 from pigwav.devstack.folder import open_log, translate_errors
+from pigwav.devstack.sockets import is_in_the_way
 
 _TAIL_BYTES: Final = 2000
 
@@ -125,7 +126,8 @@ class ChildProcess:
 
     def remove_leftovers(self) -> None:
         for path in self.program.leftovers:
-            if path.exists():  # on a read-only disk, unlink fails even for a missing file
+            # On a read-only disk, unlink fails even for a missing file.
+            if path.exists() and not is_in_the_way(path):
                 path.unlink(missing_ok=True)
 
     def clean_up(self) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pigwav.devstack.ownership import check_folder, make_private_folder, open_private
 from pigwav.devstack.processes import is_running
 from pigwav.devstack.waiting import StopRequested, Waiter
 from pigwav.errors import FolderInUse, FolderUnusable
@@ -28,7 +29,10 @@ LOG_BYTES: Final = 10 * MIB
 
 @dataclass(frozen=True)
 class DataFolder:
-    """The folder's absolute path, and the paths in it. Only our user may read what is inside (0700, 0600)."""
+    """The folder's absolute path, and the paths in it.
+
+    Only our user may read what is inside (0700, 0600), and no other user can change or replace it (ownership.py).
+    """
 
     path: Path
 
@@ -71,9 +75,9 @@ class DataFolder:
     def taken(self, waiter: Waiter) -> Iterator[None]:
         """Holds the folder's lock during the block. Raises FolderInUse, FolderUnusable, StopRequested."""
         with translate_errors(self.path):
-            _make_private(self.path)
-            # Children do not inherit the descriptor (PEP 446): a dying child must not hold the lock.
-            lock = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+            make_private_folder(self.path)
+            # Children do not inherit the descriptor (O_CLOEXEC): a dying child must not hold the lock.
+            lock = open_private(self.lock_file, os.O_RDWR | os.O_CREAT)
         try:
             self._acquire(lock, waiter)
             with translate_errors(self.path):
@@ -89,8 +93,10 @@ class DataFolder:
 
         Otherwise it would wait OWNER_ALIVE_AFTER_S.
         """
-        with suppress(OSError):
-            os.truncate(self.lock_file, 0)
+        with suppress(OSError, FolderUnusable):
+            lock = open_private(self.lock_file, os.O_WRONLY)
+            os.ftruncate(lock, 0)
+            os.close(lock)
 
     def is_used(self) -> bool:
         """Whether the folder already contains a database. Raises FolderUnusable."""
@@ -98,9 +104,10 @@ class DataFolder:
             return self.postgres.exists()
 
     def is_taken(self) -> bool:
-        """Whether a process holds the folder's lock."""
+        """Whether a process holds the folder's lock. Raises FolderUnusable if another user can change the folder."""
         try:
-            lock = os.open(self.lock_file, os.O_RDONLY)
+            check_folder(self.path)
+            lock = open_private(self.lock_file, os.O_RDONLY)
         except OSError:
             return False
         try:
@@ -137,7 +144,7 @@ class DataFolder:
                 f"The data folder {self.path} cannot be used: the disk is full ({needed} must be free)."
             )
         for inner in (self.s3, self.logs):
-            _make_private(inner)
+            make_private_folder(inner, what="folder")
         self.run_file.unlink(missing_ok=True)
 
 
@@ -164,12 +171,11 @@ def translate_errors(path: Path) -> Iterator[None]:
 
 
 def open_log(path: Path) -> int:
-    """Opens a log for appending and returns its descriptor. A log above 10 MiB is first renamed to `.log.old`."""
+    """Opens a log for appending and returns its descriptor. A log above 10 MiB is first renamed to `.log.old`.
+
+    Raises FolderUnusable, OSError.
+    """
     with suppress(FileNotFoundError):
-        if path.stat().st_size > LOG_BYTES:
+        if path.lstat().st_size > LOG_BYTES:
             path.replace(path.with_suffix(".log.old"))
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-
-
-def _make_private(path: Path) -> None:
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

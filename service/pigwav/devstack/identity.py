@@ -20,7 +20,7 @@ def postgres_identity(cluster: Path, program: Path) -> str:
     - If we are an ordinary user, Postgres runs as that user.
     - If we are root and user namespaces are allowed, root owns the files and Postgres sees a masked uid.
     - If user namespaces are refused (Docker's default), Postgres runs as `nobody`, which then owns the cluster.
-    - If the cluster belongs to another user, Postgres runs as that user.
+    - If the cluster belongs to `nobody` already, Postgres runs as `nobody`, too.
     """
     if os.geteuid() != 0 and _has_name(os.geteuid()):
         return AS_IS
@@ -40,6 +40,11 @@ def postgres_identity(cluster: Path, program: Path) -> str:
         )
     _hand_over(cluster, owner)
     return f"{owner}:{owner}"
+
+
+def owners_of_cluster() -> set[int]:
+    """User ids to which a cluster of ours may belong: to root's, Postgres may have run as `nobody`."""
+    return {os.geteuid(), launch.MASKED_ID} if os.geteuid() == 0 else {os.geteuid()}
 
 
 def _has_name(uid: int) -> bool:

@@ -5,7 +5,6 @@ accessible to every user.
 """
 
 import os
-import secrets
 import shutil
 import signal
 import tempfile
@@ -13,24 +12,31 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from pigwav.db.session import driver_url
+from pigwav.db.engine import open_engine
 from pigwav.devstack.child_process import ChildProcess, Program
 from pigwav.devstack.folder import DataFolder, translate_errors
-from pigwav.devstack.identity import postgres_identity
+from pigwav.devstack.identity import AS_IS, USERNS, owners_of_cluster, postgres_identity
+from pigwav.devstack.ownership import check_folder, make_private_folder
 from pigwav.devstack.postgres_programs import PostgresPrograms, find_postgres
 from pigwav.devstack.processes import command_line, is_running
+from pigwav.devstack.sockets import (
+    POSTGRES_PORT,
+    POSTGRES_SOCKET,
+    POSTGRES_SOCKET_FILES,
+    new_folder_name,
+)
 from pigwav.devstack.watch import Watch
 from pigwav.errors import ChildProcessFailed
 
-ROLE: Final = "pigwav"
+OWNER: Final = "pigwav"
+"""The superuser. Only the supervisor uses it: it creates the database and migrates the schema."""
+SERVICE: Final = "pigwav_service"
+"""The role of the API and of the operator's commands; `provisioning.service_role` makes it."""
 DATABASE: Final = "pigwav"
-
-_PORT: Final = 5432
-"""Only a part of the Unix socket's name: Postgres listens on no network."""
 
 _SOCKET_PATH_BYTES: Final = 103
 """Length of sun_path in sockaddr_un on macOS, without its NUL; Linux allows four bytes more."""
@@ -39,7 +45,7 @@ _ENVIRONMENT: Final = {"LC_ALL": "C", "PATH": os.defpath}
 """Without our own environment: PGPORT, PGDATA and the like would change how Postgres starts."""
 
 _INITDB: Final = (
-    "--username=pigwav",
+    f"--username={OWNER}",
     "--auth=trust",  # only our user may enter the socket's folder (0700)
     "--encoding=UTF8",
     "--locale-provider=builtin",
@@ -50,7 +56,8 @@ _INITDB: Final = (
 
 
 class Postgres:
-    """One cluster. `child` is the server process, `url` its database. `programs`: None means the embedded ones.
+    """One cluster. `child` is the server process. `url` is its database as the service's role, `owner_url` as the
+    superuser. `programs`: None means the embedded ones.
 
     Raises NotConfigured if the programs have another major version than the cluster.
     """
@@ -59,16 +66,28 @@ class Postgres:
         self, folder: DataFolder, *, connections: int, programs: PostgresPrograms | None = None
     ) -> None:
         programs = programs or find_postgres(None)
+        with translate_errors(folder.path):
+            if folder.postgres.exists():
+                check_folder(folder.postgres, owners_of_cluster(), what="folder")
         programs.check_cluster(folder.postgres)
         self._folder = folder
         self._programs = programs.folder
         self._identity = postgres_identity(folder.postgres, self._programs / "postgres")
+        if self._identity not in (
+            AS_IS,
+            USERNS,
+        ):  # other programs run as `nobody`, too: keep them from its cluster
+            folder.path.chmod(0o700)
         self._sockets = _socket_folder(folder.path)
         self.child = ChildProcess(self._server(connections))
 
     @property
     def url(self) -> str:
-        return self._url(DATABASE)
+        return self._url(SERVICE, DATABASE)
+
+    @property
+    def owner_url(self) -> str:
+        return self._url(OWNER, DATABASE)
 
     def initialise(self, watch: Watch) -> None:
         """Creates the cluster if it does not exist. An incomplete one (we were killed) is removed and created again."""
@@ -95,9 +114,7 @@ class Postgres:
 
     def make_database(self) -> None:
         """Creates the database if it does not exist. Raises ChildProcessFailed."""
-        engine = create_engine(
-            driver_url(self._url("postgres")), isolation_level="AUTOCOMMIT", poolclass=NullPool
-        )
+        engine = open_engine(self._url(OWNER, "postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
         there = text("SELECT count(*) FROM pg_database WHERE datname = :name")
         try:
             with engine.connect() as connection:
@@ -106,9 +123,10 @@ class Postgres:
         except OperationalError as error:
             raise ChildProcessFailed(f"Postgres does not answer: {error.orig}") from error
 
-    def _url(self, database: str) -> str:
+    def _url(self, role: str, database: str) -> str:
         # The port is explicit, because PGPORT in the environment would select another socket.
-        return f"postgresql://{ROLE}@/{database}?host={quote(str(self._sockets), safe='/')}&port={_PORT}"
+        folder = quote(str(self._sockets), safe="/")
+        return f"postgresql://{role}@/{database}?host={folder}&port={POSTGRES_PORT}"
 
     def _initdb(self, cluster: Path) -> Program:
         return Program(
@@ -124,13 +142,12 @@ class Postgres:
     def _server(self, connections: int) -> Program:
         options = {
             "listen_addresses": "",
-            "port": str(_PORT),
+            "port": str(POSTGRES_PORT),
             "unix_socket_directories": _quoted(self._sockets),
             "unix_socket_permissions": "0700",
             "shared_buffers": "32MB",
             "max_connections": str(connections),
         }
-        socket = self._sockets / f".s.PGSQL.{_PORT}"
         return Program(
             name="Postgres",
             argv=[
@@ -147,14 +164,14 @@ class Postgres:
             # Immediate shutdown, without a checkpoint: it must not outlive us on a slow disk. The next start replays
             # the write-ahead log.
             dies_with_us_by=signal.SIGQUIT,
-            leftovers=(socket, socket.with_name(f"{socket.name}.lock")),
+            leftovers=[self._sockets / name for name in POSTGRES_SOCKET_FILES],
             temporary=None if self._sockets.is_relative_to(self._folder.path) else self._sockets,
             before_start=self._before_start,
         )
 
     def _before_start(self) -> None:
         with translate_errors(self._sockets):
-            self._sockets.mkdir(mode=0o700, exist_ok=True)
+            make_private_folder(self._sockets, what="folder")
         _forget_dead_postmaster(self._folder.postgres / "postmaster.pid")
 
 
@@ -164,7 +181,7 @@ def _socket_folder(data: Path) -> Path:
 
     The path of the temporary folder may be too long as well: TMPDIR on macOS and in builds.
     """
-    name = f"pigwav-{secrets.token_hex(16)}"
+    name = new_folder_name()
     last = Path("/tmp") / name  # noqa: S108 - a new folder that only we may enter
     candidates = (data / "socket", Path(tempfile.gettempdir()) / name)
     return next((sockets for sockets in candidates if _can_name_a_socket(sockets)), last)
@@ -172,7 +189,7 @@ def _socket_folder(data: Path) -> Path:
 
 def _can_name_a_socket(sockets: Path) -> bool:
     """Whether the path is short enough and has no comma: libpq reads a comma as a list of hosts."""
-    path = os.fsencode(sockets / f".s.PGSQL.{_PORT}")
+    path = os.fsencode(sockets / POSTGRES_SOCKET)
     return len(path) <= _SOCKET_PATH_BYTES and b"," not in path
 
 

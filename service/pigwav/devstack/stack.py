@@ -54,11 +54,14 @@ class Stack:
         watch.start(self._seaweed.child)
         self._postgres.initialise(watch)
         watch.start(self._postgres.child)
-        from pigwav.db.migrate import upgrade  # noqa: PLC0415 - alembic takes 0.2 s, in which both servers start
+        # Alembic takes 0.2 s to import, in which both servers start.
+        from pigwav.db.migrate import upgrade  # noqa: PLC0415
+        from pigwav.provisioning.service_role import ServiceRole  # noqa: PLC0415
 
         self._until_ready(watch, self._postgres)
         self._postgres.make_database()
-        upgrade(self.address.database_url)
+        upgrade(self._postgres.owner_url)
+        ServiceRole(self._postgres.owner_url, self._postgres.url).make()
 
     def wait(self, watch: Watch) -> None:
         """Returns when the object store accepts writes."""
@@ -85,10 +88,13 @@ def watching(folder: DataFolder, waiter: Waiter) -> Iterator[Watch]:
 
 
 def running(data: Path) -> StackAddress | None:
-    """The stack of the `up` that runs on this folder; None if there is none, or if it is not ready yet."""
+    """The stack of the `up` that runs on this folder; None if there is none, or if it is not ready yet.
+
+    Raises FolderUnusable if another user can change the folder, and thus the addresses.
+    """
     folder = DataFolder(data.absolute())
-    run = RunFile.read(folder.run_file)
-    return run.stack if run and folder.is_taken() else None
+    run = RunFile.read(folder.run_file) if folder.is_taken() else None
+    return run.stack if run else None
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from pigwav.devstack.stack import Stack, watching
 from pigwav.devstack.stale_processes import StaleProcesses
 from pigwav.devstack.waiting import Signals, StopRequested
 from pigwav.devstack.watch import Watch
-from pigwav.listening import listen, reachable_url_of, url_of
+from pigwav.listening import Listeners, reachable_url_of, url_of
 from pigwav.settings import Settings, read_port_range
 from pigwav.store.s3 import open_s3
 
@@ -55,6 +55,9 @@ NO_DRAIN: Final = {"PIGWAV_DRAIN_S": "0"}
 """There is no load balancer in front of `up`, so workers need not wait until it notices a stop. The environment may
 override this.
 """
+
+OF_THE_OPERATOR: Final = ("PIGWAV_PROVISION_", "PIGWAV_MIGRATE_")
+"""Settings of the operator's commands: keys and URLs that the API must not have."""
 
 METRICS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -90,7 +93,7 @@ class Up:
     def _run_on_own_stack(self, signals: Signals) -> None:
         folder = DataFolder(self.data.absolute())
         programs = find_postgres(self.settings.postgres_bin)
-        with watching(folder, signals) as watch, listen(self.host, self.port) as listening:
+        with watching(folder, signals) as watch, self._listeners() as listeners:
             ports = read_port_range(self.settings.embedded_ports)
             connections = self.workers * (self.settings.database.pool_size + 2) + SPARE_CONNECTIONS
             stack = Stack(folder, connections=max(100, connections), programs=programs, ports=ports)
@@ -101,7 +104,7 @@ class Up:
                 return {**stack.address.environment(), **unchanging}
 
             # The API takes a second to load, in which SeaweedFS gets ready.
-            with self._api(watch, signals, listening, environment) as workers, _run_file(folder) as write:
+            with self._api(watch, signals, listeners, environment) as workers, _run_file(folder) as write:
                 stack.wait(watch)
 
                 def follow() -> None:
@@ -110,27 +113,30 @@ class Up:
                     known = {worker: worker.program.environment["PIGWAV_S3_ENDPOINT"] for worker in workers}
                     if outdated := [worker for worker, at in known.items() if at != endpoint]:
                         watch.restart(outdated, within_s=OUTDATED_WITHIN_S)
-                    write(RunFile(os.getpid(), url_of(listening), stack.ports, stack.address))
+                    write(RunFile(os.getpid(), url_of(listeners.public), stack.ports, stack.address))
 
-                self._serve(watch, listening, follow)
+                self._serve(watch, listeners.public, follow)
 
     def _run_alone(self, signals: Signals) -> None:
         """Runs only the API, without a data folder, because database and object store are configured."""
         with (
-            listen(self.host, self.port) as listening,
+            self._listeners() as listeners,
             tempfile.TemporaryDirectory(prefix="pigwav-") as scratch,
         ):
             watch = Watch(StaleProcesses(Path(scratch) / "children.json"), signals)
             environment = self._share_metrics(Path(scratch) / "metrics")
-            with self._api(watch, signals, listening, lambda: environment):
-                self._serve(watch, listening)
+            with self._api(watch, signals, listeners, lambda: environment):
+                self._serve(watch, listeners.public)
+
+    def _listeners(self) -> Listeners:
+        return Listeners.open(self.host, self.port, self.settings.http.operator_address())
 
     @contextmanager
     def _api(
-        self, watch: Watch, signals: Signals, listening: socket.socket, environment: Environment
+        self, watch: Watch, signals: Signals, listeners: Listeners, environment: Environment
     ) -> Iterator[list[ChildProcess]]:
         """Runs the API's processes during the block. At its end, open uploads get the grace period."""
-        programs = [partial(self._worker, number, listening, environment) for number in range(self.workers)]
+        programs = [partial(self._worker, number, listeners, environment) for number in range(self.workers)]
         workers = [ChildProcess(program(), renewed=program) for program in programs]
         try:
             for worker in workers:
@@ -141,7 +147,7 @@ class Up:
         finally:
             if signals.stops:
                 self.on_stop(self.settings.http.grace_s)
-            listening.close()  # new connections are refused instead of waiting in the queue
+            listeners.close()  # new connections are refused instead of waiting in the queue
             watch.stop(workers)
 
     def _serve(
@@ -164,16 +170,17 @@ class Up:
             follow()
             watch.pause(CHECK_EVERY_S)
 
-    def _worker(self, number: int, listening: socket.socket, environment: Environment) -> Program:
+    def _worker(self, number: int, listeners: Listeners, environment: Environment) -> Program:
         http = self.settings.http
+        ours = {name: text for name, text in os.environ.items() if not name.startswith(OF_THE_OPERATOR)}
         stop_within_s = http.drain_s + http.grace_s + AFTER_GRACE_S
         return Program(
             name="The API" if self.workers == 1 else f"API worker {number + 1}",
             # -P: do not import modules from the current folder, such as a file json.py.
-            argv=[sys.executable, "-P", "-m", "pigwav", "serve", "--fd", str(listening.fileno())],
-            environment={**NO_DRAIN, **os.environ, **environment()},
+            argv=[sys.executable, "-P", "-m", "pigwav", "serve", *_descriptors(listeners)],
+            environment={**NO_DRAIN, **ours, **environment()},
             stop_by=((signal.SIGTERM, stop_within_s), (signal.SIGKILL, 5)),
-            inherits=(listening.fileno(),),
+            inherits=tuple(each.fileno() for each in listeners.sockets),
         )
 
     def _share_metrics(self, folder: Path) -> dict[str, str]:
@@ -202,6 +209,12 @@ def _check(settings: Settings, *, configured: bool) -> None:
     if configured:
         Database.open(settings.database).close()
         open_s3(settings.store).close()
+
+
+def _descriptors(listeners: Listeners) -> list[str]:
+    """The options with which `serve` takes over the sockets."""
+    public = ["--fd", str(listeners.public.fileno())]
+    return [*public, "--operator-fd", str(listeners.operator.fileno())] if listeners.operator else public
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from pigwav.errors import StoreUnavailable
 from pigwav.provisioning.probe import Behaviour, BehaviourWrong, Probe, expect
 from pigwav.settings import StoreSettings
 from pigwav.store.base import PART_BYTES, ObjectHeaders, Part, UploadId, metadata_text
-from pigwav.store.boto import open_client, open_session
+from pigwav.store.boto import open_client
+from pigwav.store.connection import connection_to
 from pigwav.store.s3 import open_s3
 
 _SMALL: Final = os.urandom(100_000)
@@ -39,17 +40,17 @@ _BEHAVIOURS: Final[list[Behaviour]] = []
 _Trial: TypeAlias = Callable[[Probe], None]
 
 
-def _behaviour(what: str, change: str, *, needed_by_all: bool = False) -> Callable[[_Trial], _Trial]:
+def _behaviour(what: str, change: str) -> Callable[[_Trial], _Trial]:
     """Adds the function to the list. `change`: what the operator can change if the test fails."""
 
     def add(try_on: _Trial) -> _Trial:
-        _BEHAVIOURS.append(Behaviour(what, try_on, change, needed_by_all))
+        _BEHAVIOURS.append(Behaviour(what, try_on, change))
         return try_on
 
     return add
 
 
-@_behaviour("the bucket answers", ADDRESS, needed_by_all=True)
+@_behaviour("the bucket answers", ADDRESS)
 def _answers(probe: Probe) -> None:
     probe.s3.list_objects_v2(Bucket=probe.bucket, MaxKeys=1)  # a refused HEAD has no body that says why
 
@@ -244,7 +245,7 @@ def open_probe(settings: StoreSettings) -> Iterator[Probe]:
     with (
         closing(open_s3(settings, attempts=1, page_size=3)) as store,
         closing(open_s3(settings, attempts=1, copy_part_bytes=PART_BYTES)) as store_of_small_parts,
-        closing(open_client(open_session(settings), settings, attempts=1)) as client,
+        closing(open_client(connection_to(settings), attempts=1)) as client,
     ):
         yield Probe(
             store,

@@ -13,8 +13,9 @@ from pigwav.errors import PigWavError, StoreUnavailable
 from pigwav.provisioning.minio_admin import MinioUsers, is_refusal
 from pigwav.settings import StoreSettings
 from pigwav.store.base import PART_BYTES, ObjectHeaders
-from pigwav.store.boto import first_line, open_client, open_session, translate_errors
-from pigwav.store.s3 import S3Store, open_s3
+from pigwav.store.boto import first_line, open_client, translate_errors
+from pigwav.store.connection import connection_to
+from pigwav.store.s3 import S3Store, delete_versions, open_s3
 
 Result: TypeAlias = tuple[bool, str]
 """Whether the test passed, and what was found."""
@@ -36,7 +37,7 @@ class Proof:
         self._service, self._root, self._users = service, root, users
         self._name = f"pigwav-probe-{secrets.token_hex(3)}"  # 19 characters: an access key has at most 20
         self._key = ObjectKey(f"{self._name}/a")
-        self._anybody = open_client(open_session(store), store, attempts=1, signed=False)
+        self._anybody = open_client(connection_to(store), attempts=1, signed=False)
         self._admin = MinioUsers(store) if users else None
 
     def run_all(self) -> Iterator[Result]:
@@ -50,7 +51,12 @@ class Proof:
         """The tests that change nothing: they only read what exists."""
         with closing(open_s3(self._settings)) as store:
             yield from map(
-                _can, [("reach the bucket", store.check), ("list the bucket", lambda: any(store.list()))]
+                _can,
+                [
+                    ("reach the bucket", store.check),
+                    ("list the bucket", lambda: any(store.list())),
+                    ("read a byte of an object, if there is one", lambda: _read_a_byte(store)),
+                ],
             )
         with translate_errors():
             names = [bucket["Name"] for bucket in self._root.list_buckets()["Buckets"]]
@@ -105,7 +111,8 @@ class Proof:
                 yield
             finally:
                 where = {"Bucket": self._bucket, "Key": self._key}
-                self._root.delete_object(**where)
+                if "DeleteMarker" in self._root.delete_object(**where):
+                    delete_versions(self._root, self._bucket, self._key)
                 # A key that may begin multipart uploads but not list or abort them has left some open.
                 begun = self._root.list_multipart_uploads(Bucket=self._bucket, Prefix=self._key)
                 for upload in begun.get("Uploads", ()):
@@ -171,6 +178,14 @@ def _put_in_parts(store: S3Store, key: ObjectKey) -> None:
     for number, body in ((2, _BODY), (1, bytes(PART_BYTES))):
         store.put_part(key, upload, number, body)
     store.complete_multipart(key, upload, store.parts(key, upload))  # `doctor --fix` lists them
+
+
+def _read_a_byte(store: S3Store) -> None:
+    """Through the driver that reads; the others are made through the one that writes."""
+    found = next((each for each in store.list() if each.size_bytes), None)
+    if found:
+        for _ in store.read_blocking(found.key, 0, 1):
+            pass
 
 
 def _begin_and_abort(store: S3Store, key: ObjectKey) -> None:

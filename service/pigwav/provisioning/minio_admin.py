@@ -7,15 +7,16 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
+from botocore.httpsession import ProxyConfiguration
 from minio import MinioAdmin
 from minio.credentials.providers import StaticProvider
 from minio.error import MinioAdminException
-from urllib3 import PoolManager, Retry, Timeout
+from urllib3 import PoolManager, ProxyManager, Retry, Timeout
 from urllib3.exceptions import HTTPError
 
 from pigwav.errors import NotConfigured, StoreUnavailable
 from pigwav.settings import StoreSettings
-from pigwav.store.boto import CONNECT_TIMEOUT_S
+from pigwav.store.connection import Connection, connection_to
 
 Policy: TypeAlias = dict[str, Any]
 
@@ -27,17 +28,15 @@ class MinioUsers:
     """The admin API, called with the settings' key. Raises StoreUnavailable; see `is_refusal`."""
 
     def __init__(self, settings: StoreSettings) -> None:
-        url = urlsplit(settings.endpoint or "")
+        connection = connection_to(settings)
+        url = urlsplit(connection.endpoint)
         access_key, secret_key = settings.key_pair() or ("", "")
         self._admin = MinioAdmin(
             endpoint=url.netloc,
             credentials=StaticProvider(access_key, secret_key),
-            region=settings.region,
+            region=connection.region,
             secure=url.scheme == "https",
-            http_client=PoolManager(
-                timeout=Timeout(connect=CONNECT_TIMEOUT_S, read=settings.timeout_s),
-                retries=Retry(_ATTEMPTS, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
-            ),
+            http_client=_pool(connection),
         )
 
     def names(self) -> list[str]:
@@ -92,13 +91,25 @@ class MinioUsers:
             self._admin.delete_service_account(access_key)
 
 
+def _pool(connection: Connection) -> PoolManager:
+    options: dict[str, Any] = {
+        "timeout": Timeout(connect=connection.connect_timeout_s, read=connection.timeout_s),
+        "retries": Retry(_ATTEMPTS, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
+        "ca_certs": str(connection.ca_bundle) if connection.ca_bundle else None,
+    }
+    if not connection.proxy:
+        return PoolManager(**options)
+    credentials = ProxyConfiguration().proxy_headers_for(connection.proxy)
+    return ProxyManager(connection.proxy, proxy_headers=credentials, **options)
+
+
 def open_users(settings: StoreSettings) -> MinioUsers | None:
     """The admin API with the operator's key; None if the server has no such API.
 
     Raises NotConfigured if the key may not use it.
     """
-    if not settings.endpoint:
-        return None  # AWS
+    if connection_to(settings).host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+        return None
     users = MinioUsers(settings)
     try:
         users.policy("pigwav")  # any name: only the kind of answer matters

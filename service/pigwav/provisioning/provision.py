@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,26 +12,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pigwav.errors import NotConfigured, StoreUnavailable
 from pigwav.provisioning.least_privilege import Proof
 from pigwav.provisioning.minio_admin import MinioUsers, Policy, open_users
+from pigwav.provisioning.steps import State, Step
 from pigwav.settings import ProvisionSettings, StoreSettings
-from pigwav.store.boto import error_code, first_line, open_client, open_session, translate_errors
+from pigwav.store.boto import error_code, first_line, notes, open_client, translate_errors
+from pigwav.store.connection import DEFAULT_REGION, connection_to
+from pigwav.store.s3 import open_s3
 
 ANSWER_WITHIN_S: Final = 30.0
 _BETWEEN_TRIES_S: Final = 0.5
 _UNKNOWN_KEY: Final = ("InvalidAccessKeyId", "SignatureDoesNotMatch")
-
-
-class State(StrEnum):
-    KEPT = "ok"
-    MADE = "made"
-    PROVEN = "proven"
-    TO_DO = "to do"
-    WRONG = "WRONG"
-
-
-@dataclass(frozen=True)
-class Step:
-    state: State
-    what: str
 
 
 @dataclass(frozen=True)
@@ -89,6 +77,7 @@ class Provision:
             if not _is_accepted(service):
                 yield self._by_hand()
                 return
+            yield from self._warnings()
             proof = Proof(self._store, service, root, users)
             found = [*(proof.run_read_only() if look_only else proof.run_all())]
             yield from (Step(State.PROVEN if so else State.WRONG, what) for so, what in found)
@@ -128,10 +117,16 @@ class Provision:
 
     def _make_bucket(self, root: Any) -> None:
         # AWS requires a LocationConstraint outside us-east-1. Other servers have only one region, with any name.
-        elsewhere = not self._store.endpoint and self._store.region != "us-east-1"
-        where = {"CreateBucketConfiguration": {"LocationConstraint": self._store.region}} if elsewhere else {}
+        region = connection_to(self._store).region
+        elsewhere = not self._store.endpoint and region != DEFAULT_REGION
+        where = {"CreateBucketConfiguration": {"LocationConstraint": region}} if elsewhere else {}
         with translate_errors():
             root.create_bucket(Bucket=self._bucket, **where)
+
+    def _warnings(self) -> Iterator[Step]:
+        """About a bucket that keeps deleted bytes, read with the operator's key."""
+        with closing(open_s3(self._root)) as store:
+            yield from (Step(State.WARNING, text) for text in store.retention().warnings(self._bucket))
 
     def _by_hand(self) -> Step:
         policy = json.dumps(policy_for(self._bucket), indent=2)
@@ -143,8 +138,19 @@ class Provision:
 
 
 def policy_for(bucket: str) -> Policy:
-    """A policy that allows exactly what the service does, in AWS's syntax, which other servers share."""
-    whole = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
+    """A policy that allows exactly what the service does, in AWS's syntax, which other servers share.
+
+    The service works without the permissions to read what the bucket keeps; `doctor` and `s3-check` need them.
+    """
+    whole = [
+        "s3:GetBucketLocation",
+        "s3:GetBucketObjectLockConfiguration",
+        "s3:GetBucketVersioning",
+        "s3:GetLifecycleConfiguration",
+        "s3:ListBucket",
+        "s3:ListBucketMultipartUploads",
+        "s3:ListBucketVersions",
+    ]
     inside = [
         "s3:AbortMultipartUpload",
         "s3:DeleteObject",
@@ -170,7 +176,7 @@ def minio_policy_for(bucket: str) -> Policy:
 
 
 def _client(settings: StoreSettings) -> Any:
-    return open_client(open_session(settings), settings, attempts=1)
+    return open_client(connection_to(settings), attempts=1)
 
 
 def _trouble(root: Any) -> str | None:
@@ -183,7 +189,7 @@ def _trouble(root: Any) -> str | None:
         starting = error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
         return first_line(error) if starting else None
     except BotoCoreError as error:
-        return first_line(error)
+        return " ".join([first_line(error), *notes(error)])
     return None
 
 

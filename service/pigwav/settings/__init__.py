@@ -1,6 +1,8 @@
 """All settings: read once from the environment (prefix PIGWAV_), frozen, and passed on section by section."""
 
+from pigwav.settings.addresses import read_http_url
 from pigwav.settings.effective import Effective, effective
+from pigwav.settings.misspelled import misspelled
 from pigwav.settings.port_range import DEFAULT_EMBEDDED_PORTS, read_port_range
 from pigwav.settings.reading import read_settings
 from pigwav.settings.sections import (
@@ -9,12 +11,13 @@ from pigwav.settings.sections import (
     DiskSettings,
     EncoderSettings,
     HttpSettings,
+    MigrateSettings,
     ProvisionSettings,
     RateSettings,
     StoreSettings,
     UploadLimits,
 )
-from pigwav.settings.settings import LogFormat, LogLevel, Registration, Settings
+from pigwav.settings.settings import LogFormat, LogLevel, Page, Registration, Settings
 
 __all__ = [
     "DEFAULT_EMBEDDED_PORTS",
@@ -26,6 +29,8 @@ __all__ = [
     "HttpSettings",
     "LogFormat",
     "LogLevel",
+    "MigrateSettings",
+    "Page",
     "ProvisionSettings",
     "RateSettings",
     "Registration",
@@ -33,6 +38,8 @@ __all__ = [
     "StoreSettings",
     "UploadLimits",
     "effective",
+    "misspelled",
+    "read_http_url",
     "read_port_range",
     "read_settings",
 ]

@@ -8,6 +8,9 @@ DEFAULT_EMBEDDED_PORTS: Final = "20000-31999"
 """Below the ports that Linux and macOS use for outgoing connections, so that after a restart the ports are still free.
 """
 
+EMBEDDED_PORTS: Final = 10
+"""Ports that the embedded S3 server needs."""
+
 
 def read_port_range(text: str) -> range:
     """Raises ValueError with the reason."""
@@ -17,9 +20,10 @@ def read_port_range(text: str) -> range:
     return range(int(first), int(last) + 1)
 
 
-def _readable(text: str) -> str:
-    read_port_range(text)
+def _large_enough(text: str) -> str:
+    if len(read_port_range(text)) < EMBEDDED_PORTS:
+        raise ValueError(f"{text!r} has fewer than the {EMBEDDED_PORTS} ports of the embedded S3 server")
     return text
 
 
-PortRange: TypeAlias = Annotated[str, AfterValidator(_readable)]
+PortRange: TypeAlias = Annotated[str, AfterValidator(_large_enough)]

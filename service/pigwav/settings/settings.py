@@ -3,11 +3,13 @@
 import os
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 
 from pydantic import Field
 
 from pigwav.errors import NotConfigured
 from pigwav.settings.port_range import DEFAULT_EMBEDDED_PORTS, PortRange
+from pigwav.settings.quantities import Seconds, Threads
 from pigwav.settings.section import Section
 from pigwav.settings.sections import (
     AddressSettings,
@@ -15,6 +17,7 @@ from pigwav.settings.sections import (
     DiskSettings,
     EncoderSettings,
     HttpSettings,
+    MigrateSettings,
     ProvisionSettings,
     RateSettings,
     StoreSettings,
@@ -22,17 +25,30 @@ from pigwav.settings.sections import (
 )
 
 
-class Registration(StrEnum):
+class Choice(StrEnum):
+    """One of several words, in upper or lower case."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        return next((one for one in cls if one.casefold() == str(value).casefold()), None)
+
+
+class Registration(Choice):
     OPEN = "open"
     CLOSED = "closed"
 
 
-class LogFormat(StrEnum):
+class Page(Choice):
+    ON = "on"
+    OFF = "off"
+
+
+class LogFormat(Choice):
     JSON = "json"
     CONSOLE = "console"
 
 
-class LogLevel(StrEnum):
+class LogLevel(Choice):
     DEBUG = "DEBUG"
     INFO = "INFO"
     WARNING = "WARNING"
@@ -45,8 +61,11 @@ class Settings(Section):
     registration: Registration = Field(
         Registration.OPEN, description="open: anybody may register with POST /users; closed: it returns 403."
     )
-    sweep_every_s: float = Field(
-        60, gt=0, description="Seconds between two sweeps, which clean up after failed uploads and deletions."
+    page: Page = Field(
+        Page.ON, description="on: browsers get a page at the service's address; off: only the API answers."
+    )
+    sweep_every_s: Seconds = Field(
+        60, description="Seconds between two sweeps, which clean up after failed uploads and deletions."
     )
     retention_days: float | None = Field(
         None, gt=0, le=36_500, description="Days after which `sweep` deletes a recording; empty: never."
@@ -56,14 +75,12 @@ class Settings(Section):
     )
     log_format: LogFormat = Field(LogFormat.JSON, description="json or console.")
     log_level: LogLevel = Field(LogLevel.INFO, description="DEBUG, INFO, WARNING or ERROR.")
-    cpu_threads: int = Field(
+    cpu_threads: Threads = Field(
         default_factory=lambda: os.cpu_count() or 1,
-        gt=0,
         description="Threads that encode, per process; the default is the number of cores.",
     )
-    queue_timeout_s: float = Field(
+    queue_timeout_s: Seconds = Field(
         10,
-        gt=0,
         description="Seconds that a request may wait in the queue for the database or the object store; then it gets "
         "503. If audio waits longer than this for the encoder, no further upload is accepted.",
     )
@@ -77,6 +94,7 @@ class Settings(Section):
         description="Range of TCP ports on 127.0.0.1; the embedded S3 server uses ten free ones.",
     )
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    migrate: MigrateSettings = Field(default_factory=MigrateSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     provision: ProvisionSettings = Field(default_factory=ProvisionSettings)
     limits: UploadLimits = Field(default_factory=UploadLimits)

@@ -3,11 +3,13 @@
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from itertools import accumulate
 from typing import Final, NewType, Protocol
 from urllib.parse import quote
 
 from pigwav.domain import ObjectKey
+from pigwav.store.retention import Retention
 
 UploadId = NewType("UploadId", str)
 
@@ -58,6 +60,24 @@ class Part:
     etag: str
 
 
+@dataclass(frozen=True)
+class OldVersion:
+    """A version that is no longer current, or a delete marker, which has no bytes."""
+
+    key: ObjectKey
+    size_bytes: int
+    is_marker: bool
+
+
+class Kept(StrEnum):
+    """Why the bytes of a deleted object stay in a versioned bucket."""
+
+    NOT_PERMITTED = "not-permitted"
+    """The access key may not list or delete versions."""
+    LOCKED = "locked"
+    """The version is under an object lock or a legal hold."""
+
+
 class Lookup(Protocol):
     """One bucket. In every protocol here, every method raises StoreUnavailable if the store does not answer or refuses.
 
@@ -100,7 +120,11 @@ class Writer(Protocol):
         A caller that wants to delete the source must read the copy back first.
         """
 
-    def delete(self, key: ObjectKey) -> None: ...
+    def delete(self, key: ObjectKey, *, keep_versions: bool = False) -> Kept | None:
+        """Deletes the object and all its versions. Returns None if no bytes stay, otherwise why they stay.
+
+        With `keep_versions`, a versioned bucket keeps the versions, and the result is None.
+        """
 
 
 class Catalog(Lookup, Protocol):
@@ -117,6 +141,12 @@ class Catalog(Lookup, Protocol):
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """Every object under `prefix`, in key order, page by page."""
+
+    def old_versions(self, prefix: str = "") -> Iterator[OldVersion]:
+        """What a versioned bucket keeps of replaced and deleted objects."""
+
+    def retention(self) -> Retention:
+        """What the bucket keeps of deleted objects, by its settings."""
 
 
 class Reachable(Protocol):

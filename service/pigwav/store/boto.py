@@ -3,61 +3,87 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from pigwav.errors import NotConfigured, StorageFull, StoreUnavailable
-from pigwav.settings import StoreSettings
-
-CONNECT_TIMEOUT_S: Final = 5.0
+from pigwav.settings.redaction import shown
+from pigwav.store import advice
+from pigwav.store.connection import Connection
 
 _FULL: Final = frozenset({"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded"})
 """Error codes of a full store: MinIO's disk, MinIO's bucket quota, and the quotas of Ceph, versitygw and others."""
 
 
-def open_session(settings: StoreSettings) -> boto3.Session:
-    """If the settings have no access key, uses the first credentials that boto3 finds. Raises NotConfigured."""
-    if settings.endpoint and not settings.endpoint.startswith(("http://", "https://")):
-        raise NotConfigured(f"PIGWAV_S3_ENDPOINT is not an http:// or https:// URL: {settings.endpoint}")
-    access_key, secret_key = settings.key_pair() or (None, None)
-    session = boto3.Session(
-        aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name=settings.region
-    )
-    if session.get_credentials() is None:
-        raise NotConfigured(
-            "The object store needs credentials: set PIGWAV_S3_ACCESS_KEY and PIGWAV_S3_SECRET_KEY."
-        )
-    return session
-
-
-def open_client(
-    session: boto3.Session, settings: StoreSettings, *, attempts: int, signed: bool = True
-) -> Any:
-    """A boto3 S3 client; sends nothing yet. `signed` False: requests without credentials.
+def open_client(connection: Connection, *, attempts: int, signed: bool = True) -> Any:
+    """A boto3 S3 client; sends nothing yet. `signed` False: requests without credentials. Raises NotConfigured.
 
     Returns Any because boto3 makes a client's methods at run time.
     """
+    proxies = {urlsplit(connection.endpoint).scheme: connection.proxy} if connection.proxy else {}
     config = Config(
         s3={"addressing_style": "path"},
-        connect_timeout=min(CONNECT_TIMEOUT_S, settings.timeout_s),
-        read_timeout=settings.timeout_s,
+        connect_timeout=connection.connect_timeout_s,
+        read_timeout=connection.timeout_s,
         retries={"mode": "standard", "total_max_attempts": attempts},
-        max_pool_connections=settings.concurrency,
+        max_pool_connections=connection.concurrency,
         tcp_keepalive=True,
+        proxies=proxies,
+        # The endpoint already is the one that these choose.
+        use_dualstack_endpoint=False,
+        use_fips_endpoint=False,
         # We send Content-MD5, which every S3 server checks. boto3's CRCs cost a second pass; some servers refuse them.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
     if not signed:
         config = config.merge(Config(signature_version=UNSIGNED))
-    client = session.client("s3", endpoint_url=settings.endpoint or None, config=config)
+    try:
+        client = connection.session.client(
+            "s3",
+            endpoint_url=connection.endpoint,
+            verify=str(connection.ca_bundle) if connection.ca_bundle else None,
+            config=config,
+        )
+    except ValueError as error:
+        raise NotConfigured(
+            f"{connection.endpoint_source} is not a URL whose host has only letters, digits, hyphens and dots:"
+            f" {shown(connection.endpoint)}"
+        ) from error
+    except BotoCoreError as error:
+        raise NotConfigured(f"The object store cannot be used as configured: {error}") from error
     client.meta.events.register("before-parse.s3", _fail_without_body)
+    client.meta.events.register_first("needs-retry.s3", partial(_advise, connection))
     return client
+
+
+def _advise(
+    connection: Connection,
+    response: tuple[Any, dict[str, Any]] | None,
+    caught_exception: Exception | None,
+    **_: object,
+) -> None:
+    """Adds advice to an exception. Raises StoreUnavailable if the bucket is in another region.
+
+    boto3 would follow a bucket to its region, and obstore would not: recordings could be written but not read.
+    """
+    if caught_exception is not None and (found := advice.on_failure(caught_exception, connection)):
+        caught_exception.add_note(found)
+    if response is None:
+        return
+    error, metadata = response[1].get("Error", {}), response[1]["ResponseMetadata"]
+    right = error.get("Region") or metadata["HTTPHeaders"].get("x-amz-bucket-region")
+    is_error = metadata["HTTPStatusCode"] >= HTTPStatus.MULTIPLE_CHOICES
+    if is_error and right and right != connection.region:
+        raise StoreUnavailable(
+            f"The bucket is in the region {right}.", advice=advice.on_another_region(connection.region, right)
+        )
 
 
 def _fail_without_body(operation_model: Any, response_dict: dict[str, Any], **_: object) -> None:
@@ -84,9 +110,15 @@ def translate_errors() -> Iterator[None]:
     except ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         is_full = status == HTTPStatus.INSUFFICIENT_STORAGE or error_code(error) in _FULL
-        raise (StorageFull if is_full else StoreUnavailable)(first_line(error)) from error
+        found = advice.ON_REFUSAL.get(error_code(error))
+        raise (StorageFull if is_full else StoreUnavailable)(first_line(error), advice=found) from error
     except BotoCoreError as error:
-        raise StoreUnavailable(first_line(error)) from error
+        raise StoreUnavailable(first_line(error), advice=" ".join(notes(error)) or None) from error
+
+
+def notes(error: Exception) -> list[str]:
+    """The advice that a client of `open_client` has added to its exception."""
+    return getattr(error, "__notes__", [])
 
 
 def error_code(error: ClientError) -> str:

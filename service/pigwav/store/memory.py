@@ -13,12 +13,15 @@ from pigwav.errors import ObjectMissing, StoreUnavailable
 from pigwav.store.base import (
     MAX_METADATA_BYTES,
     PART_BYTES,
+    Kept,
     ObjectHeaders,
+    OldVersion,
     OpenUpload,
     Part,
     StoredObject,
     UploadId,
 )
+from pigwav.store.retention import Retention
 
 READ_BLOCK_BYTES: Final = 64 * 1024
 HIGHEST_PART: Final = 10_000
@@ -41,9 +44,11 @@ class _Upload:
 
 
 class MemoryStore:
-    """An ObjectStore for one process. Safe to use from any thread."""
+    """An ObjectStore for one process. Safe to use from any thread. `versioned`: its bucket is."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, versioned: bool = False) -> None:
+        self._is_versioned = versioned
+        self._old_versions: list[OldVersion] = []
         self._lock = Lock()
         self._objects: dict[ObjectKey, _Object] = {}
         self._uploads: dict[UploadId, _Upload] = {}
@@ -107,9 +112,15 @@ class MemoryStore:
                 raise ObjectMissing(f"The object store has no object {source}.")
             self._store(target, found.body, found.headers)
 
-    def delete(self, key: ObjectKey) -> None:
+    def delete(self, key: ObjectKey, *, keep_versions: bool = False) -> Kept | None:
         with self._lock:
+            if keep_versions and self._is_versioned:
+                self._replace(key)
+                self._old_versions.append(OldVersion(key, 0, is_marker=True))
+            else:
+                self._old_versions = [version for version in self._old_versions if version.key != key]
             self._objects.pop(key, None)
+            return None
 
     def stat(self, key: ObjectKey) -> StoredObject | None:
         with self._lock:
@@ -120,6 +131,14 @@ class MemoryStore:
         with self._lock:
             found = [self._objects[key].stored for key in sorted(self._objects) if key.startswith(prefix)]
         yield from found
+
+    def old_versions(self, prefix: str = "") -> Iterator[OldVersion]:
+        with self._lock:
+            found = [version for version in self._old_versions if version.key.startswith(prefix)]
+        yield from found
+
+    def retention(self) -> Retention:
+        return Retention(versioned=self._is_versioned)
 
     def headers(self, key: ObjectKey) -> ObjectHeaders | None:
         """The headers that the object was stored with, for tests."""
@@ -148,7 +167,13 @@ class MemoryStore:
         """Does nothing: there is no connection."""
 
     def _store(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
+        self._replace(key)
         self._objects[key] = _Object(body, headers, StoredObject(key, len(body), datetime.now(UTC)))
+
+    def _replace(self, key: ObjectKey) -> None:
+        """If the bucket is versioned, keeps the object that is to be replaced."""
+        if self._is_versioned and (old := self._objects.get(key)):
+            self._old_versions.append(OldVersion(key, old.stored.size_bytes, is_marker=False))
 
     def _upload(self, key: ObjectKey, upload_id: UploadId) -> _Upload:
         upload = self._uploads.get(upload_id)

@@ -6,7 +6,17 @@ from contextlib import aclosing, closing, contextmanager
 
 from pigwav.domain import ObjectKey
 from pigwav.errors import PigWavError
-from pigwav.store.base import ObjectHeaders, ObjectStore, OpenUpload, Part, StoredObject, UploadId
+from pigwav.store.base import (
+    Kept,
+    ObjectHeaders,
+    ObjectStore,
+    OldVersion,
+    OpenUpload,
+    Part,
+    StoredObject,
+    UploadId,
+)
+from pigwav.store.retention import Retention
 from pigwav.telemetry.metrics import Metrics
 
 
@@ -48,9 +58,9 @@ class MeteredStore:
         with self._metered("copy"):
             self._inner.copy(source, target)
 
-    def delete(self, key: ObjectKey) -> None:
+    def delete(self, key: ObjectKey, *, keep_versions: bool = False) -> Kept | None:
         with self._metered("delete"):
-            self._inner.delete(key)
+            return self._inner.delete(key, keep_versions=keep_versions)
 
     def stat(self, key: ObjectKey) -> StoredObject | None:
         with self._metered("stat"):
@@ -65,6 +75,16 @@ class MeteredStore:
     def parts(self, key: ObjectKey, upload_id: UploadId) -> list[Part]:
         with self._metered("parts"):
             return self._inner.parts(key, upload_id)
+
+    def old_versions(self, prefix: str = "") -> Iterator[OldVersion]:
+        with self._metered("old_versions") as first:
+            for found in self._inner.old_versions(prefix):
+                first()
+                yield found
+
+    def retention(self) -> Retention:
+        with self._metered("retention"):
+            return self._inner.retention()
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         with self._metered("list") as first:

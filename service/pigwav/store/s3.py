@@ -1,6 +1,7 @@
 """One bucket of an S3 server: obstore for reads, boto3 for all other calls. Converts their exceptions to ours."""
 
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import contextmanager
@@ -16,18 +17,14 @@ from obstore.store import S3Store as Bucket
 from pigwav.domain import ObjectKey
 from pigwav.errors import NotConfigured, ObjectMissing, StoreUnavailable
 from pigwav.settings import StoreSettings
-from pigwav.store.base import ObjectHeaders, OpenUpload, Part, StoredObject, UploadId
-from pigwav.store.boto import (
-    CONNECT_TIMEOUT_S,
-    error_code,
-    first_line,
-    open_client,
-    open_session,
-    translate_errors,
-)
+from pigwav.store import advice
+from pigwav.store.base import Kept, ObjectHeaders, OldVersion, OpenUpload, Part, StoredObject, UploadId
+from pigwav.store.boto import error_code, first_line, open_client, translate_errors
+from pigwav.store.connection import Connection, connection_to
+from pigwav.store.retention import Retention, retention_from
 
 if TYPE_CHECKING:
-    from obstore.store import S3Config  # does not exist at run time
+    from obstore.store import ClientConfig, S3Config  # do not exist at run time
 
 READ_BLOCK_BYTES: Final = 256 * 1024
 COPY_PART_BYTES: Final = 64 * 1024 * 1024
@@ -35,6 +32,21 @@ COPY_PART_BYTES: Final = 64 * 1024 * 1024
 
 LONGEST_READ: Final = timedelta(days=1)
 """A slow download may take hours; a read fails earlier only if the store sends nothing for `read_timeout`."""
+
+_NO_PROXY: Final = "http://127.0.0.1:9"
+"""A proxy that obstore never asks, because the store's host is excluded. With none, it would look for one itself."""
+
+_NO_SETTING: Final = frozenset(
+    {
+        "NoSuchLifecycleConfiguration",
+        "ObjectLockConfigurationNotFoundError",
+        "NoSuchObjectLockConfiguration",
+        "NotImplemented",
+        "MethodNotAllowed",
+    }
+)
+_LOCKED: Final = re.compile(r"WORM|object lock|ObjectLocked|legal hold|retention", re.IGNORECASE)
+"""Words in the error for a version under a lock; servers have no common code for it."""
 
 _COPIED_HEADERS: Final = (
     "ContentType",
@@ -149,9 +161,13 @@ class S3Store:
                     raise
                 raise ObjectMissing from error
 
-    def delete(self, key: ObjectKey) -> None:
+    def delete(self, key: ObjectKey, *, keep_versions: bool = False) -> Kept | None:
         with translate_errors():
-            self._s3.delete_object(Bucket=self._bucket, Key=key)
+            answer = self._s3.delete_object(Bucket=self._bucket, Key=key)
+            is_versioned = "VersionId" in answer or "DeleteMarker" in answer
+            if not is_versioned or keep_versions:
+                return None
+            return delete_versions(self._s3, self._bucket, key, page_size=self._page_size)
 
     def stat(self, key: ObjectKey) -> StoredObject | None:
         with translate_errors():
@@ -163,9 +179,33 @@ class S3Store:
             for entry in self._entries("list_objects_v2", "Contents", Prefix=prefix):
                 yield StoredObject(ObjectKey(entry["Key"]), entry["Size"], entry["LastModified"])
 
+    def old_versions(self, prefix: str = "") -> Iterator[OldVersion]:
+        with translate_errors():
+            for entry in _versions(self._s3, self._bucket, prefix, self._page_size):
+                if entry["is_marker"] or not entry["IsLatest"]:
+                    yield OldVersion(ObjectKey(entry["Key"]), entry.get("Size", 0), entry["is_marker"])
+
+    def retention(self) -> Retention:
+        with translate_errors():
+            versioning = self._setting("get_bucket_versioning")
+            if versioning is not None and "Status" not in versioning:
+                return Retention()
+            return retention_from(
+                versioning,
+                self._setting("get_bucket_lifecycle_configuration"),
+                self._setting("get_object_lock_configuration"),
+                prefix="recordings/",
+            )
+
     def check(self) -> None:
         with translate_errors():
-            self._s3.head_bucket(Bucket=self._bucket)
+            try:
+                self._s3.head_bucket(Bucket=self._bucket)
+            except ClientError:
+                self._s3.list_objects_v2(
+                    Bucket=self._bucket, MaxKeys=1
+                )  # a refused HEAD has no body that says why
+                raise
 
     async def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
         missing_bytes = stop - start
@@ -242,6 +282,18 @@ class S3Store:
         """The source of a copy: exactly the object that `head` describes."""
         return {"CopySource": {"Bucket": self._bucket, "Key": key}, "CopySourceIfMatch": head["ETag"]}
 
+    def _setting(self, operation: str) -> dict[str, Any] | None:
+        """A setting of the bucket; empty if there is none, None if the key may not read it."""
+        try:
+            answer: dict[str, Any] = getattr(self._s3, operation)(Bucket=self._bucket)
+        except ClientError as error:
+            if error_code(error) in _NO_SETTING:
+                return {}
+            if error_code(error) != "AccessDenied":
+                raise
+            return None
+        return answer
+
     def _entries(self, operation: str, member: str, **of: str) -> Iterator[dict[str, Any]]:
         pages = self._s3.get_paginator(operation).paginate(
             Bucket=self._bucket, PaginationConfig={"PageSize": self._page_size}, **of
@@ -259,36 +311,46 @@ def open_s3(
 ) -> S3Store:
     """The bucket in `settings`; sends nothing yet. Each request is tried up to `attempts` times. Raises NotConfigured.
 
-    If the settings have no access key, both drivers use the first credentials that boto3 finds: its environment
-    variables, its files, the machine's role.
+    Both drivers get the same Connection.
     """
     if settings.bucket is None:
         raise NotConfigured("The object store needs a bucket: set PIGWAV_S3_BUCKET.")
+    connection = connection_to(settings)
+    client = open_client(connection, attempts=attempts)
     try:
-        session = open_session(settings)
-        client = open_client(session, settings, attempts=attempts)
-        bucket = _open_bucket(settings, settings.bucket, Boto3CredentialProvider(session), attempts)
-    except (BotoCoreError, ObstoreError, ValueError) as error:
+        bucket = _open_bucket(connection, settings.bucket, attempts)
+    except (ObstoreError, ValueError) as error:
         raise NotConfigured(f"The object store cannot be used as configured: {first_line(error)}") from error
     return S3Store(client, bucket, settings.bucket, page_size=page_size, copy_part_bytes=copy_part_bytes)
 
 
-def _open_bucket(
-    settings: StoreSettings, name: str, credentials: Boto3CredentialProvider, attempts: int
-) -> Bucket:
-    config: S3Config = {"region": settings.region, "virtual_hosted_style_request": False}
-    if settings.endpoint:
-        config["endpoint"] = settings.endpoint
+def _open_bucket(connection: Connection, name: str, attempts: int) -> Bucket:
+    """obstore would find in the environment what is not given here; for the proxy, it would read another NO_PROXY."""
+    config: S3Config = {
+        "endpoint": connection.endpoint,
+        "aws_endpoint_url_s3": connection.endpoint,
+        "region": connection.region,
+        "virtual_hosted_style_request": False,
+        "skip_signature": False,
+        "s3_express": False,
+    }
+    options: ClientConfig = {
+        "allow_http": connection.endpoint.startswith("http://"),
+        "connect_timeout": timedelta(seconds=connection.connect_timeout_s),
+        "read_timeout": timedelta(seconds=connection.timeout_s),
+        "timeout": LONGEST_READ,
+        "proxy_url": connection.proxy or _NO_PROXY,
+    }
+    if not connection.proxy:
+        options["proxy_excludes"] = connection.host
+    if connection.ca_bundle:
+        options["root_certificate"] = connection.ca_bundle.read_text()
     return Bucket(
         name,
         config=config,
-        credential_provider=credentials,
-        client_options={
-            "allow_http": (settings.endpoint or "").startswith("http://"),
-            "connect_timeout": timedelta(seconds=min(CONNECT_TIMEOUT_S, settings.timeout_s)),
-            "read_timeout": timedelta(seconds=settings.timeout_s),
-            "timeout": LONGEST_READ,
-        },
+        # Asked before each request, as boto3 does: botocore decides when credentials have to be renewed.
+        credential_provider=Boto3CredentialProvider(connection.session, ttl=timedelta(0)),
+        client_options=options,
         retry_config={"max_retries": attempts - 1},
     )
 
@@ -301,7 +363,35 @@ def _translate_read_errors() -> Iterator[None]:
     except FileNotFoundError as error:
         raise ObjectMissing from error
     except (ObstoreError, OSError) as error:
-        raise StoreUnavailable(first_line(error)) from error
+        raise StoreUnavailable(first_line(error), advice=advice.on_read(str(error))) from error
+
+
+def delete_versions(client: Any, bucket: str, key: ObjectKey, *, page_size: int = 1000) -> Kept | None:
+    """Deletes every version of exactly this key. Returns why some stay, if they do. Raises boto3's errors.
+
+    Delete markers are last, and stay if a version stays: without them, it would become the object again.
+    """
+    try:
+        found = [entry for entry in _versions(client, bucket, key, page_size) if entry["Key"] == key]
+        for entry in sorted(found, key=lambda entry: entry["is_marker"]):
+            client.delete_object(Bucket=bucket, Key=key, VersionId=entry["VersionId"])
+    except ClientError as error:
+        if _LOCKED.search(str(error)):
+            return Kept.LOCKED
+        if error_code(error) != "AccessDenied":
+            raise
+        return Kept.NOT_PERMITTED
+    return None
+
+
+def _versions(client: Any, bucket: str, prefix: str, page_size: int) -> Iterator[dict[str, Any]]:
+    """Versions and delete markers; `is_marker` tells which."""
+    pages = client.get_paginator("list_object_versions").paginate(
+        Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": page_size}
+    )
+    for page in pages:
+        yield from ({**entry, "is_marker": False} for entry in page.get("Versions", ()))
+        yield from ({**entry, "is_marker": True} for entry in page.get("DeleteMarkers", ()))
 
 
 def _check_whole(missing_bytes: int) -> None:

@@ -81,6 +81,11 @@ class Metrics:
             "pigwav_uploads_aborted_total", "Uploads that `sweep` aborted because their lease had expired."
         )
         self.swept = counter("pigwav_objects_swept_total", "Recordings whose bytes `sweep` removed.")
+        self.kept = counter(
+            "pigwav_objects_kept_total",
+            "Deleted recordings whose bytes the bucket keeps, by reason: not-permitted, locked.",
+            ["reason"],
+        )
 
     def families(self) -> Iterable[Metric]:
         """This process's metrics, with types and descriptions."""

@@ -5,7 +5,7 @@ one. If anything fails in between, the row says exactly what to clean up: here a
 """
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,12 +15,14 @@ from sqlalchemy.orm import Session
 
 from pigwav.audio.conversion import Conversion, ConversionResult, Converter
 from pigwav.audio.id3_writer import id3_tag
+from pigwav.audio.waveform import Waveform
 from pigwav.capacity.open_uploads import OpenUploads
 from pigwav.capacity.quota import Quota
-from pigwav.db import idempotency_keys, recordings, users
+from pigwav.db import idempotency_keys, recordings, users, waveforms
 from pigwav.db.session import Database
 from pigwav.disposition import content_disposition
 from pigwav.domain import (
+    AudioFacts,
     IdempotencyKey,
     LeaseId,
     ObjectKey,
@@ -35,10 +37,13 @@ from pigwav.errors import (
     NotAuthenticated,
     ObjectChanged,
     ObjectMissing,
+    SoundRefused,
+    StoreUnavailable,
     Unavailable,
     UploadSuperseded,
 )
 from pigwav.executors import Executors, run_to_completion
+from pigwav.shares import Clients
 from pigwav.store.base import ObjectHeaders, UploadId, metadata_text
 from pigwav.store.upload import StoredBytes, StreamingUpload, UploadTarget
 from pigwav.store.upload_phase import Phase
@@ -60,6 +65,7 @@ class Intent:
     lease: LeaseId
     created_at: datetime
     idempotency_key: IdempotencyKey | None
+    strict: frozenset[str]
     expected_bytes: int | None
 
 
@@ -82,9 +88,14 @@ class AddRecording:
         titles: Titles = Titles(),  # noqa: B008 - immutable
         bitrate_kbps: int | None = None,
         idempotency_key: IdempotencyKey | None = None,
+        strict: Collection[str] = (),
+        max_wav_bytes: int | None = None,
+        clients: Clients = (),
     ) -> Recording:
         """Convert and store `wav` while it arrives. `wav` must end only if the whole body is received and well-formed.
 
+        `strict`: codes of warnings that make the upload fail.
+        `max_wav_bytes`: `wav` is known not to be longer; None if nothing is known. `clients`: who shares the decoders.
         `idempotency_key`: if an earlier try under this key made a recording, that recording is returned and `wav` is
         not read.
 
@@ -96,7 +107,11 @@ class AddRecording:
         """
         if idempotency_key and (made := await self.executors.db(self._earlier, user, idempotency_key)):
             return made
-        async with aclosing(await self.converter.open(wav, bitrate_kbps=bitrate_kbps)) as conversion:
+        async with aclosing(
+            await self.converter.open(
+                wav, bitrate_kbps=bitrate_kbps, max_wav_bytes=max_wav_bytes, clients=clients
+            )
+        ) as conversion:
             recording_id, now = RecordingId(uuid4()), datetime.now(UTC)
             intent = Intent(
                 id=recording_id,
@@ -106,6 +121,7 @@ class AddRecording:
                 lease=LeaseId(uuid4()),
                 created_at=now,
                 idempotency_key=idempotency_key,
+                strict=frozenset(strict),
                 expected_bytes=conversion.expected_bytes,
             )
             with self.leases.renewed(intent.lease) as lease, self.open_uploads.memory() as hold:
@@ -133,12 +149,13 @@ class AddRecording:
                 return made
             result = await _pour(tag, conversion, upload, lease, hold)
             last_byte_s = time.perf_counter()
+            _check_sound(result.facts, intent.strict)
             if upload.is_whole:
                 tag = id3_tag(titles.shown(result.facts.tags))
             stored = await self._finish(intent, upload, tag + result.first_frame)
             facts = RecordingFacts(stored.size_bytes, stored.sha256, result.facts)
             title = titles.title(result.facts.tags)
-            recording = await self.executors.db(self._acknowledge, intent, facts, title)
+            recording = await self.executors.db(self._acknowledge, intent, facts, title, result.waveform)
         except BaseException:
             ready = await run_to_completion(self._settle(intent, upload))
             if ready is None:
@@ -196,7 +213,9 @@ class AddRecording:
             if not recordings.note_upload(db, intent.lease, upload_id):
                 raise UploadSuperseded
 
-    def _acknowledge(self, intent: Intent, facts: RecordingFacts, title: str | None) -> Recording:
+    def _acknowledge(
+        self, intent: Intent, facts: RecordingFacts, title: str | None, waveform: Waveform
+    ) -> Recording:
         """Make the recording ready, in one transaction. It locks in a fixed order: the user, the key, the recording."""
         with self.database.begin() as db:
             if self.quota.is_bounded:
@@ -207,6 +226,9 @@ class AddRecording:
             recording = recordings.mark_ready(db, intent.lease, facts, title=title)
             if recording is None:
                 raise UploadSuperseded  # also rolls back the key's acknowledgement
+            waveforms.add(
+                db, intent.id, dat=waveform.dat(), overview=waveform.magnitudes(waveforms.OVERVIEW_POINTS)
+            )
         return recording
 
     async def _settle(self, intent: Intent, upload: StreamingUpload) -> Recording | None:
@@ -219,11 +241,18 @@ class AddRecording:
             # Only a stored object is acknowledged, so only then may a commit have taken effect.
             if upload.phase is Phase.STORED and (ready := await self.executors.db(self._withdraw, intent)):
                 return ready
-            done = await upload.abort()
-            await self.executors.db(self._leave_tombstone if done.repeat_later else self._forget, intent)
+            await self.executors.db(await self._after_abort(upload), intent)
         except Unavailable as trouble:
             log.warning("upload_left_to_sweep", recording=str(intent.id), reason=trouble.code)
         return None
+
+    async def _after_abort(self, upload: StreamingUpload) -> Callable[[Intent], None]:
+        """Removes the upload's bytes, and returns what to do with its row."""
+        try:
+            done = await upload.abort()
+        except StoreUnavailable:
+            return self._keep_for_sweep
+        return self._leave_tombstone if done.repeat_later else self._forget
 
     def _withdraw(self, intent: Intent) -> Recording | None:
         """The recording if its row is `ready`; if not, the row can no longer become `ready`, and its bytes may go.
@@ -232,13 +261,24 @@ class AddRecording:
         ended. Raises DatabaseUnavailable if that takes too long; then nothing may be removed.
         """
         with self.database.begin() as db:
-            recordings.leave_tombstone(db, intent.id, self.leases.lease_s)
+            self._mark_deleted(db, intent)
             return recordings.find(db, intent.id, intent.user)
 
     def _leave_tombstone(self, intent: Intent) -> None:
         """Makes `sweep` clean up again: a call that failed may still take effect in the store."""
         with self.database.begin() as db:
-            recordings.leave_tombstone(db, intent.id, self.leases.lease_s)
+            self._mark_deleted(db, intent)
+
+    def _keep_for_sweep(self, intent: Intent) -> None:
+        """The row of a pending upload stays as it is until its lease has expired."""
+        log.warning("upload_left_to_sweep", recording=str(intent.id), reason=StoreUnavailable.code)
+        with self.database.begin() as db:
+            recordings.keep_for_sweep(db, intent.id, key=intent.key, created_at=intent.created_at)
+
+    def _mark_deleted(self, db: Session, intent: Intent) -> None:
+        recordings.leave_tombstone(
+            db, intent.id, key=intent.key, created_at=intent.created_at, lease_s=self.leases.lease_s
+        )
 
     def _forget(self, intent: Intent) -> None:
         with self.database.begin() as db:
@@ -257,6 +297,7 @@ class AddRecording:
             wav_size_bytes=audio.wav_size_bytes,
             duration_ms=audio.duration_ms,
             truncated=audio.truncated,
+            warnings=[warning.code for warning in audio.warnings or ()],
             answer_ms=round(answer_s * 1000),
         )
 
@@ -273,6 +314,15 @@ async def _pour(
     return conversion.result()
 
 
+def _check_sound(facts: AudioFacts, strict: frozenset[str]) -> None:
+    """Raises SoundRefused."""
+    refused = [warning for warning in facts.warnings or () if warning.code in strict]
+    if refused:
+        raise SoundRefused(
+            " ".join(warning.detail for warning in refused), warnings=[warning.code for warning in refused]
+        )
+
+
 def _headers(intent: Intent, conversion: Conversion) -> ObjectHeaders:
     """The headers and metadata that S3 tools show. All of them are known before the first byte is converted."""
     source = conversion.source
@@ -286,8 +336,8 @@ def _headers(intent: Intent, conversion: Conversion) -> ObjectHeaders:
     }
     if intent.title is not None:
         metadata["title"] = metadata_text(intent.title)
-    if conversion.declared_duration_ms is not None:
-        metadata["duration-ms"] = str(conversion.declared_duration_ms)
+    if conversion.expected_duration_ms is not None:
+        metadata["duration-ms"] = str(conversion.expected_duration_ms)
     return ObjectHeaders(
         content_disposition=content_disposition(mp3_name(intent.title, intent.id), inline=False),
         cache_control="private, no-cache",

@@ -1,6 +1,6 @@
 """Finds the user that sends a request."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -28,15 +28,29 @@ class Authenticate:
         """The user to whom all `tokens` and all `user_ids` belong.
 
         Raises NotAuthenticated. Missing, malformed, unknown, other users' and differing tokens all take the same
-        path and the same time: one look-up of a hash.
+        path and the same time: one look-up of a hash. The error's detail depends only on what the request contains.
         """
         given = {token.strip().lower() for token in tokens}
-        token = given.pop() if len(given) == 1 else ""
+        token = next(iter(given)) if len(given) == 1 else ""
         user = await self.db(self._find, token_sha256(token))
         if user is None or any(user_id.strip() != str(user.id) for user_id in user_ids):
-            raise NotAuthenticated
+            raise NotAuthenticated(_missing(given, user_ids))
         return user
 
     def _find(self, digest: bytes) -> User | None:
         with self.database.read() as db:
             return users.by_token(db, digest)
+
+
+def _missing(tokens: Set[str], user_ids: Collection[str]) -> str | None:
+    """What the request lacks, in a sentence. None if it lacks nothing: then user and token do not match."""
+    if not any(tokens):
+        return (
+            "The request has no access token. Send the header `Authorization: Bearer TOKEN`; "
+            "an upload form may have the fields user_id and token instead."
+        )
+    if len(tokens) > 1:
+        return "The request has two tokens that differ. Send one, or the same one twice."
+    if not all(user_id.strip() for user_id in user_ids):
+        return "The request has a token, but its user id is missing or empty."
+    return None

@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
-from pigwav.db.session import Database
+from pigwav.db.job_leases import Job
 from pigwav.domain import ObjectKey
 from pigwav.errors import ObjectMissing, StoreUnavailable, Unavailable
 from pigwav.store.base import ObjectStore, OpenUpload, StoredObject
 from pigwav.store.read_back import sha256_of
 from pigwav.usecases.check_agreement import QUARANTINE, Agreement, CheckAgreement
+from pigwav.usecases.single_runner import SingleRunner
 
-RUNNER: Final = 0x5069675761765175  # "PigWavQu": the advisory lock of the one quarantine that runs
 STRAY_AFTER: Final = timedelta(hours=24)
 """A younger multipart upload may belong to an operator who is restoring an object."""
 
@@ -52,14 +52,14 @@ class Quarantined:
 class Quarantine:
     """Blocking: run it in a process of its own, while the service runs."""
 
-    database: Database
     store: ObjectStore
     check: CheckAgreement
+    runner: SingleRunner
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def __call__(self) -> Quarantined:
         """Raises Unavailable only before anything is changed; later, `broken_off` says so."""
-        with self.database.only_runner(RUNNER) as mine:
+        with self.runner(Job.QUARANTINE) as mine:
             found = self.check()
             if not mine or found.agreed:
                 return Quarantined(found, ran=mine)
@@ -97,7 +97,7 @@ class Quarantine:
         except ObjectMissing:
             return
         if self.check.orphan(key) == stored:
-            self.store.delete(key)
+            self.store.delete(key, keep_versions=True)  # doctor destroys nothing
             done.moved[key] = copy
 
     def _copy(self, stored: StoredObject) -> ObjectKey:

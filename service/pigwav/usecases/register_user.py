@@ -1,5 +1,6 @@
 """Creates a user with an access token."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -21,6 +22,8 @@ class RegisterUser:
 
     async def __call__(self, name: str) -> RegisteredUser:
         """The new user with the token, which is never returned again. Raises InvalidField, NameTaken."""
+        if found := re.search(r"[\x00-\x1f\x7f-\x9f]", name.strip(" \t\r\n")):
+            raise InvalidField(f"A name has no control characters; this one has U+{ord(found[0]):04X}.")
         plain = plain_name(name)
         if not 0 < len(plain) <= MAX_NAME_CHARS:
             raise InvalidField(

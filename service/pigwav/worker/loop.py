@@ -1,4 +1,6 @@
-"""The background work of each process: it renews its leases, and sweeps if no other process is sweeping."""
+"""The background work of each process: it renews its leases, and sweeps if no other process is sweeping. At the start,
+it warns if its database role can do more than the service's work.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,12 +21,17 @@ async def working(services: Services) -> AsyncIterator[None]:
         swept = await services.executors.store(
             services.sweep, abort_expired=services.leases.is_stable, stopping=stopping.is_set
         )
-        if swept.removed or swept.aborted_uploads or swept.expired:
+        if swept.removed or swept.kept or swept.aborted_uploads or swept.expired:
             log.info(
-                "swept", removed=swept.removed, aborted_uploads=swept.aborted_uploads, expired=swept.expired
+                "swept",
+                removed=swept.removed,
+                kept=sum(swept.kept.values()),
+                aborted_uploads=swept.aborted_uploads,
+                expired=swept.expired,
             )
 
     loops = [
+        asyncio.create_task(_warn_of_role(services)),
         asyncio.create_task(_for_ever("leases", services.leases.renew, services.leases.lease_s / 4)),
         asyncio.create_task(_for_ever("sweep", sweep, services.settings.sweep_every_s)),
     ]
@@ -47,3 +54,19 @@ async def _for_ever(name: str, turn: Callable[[], Awaitable[None]], every_s: flo
             log.warning("background_postponed", work=name, reason=error.code)
         except Exception:  # noqa: BLE001 - a bug in one turn must not end leases and sweeping for ever
             log.exception("background_failed", work=name)
+
+
+async def _warn_of_role(services: Services) -> None:
+    """As soon as the database answers: the service may start before it."""
+    while True:
+        try:
+            found = await services.executors.db(services.check_role)
+        except Unavailable:
+            await asyncio.sleep(services.leases.lease_s)
+            continue
+        except Exception:  # noqa: BLE001 - nothing depends on a warning
+            log.exception("background_failed", work="role")
+            return
+        if found:
+            log.warning("database_role_can_do_too_much", role=found.role, rights=found.rights)
+        return

@@ -1,15 +1,12 @@
-"""Detects that a client disconnects before the end of its body: an upload that cannot be completed is not converted.
+"""Detects that a client disconnects before it has its answer: its upload is not converted any further.
 
 While encoding lags behind, we do not read from the connection, and a connection that is not read does not report that
 its other end has closed. So we ask the kernel.
 """
 
 import asyncio
-import fcntl
 import socket
-import struct
 import sys
-import termios
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -33,15 +30,15 @@ class ClientPresence:
         self._required_by: asyncio.Task[Any] | None = None
 
     def departed(self) -> None:
-        """To be called when the client has disconnected before its body's end. Cancels the block in `required`."""
+        """To be called when the client has disconnected. Cancels the block in `required`."""
         self._has_departed = True
         if self._required_by is not None:
             self._required_by.cancel()
 
     @contextmanager
     def required(self) -> Iterator[None]:
-        """For a block that is useful only if the body is completed. If the client disconnects, this cancels whatever
-        the block awaits and raises UploadBroken.
+        """For a block that is useful only if its client gets the answer. If the client disconnects, this cancels
+        whatever the block awaits and raises UploadBroken.
         """
         self._required_by = asyncio.current_task()
         try:
@@ -63,9 +60,8 @@ def presence_of(scope: Mapping[str, Any]) -> ClientPresence:
 
 
 class DepartureWatch:
-    """Checks every second whether a body that is not being read can still be completed. Used on the event loop only.
-
-    Does nothing for a body without a Content-Length.
+    """Checks every second whether the client is still connected, as long as reading is paused. Used on the event loop
+    only.
     """
 
     def __init__(
@@ -73,27 +69,18 @@ class DepartureWatch:
         loop: asyncio.AbstractEventLoop,
         *,
         is_paused: Callable[[], bool],
-        can_complete: Callable[[int], bool],
+        is_connected: Callable[[], bool],
     ) -> None:
-        """`is_paused()`: whether reading is paused. `can_complete(n)`: whether `n` more bytes can still arrive."""
+        """`is_paused()`: whether reading is paused. `is_connected()`: see the function of this name."""
         self._loop = loop
         self._is_paused = is_paused
-        self._can_complete = can_complete
-        self._missing_bytes: int | None = None  # None: the body has no Content-Length
+        self._is_connected = is_connected
         self._timer: asyncio.TimerHandle | None = None
 
-    def body_begins(self, headers: list[tuple[bytes, bytes]]) -> None:
-        """`headers`: the request's. The parser has already checked that a Content-Length is a number."""
-        length = next((value for name, value in headers if name == b"content-length"), None)
-        self._missing_bytes = None if length is None else int(length)
-
-    def body_received(self, count: int, on_departure: Callable[[], None]) -> None:
-        """`count` more bytes have been read. While reading is paused, calls `on_departure` if the rest of the body can
-        no longer arrive.
+    def start(self, on_departure: Callable[[], None]) -> None:
+        """To be called when reading may have been paused. Calls `on_departure` if the client leaves before reading goes
+        on.
         """
-        if self._missing_bytes is None:
-            return
-        self._missing_bytes -= count
         if self._timer is None and self._is_paused():
             self._schedule(on_departure)
 
@@ -107,25 +94,21 @@ class DepartureWatch:
 
     def _check(self, on_departure: Callable[[], None]) -> None:
         self._timer = None
-        if not self._is_paused() or not self._missing_bytes:
+        if not self._is_paused():
             return
-        if self._can_complete(self._missing_bytes):
+        if self._is_connected():
             self._schedule(on_departure)
         else:
             on_departure()
 
 
-def can_complete(connection: socket.socket, missing_bytes: int) -> bool:
-    """Whether so many bytes can still be read: those that the kernel has buffered and those that the client may send.
+def is_connected(connection: socket.socket) -> bool:
+    """Whether the other end has not closed its side. A client that has closed it gets no answer, even if it has sent
+    its whole request: asyncio closes a connection whose end it reads.
 
     Only Linux can tell; on other systems this is True.
     """
     if sys.platform != "linux":
         return True
     state = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]  # tcpi_state: tcp(7)
-    return state not in _CLOSED or _unread_bytes(connection) >= missing_bytes
-
-
-def _unread_bytes(connection: socket.socket) -> int:
-    answer = fcntl.ioctl(connection.fileno(), termios.FIONREAD, bytes(4))
-    return int(struct.unpack("i", answer)[0])
+    return state not in _CLOSED

@@ -12,24 +12,37 @@ from typing import ClassVar, Final
 from uuid import uuid4
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from pigwav.api.connections.client_presence import STATE_KEY, ClientPresence, DepartureWatch, can_complete
-from pigwav.api.connections.head_limits import HeadLimits
+from pigwav.api.connections.client_presence import (
+    STATE_KEY,
+    ClientPresence,
+    DepartureWatch,
+    is_connected,
+    presence_of,
+)
+from pigwav.api.connections.connection_places import ConnectionPlaces
+from pigwav.api.connections.head_checks import check_head
+from pigwav.api.connections.head_limits import HeadLimits, head_bytes
 from pigwav.api.connections.refusals import Refusals
 from pigwav.api.connections.stalled_listeners import StallWatch
 from pigwav.api.problems import answer_for
+from pigwav.api.proxies import trusted_in
 from pigwav.api.routes import RECORDS
 from pigwav.api.security_headers import SECURITY_HEADERS
 from pigwav.capacity.admission import Admission
 from pigwav.errors import Limit, MalformedHttp, Overloaded, PigWavError
 from pigwav.settings import HttpSettings
+from pigwav.shares import Place
 from pigwav.telemetry.logs import log
 from pigwav.telemetry.metrics import Metrics
 from pigwav.wiring import Services
 
 MAX_PIPELINED: Final = 16
-"""Requests of one connection that wait for the one before them. One packet could contain ten thousand."""
+"""Requests of one connection that wait for the one before them. One packet could contain ten thousand. Their heads may
+have as many bytes together as one head.
+"""
 
 LINGER_S: Final = 2.0
 """How long we read and discard bytes after a refusal. If we close while bytes arrive, the connection is reset and the
@@ -38,9 +51,6 @@ client does not receive the refusal.
 
 LINGER_IN_BODY_S: Final = 10.0
 """The same in the middle of a body. Many clients do not read before they have sent the whole body."""
-
-LINGERING_CONNECTIONS: Final = 200
-"""Connections beyond `max_connections` that are refused with an answer. Further ones are closed without one."""
 
 
 class Connection(HttpToolsProtocol):
@@ -51,14 +61,16 @@ class Connection(HttpToolsProtocol):
     """
 
     bounds: ClassVar[HttpSettings]
+    places: ClassVar[ConnectionPlaces]
     metrics: ClassVar[Metrics]
     admission: ClassVar[Admission]
     refusals: ClassVar[Refusals]
 
+    _place: Place | None
     _head: HeadLimits
     _departure: DepartureWatch
     _stall: StallWatch
-    _presence: ClientPresence  # for the last request that has begun
+    _running: RequestResponseCycle | None  # the request that is being answered, or was last
     _ignores_input: bool  # incoming bytes are discarded
 
     # Called by the event loop
@@ -71,18 +83,19 @@ class Connection(HttpToolsProtocol):
         self._departure = DepartureWatch(
             self.loop,
             is_paused=lambda: flow.read_paused,
-            can_complete=lambda missing_bytes: can_complete(
-                transport.get_extra_info("socket"), missing_bytes
-            ),
+            is_connected=lambda: is_connected(transport.get_extra_info("socket")),
         )
-        self._presence = ClientPresence()
+        self._running = None
         self._ignores_input = False
-        excess = len(self.connections) - self.bounds.max_connections
-        if excess > LINGERING_CONNECTIONS:
-            self.refusals.add(Overloaded.code, Limit.CONNECTIONS)
-            self.transport.abort()
-        elif excess > 0:
-            self._refuse(Overloaded(Limit.CONNECTIONS))
+        try:
+            self._place = self.places.take(self.client)
+        except Overloaded as refusal:
+            self._place = self.places.linger()
+            if self._place is None:
+                self.refusals.add(refusal.code, refusal.limit)
+                self.transport.abort()
+            else:
+                self._refuse(refusal)
         else:
             self._head.start_timer(self._head_is_late)
 
@@ -91,8 +104,12 @@ class Connection(HttpToolsProtocol):
         self._stall.stop()
         self._departure.stop()
         super().connection_lost(exc)
-        if self.cycle is not None and self.cycle.more_body:
-            self._presence.departed()
+        if self._place is not None:
+            self._place.release()
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
+            presence_of(self._running.scope).departed()
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -107,8 +124,7 @@ class Connection(HttpToolsProtocol):
         except HttpParserUpgrade as offer:
             self._ignore_upgrade(data[offer.args[0] :])
         except HttpParserError as error:
-            cause = error.__context__  # the error that one of our callbacks raised
-            self._refuse(cause if isinstance(cause, PigWavError) else MalformedHttp())
+            self._refuse(_refusal_of(error))
         except PigWavError as error:
             self._refuse(error)
 
@@ -128,19 +144,20 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head.head_complete(self.url, self.headers)
-        if len(self.pipeline) >= MAX_PIPELINED:
+        check_head(self.parser.get_http_version(), self.headers)
+        if not self._is_idle and not self._may_wait(head_bytes(self.url, self.headers)):
             raise Overloaded(Limit.PIPELINED_REQUESTS)
         self._check_upload()
-        self._departure.body_begins(self.headers)
-        self._presence = self.scope["state"][STATE_KEY] = ClientPresence()
+        self.scope["state"][STATE_KEY] = ClientPresence()
         super().on_headers_complete()
+        self._departure.start(self._client_has_departed)
 
     def on_body(self, body: bytes) -> None:
         if self._ignores_input:
             return  # the body of a request after one that offered an upgrade
         self._head.body_received(len(body))
         super().on_body(body)
-        self._departure.body_received(len(body), self._client_has_departed)
+        self._departure.start(self._client_has_departed)
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
@@ -152,11 +169,23 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         self._stall.start(self._listener_has_stalled)
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
     # Reactions to exceeded limits
 
     @property
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
+
+    def _may_wait(self, size_bytes: int) -> bool:
+        """Whether one more request, whose head has this size, may wait for the answer to the one before it."""
+        waiting = [cycle.scope for cycle, _ in self.pipeline]
+        waiting_bytes = sum(
+            head_bytes(scope["raw_path"] + scope["query_string"], scope["headers"]) for scope in waiting
+        )
+        return len(waiting) < MAX_PIPELINED and waiting_bytes + size_bytes <= self.bounds.max_header_bytes
 
     def _check_upload(self) -> None:
         """Refuses an upload for which there is no capacity. This costs a tenth of a refusal by the application. An
@@ -245,11 +274,29 @@ class Connection(HttpToolsProtocol):
         self.on_message_complete()
 
 
-def connection_class(services: Services) -> type[Connection]:
-    """A subclass of Connection with its class variables set: uvicorn itself creates connections, from a class."""
+def _refusal_of(error: HttpParserError) -> PigWavError:
+    """The error that one of our callbacks raised in the parser, or else a malformed request.
+
+    A function of its own, because a variable of `data_received` that holds the error would be in a reference cycle with
+    its traceback. The parser keeps the error that a callback raised. Without its traceback, it does not keep the
+    received bytes.
+    """
+    cause = error.__context__
+    return cause.with_traceback(None) if isinstance(cause, PigWavError) else MalformedHttp()
+
+
+def connection_class(services: Services, *, max_connections: int | None = None) -> type[Connection]:
+    """A subclass of Connection with its class variables set: uvicorn itself creates connections, from a class.
+
+    `max_connections`: instead of the setting.
+    """
+    http = services.settings.http
 
     class Bounded(Connection):
-        bounds = services.settings.http
+        bounds = http
+        places = ConnectionPlaces(
+            max_connections or http.max_connections, is_proxy=trusted_in(http.trusted_proxies)
+        )
         metrics = services.metrics
         admission = services.admission
         refusals = Refusals(services.metrics)

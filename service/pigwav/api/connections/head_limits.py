@@ -1,7 +1,7 @@
 """Bounds on a request's head, in bytes and in time, and on the bytes that frame a body."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from pigwav.errors import HeadTooLarge, HeadTooSlow
@@ -54,8 +54,7 @@ class HeadLimits:
         self.stop_timer()
         self.awaits_head = False
         self._framing_bytes = 0
-        size_bytes = len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
-        if size_bytes > self._bounds.max_header_bytes or len(headers) > MAX_FIELDS:
+        if head_bytes(url, headers) > self._bounds.max_header_bytes or len(headers) > MAX_FIELDS:
             raise self._too_large()
 
     def message_complete(self) -> None:
@@ -79,3 +78,7 @@ class HeadLimits:
 
     def _too_large(self) -> HeadTooLarge:
         return HeadTooLarge(f"The limits are {self._bounds.max_header_bytes} bytes and {MAX_FIELDS} fields.")
+
+
+def head_bytes(url: bytes, headers: Iterable[tuple[bytes, bytes]]) -> int:
+    return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)

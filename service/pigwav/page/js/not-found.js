@@ -1,0 +1,4 @@
+// @ts-check
+import { translatePage } from './i18n.js';
+
+translatePage();
