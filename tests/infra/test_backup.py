@@ -151,14 +151,16 @@ def plays(base: str, recording: dict) -> bool:
     return answer.status_code == 200 and len(answer.content) == recording["bytes"]
 
 
-def head(minio: MinioServer, bucket: str | None) -> dict[str, Any]:
-    """HEAD of the bucket's first object."""
+def heads(minio: MinioServer, bucket: str | None, recordings: list[dict]) -> list[dict[str, Any]]:
+    """HEAD of each recording's object."""
     client = s3(minio)
-    [first, *_] = client.list_objects_v2(Bucket=bucket)["Contents"]
-    found = client.head_object(Bucket=bucket, Key=first["Key"])
-    return {
-        name: found.get(name) for name in ("ContentType", "ContentDisposition", "ContentLength", "Metadata")
-    }
+    keys = [each["Key"] for each in client.list_objects_v2(Bucket=bucket)["Contents"]]
+    found = [
+        client.head_object(Bucket=bucket, Key=key) for one in recordings for key in keys if one["id"] in key
+    ]
+    assert len(found) == len(recordings)
+    compared = ("ContentType", "ContentDisposition", "ContentLength", "Metadata")
+    return [{name: head.get(name) for name in compared} for head in found]
 
 
 def test_what_was_backed_up_plays_after_the_loss_of_database_and_bucket(
@@ -186,7 +188,7 @@ def test_what_was_backed_up_plays_after_the_loss_of_database_and_bucket(
         again = Account(http, owner.id, owner.token)
         assert again.recording()["id"] not in {one["id"] for one in kept}
         assert register(http).id != owner.id
-    assert head(minio, new.store.bucket) == head(minio, lost.store.bucket)
+    assert heads(minio, new.store.bucket, kept) == heads(minio, lost.store.bucket, kept)
 
 
 def test_a_copy_of_the_bucket_made_before_the_dump_would_lose_a_link(
