@@ -88,17 +88,18 @@ class LevelMeter:
     def _take(self, frames: Int16s) -> None:
         """`frames`: channels x frames x samples."""
         highest, lowest = frames.max(axis=2), frames.min(axis=2)
-        np.maximum(self._highest, highest.max(axis=1), out=self._highest)
-        np.minimum(self._lowest, lowest.min(axis=1), out=self._lowest)
+        tops, bottoms = highest.max(axis=1), lowest.min(axis=1)
+        np.maximum(self._highest, tops, out=self._highest)
+        np.minimum(self._lowest, bottoms, out=self._lowest)
         self._count_silence(
             (highest.max(axis=0) <= _SILENT_MAGNITUDE) & (lowest.min(axis=0) >= -_SILENT_MAGNITUDE),
             frames.shape[2],
         )
-        self._count_clipped(frames, highest, lowest)
+        self._count_clipped(frames, tops, bottoms)
         signals = frames.reshape(self._channels, -1).astype(np.float32)
         self._loudness.feed(signals)
         self._samples += signals.shape[1]
-        self._sums += frames.sum(axis=(1, 2), dtype=np.int64)
+        self._sums += signals.sum(axis=1)
         # Not by np.dot: see loudness.py.
         self._squares += np.einsum("cn,cn->c", signals, signals)
         if self._channels == 2:
@@ -111,12 +112,12 @@ class LevelMeter:
             self._silent_run = self._silent_run + 1 if is_silent else 0
             self._longest_silence = max(self._longest_silence, self._silent_run)
 
-    def _count_clipped(self, frames: Int16s, highest: Int16s, lowest: Int16s) -> None:
+    def _count_clipped(self, frames: Int16s, tops: Int16s, bottoms: Int16s) -> None:
         for number in range(self._channels):
             above, below = self._clipped[2 * number : 2 * number + 2]
             signal = frames[number].reshape(-1)
-            above.feed(signal == _FULL_SCALE - 1 if highest[number].max() == _FULL_SCALE - 1 else None)
-            below.feed(signal == -_FULL_SCALE if lowest[number].min() == -_FULL_SCALE else None)
+            above.feed(signal == _FULL_SCALE - 1 if tops[number] == _FULL_SCALE - 1 else None)
+            below.feed(signal == -_FULL_SCALE if bottoms[number] == -_FULL_SCALE else None)
 
     def _channel(self, number: int) -> ChannelLevels:
         samples = max(1, self._samples)
