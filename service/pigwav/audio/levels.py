@@ -46,13 +46,20 @@ class LevelMeter:
         self._longest_silence = 0
 
     def feed(self, pcm: bytes) -> None:
-        data = self._rest + pcm if self._rest else pcm
-        whole_bytes = len(data) // self._frame_bytes * self._frame_bytes
-        self._rest = data[whole_bytes:]
         step_bytes = max(1, 2 * MOST_SAMPLES // self._frame_bytes) * self._frame_bytes
-        for start in range(0, whole_bytes, step_bytes):
-            planar = self._planar(data[start : min(start + step_bytes, whole_bytes)])
+        data, taken = memoryview(pcm), 0
+        while taken < len(data):
+            step = data[taken : taken + step_bytes - len(self._rest)]
+            taken += len(step)
+            self._rest = self._take_frames(self._rest + step if self._rest else step)
+
+    def _take_frames(self, data: bytes | memoryview) -> bytes:
+        """Takes all whole frames, and returns the rest."""
+        whole_bytes = len(data) // self._frame_bytes * self._frame_bytes
+        if whole_bytes:
+            planar = self._planar(data[:whole_bytes])
             self._take(planar.reshape(self._channels, -1, self._frame_samples))
+        return bytes(data[whole_bytes:])
 
     def complete(self, facts: AudioFacts) -> AudioFacts:
         levels = self.levels()
@@ -81,7 +88,7 @@ class LevelMeter:
             identical=self._identical if self._channels == 2 else None,
         )
 
-    def _planar(self, pcm: bytes) -> Int16s:
+    def _planar(self, pcm: bytes | memoryview) -> Int16s:
         """Channels x samples, each channel's samples next to each other: what follows is twice as fast then."""
         return np.ascontiguousarray(np.frombuffer(pcm, "<i2").reshape(-1, self._channels).T)
 
