@@ -59,6 +59,16 @@ def test_it_needs_no_user(anna: Person, newcomer: Person) -> None:
     assert newcomer.with_environment().run("download", link, "-o", "a.mp3").returncode == 0
 
 
+def test_the_address_of_a_listening_page_is_as_good_as_the_link(anna: Person) -> None:
+    link = anna.upload()
+    page = link.replace("/record?", "/listen?") + "&t=61.5"
+
+    ended = anna.run("download", page, "-o", "a.mp3")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (anna.home / "a.mp3").read_bytes() == fetched(link)
+
+
 def test_several_links_go_into_a_folder_which_is_made(anna: Person) -> None:
     links = [anna.upload(anna.file(f"{name}.wav")) for name in "ab"]
 

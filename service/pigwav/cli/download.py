@@ -4,7 +4,7 @@ import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import UUID
 
 import typer
@@ -26,10 +26,11 @@ Examples:
 """
 
 STANDARD_OUTPUT: Final = "-"
+LISTENING_PAGE: Final = "/listen"
 
 RecordingsArgument = Annotated[
     list[str],
-    typer.Argument(metavar="LINK|ID...", help="Links that `pigwav upload` printed, or recording ids."),
+    typer.Argument(metavar="LINK|ID...", help="Links, addresses of listening pages, or recording ids."),
 ]
 OutputOption = Annotated[
     str | None,
@@ -49,14 +50,19 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def asked_for(text: str) -> UUID | str:
-    """An id or a link. Raises UsageError for a link that the shell cut at an unquoted &."""
+    """An id or a link; of a page, the link to what it plays. Raises UsageError if the shell cut it at an unquoted &."""
     try:
         return UUID(text)
     except ValueError:
-        named = parse_qs(urlsplit(text).query)
+        address = urlsplit(text)
+        named = parse_qs(address.query)
     if "id" in named and "user" not in named:
         raise UsageError("The link is incomplete. Put it in quotes: the shell ends a command at &.")
-    return text
+    if not address.path.endswith(LISTENING_PAGE):
+        return text
+    played = urlencode({name: named[name][0] for name in ("id", "user") if name in named})
+    path = address.path.removesuffix(LISTENING_PAGE) + "/record"
+    return address._replace(path=path, query=played, fragment="").geturl()
 
 
 def download(
