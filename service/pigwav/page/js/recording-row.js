@@ -54,7 +54,7 @@ export class RecordingRow {
   }
 
   #showTitle() {
-    this.#name.textContent = this.title;
+    this.#name.textContent = this.#name.title = this.title;
     this.element.ariaLabel = this.title;
     this.#more.ariaLabel = this.#more.title = t('recording.more', { title: this.title });
     this.showState();
