@@ -60,7 +60,7 @@ def asked_for(text: str) -> UUID | str:
         raise UsageError("The link is incomplete. Put it in quotes: the shell ends a command at &.")
     if not address.path.endswith(LISTENING_PAGE):
         return text
-    played = urlencode({name: named[name][0] for name in ("id", "user") if name in named})
+    played = urlencode([(name, named[name][0]) for name in ("id", "user") if name in named])
     path = address.path.removesuffix(LISTENING_PAGE) + "/record"
     return address._replace(path=path, query=played, fragment="").geturl()
 
