@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from pigwav.cli.failures import print_error
+from pigwav.cli.standard_error import print_error
 
 if TYPE_CHECKING:
     from pigwav.devstack import StackAddress

@@ -1,10 +1,15 @@
-"""`pigwav up`: runs the API and, unless a database and an object store are configured, the embedded stack."""
+"""`pigwav up`: runs the API and, unless a database and an object store are configured, the embedded stack.
+
+This process waits for as long as the service runs. It must not import the drivers of database and object store, nor
+Alembic: what needs them runs in processes that end (`database_preparation`, `configuration_check`).
+"""
 
 import http.client
 import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -15,10 +20,7 @@ from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
 from urllib.parse import urlsplit
 
-from prometheus_client import multiprocess
-
 from pigwav.audio.ffmpeg import find_ffmpeg
-from pigwav.db.session import Database
 from pigwav.devstack.address import RunFile
 from pigwav.devstack.child_process import ChildProcess, Program
 from pigwav.devstack.folder import DataFolder, translate_errors
@@ -28,9 +30,9 @@ from pigwav.devstack.stack import Stack, watching
 from pigwav.devstack.stale_processes import StaleProcesses
 from pigwav.devstack.waiting import Signals, StopRequested
 from pigwav.devstack.watch import Watch
+from pigwav.errors import ChildProcessFailed, NotConfigured
 from pigwav.listening import Listeners, reachable_url_of, url_of
 from pigwav.settings import Settings, read_port_range
-from pigwav.store.s3 import open_s3
 
 READY_WITHIN_S: Final = 120.0
 """Long enough for a busy machine."""
@@ -203,12 +205,16 @@ class Up:
 
 
 def _check(settings: Settings, *, configured: bool) -> None:
-    """Reports errors once that would otherwise end every API process. Raises NotConfigured."""
+    """Reports errors once that would otherwise end every API process. Raises NotConfigured, ChildProcessFailed."""
     find_ffmpeg(settings.encoder.ffmpeg)
     settings.disk.paths()
     if configured:
-        Database.open(settings.database).close()
-        open_s3(settings.store).close()
+        command = [sys.executable, "-P", "-m", "pigwav.devstack.configuration_check"]
+        ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - ours
+        if ended.stdout:
+            raise NotConfigured(ended.stdout)
+        if ended.returncode:
+            raise ChildProcessFailed("The configuration cannot be checked: see the messages above.")
 
 
 def _descriptors(listeners: Listeners) -> list[str]:
@@ -250,4 +256,6 @@ def _answers(url: str) -> bool:
 def _forget_gauges(dead: ChildProcess) -> None:
     """Removes a dead worker's gauges from the shared metrics: it has no open uploads any more."""
     if folder := dead.program.environment.get(METRICS_VARIABLE):
+        from prometheus_client import multiprocess  # noqa: PLC0415 - needed only by several workers
+
         multiprocess.mark_process_dead(dead.pid, folder)  # type: ignore[no-untyped-call] # it has no annotations
