@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from pigwav.allocator import allocator, use_jemalloc
 from pigwav.cli.configured import settings_with_logs
 
 _M_MMAP_THRESHOLD: Final = -3  # malloc.h
@@ -25,6 +26,8 @@ def serve(
     operator_fd: Annotated[int | None, typer.Option(hidden=True, help="The same, for operators.")] = None,
 ) -> None:
     """Serve the API on your own database and object store. Needs at least PIGWAV_DATABASE_URL and PIGWAV_S3_BUCKET."""
+    use_jemalloc()
+
     import uvloop  # noqa: PLC0415 - the base install has no server
 
     from pigwav.api.app import create_app  # noqa: PLC0415 - the base install has no server
@@ -32,14 +35,17 @@ def serve(
     from pigwav.cli.core_dumps import disable_core_dumps  # noqa: PLC0415
     from pigwav.cli.file_descriptors import fit_connections, raise_limit  # noqa: PLC0415
     from pigwav.listening import Listeners  # noqa: PLC0415
+    from pigwav.telemetry.logs import log  # noqa: PLC0415
     from pigwav.wiring import open_services  # noqa: PLC0415
     from pigwav.worker.loop import working  # noqa: PLC0415
 
-    release_memory()
+    if allocator() == "glibc":
+        release_memory()
     disable_core_dumps()
     settings = fit_connections(
         settings_with_logs(warn=fd is None), raise_limit()
     )  # with `fd`, `up` has warned
+    log.info("starting", allocator=allocator())
     if fd is None:
         listeners = Listeners.open(host, port, settings.http.operator_address())
     else:
