@@ -11,22 +11,19 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
 
-from pydantic import SecretStr
-
 from pigwav.devstack.address import LOOPBACK, REGION, no_proxy_environment
 from pigwav.devstack.child_process import ChildProcess, Program
+from pigwav.devstack.events import warn
 from pigwav.devstack.folder import DataFolder, translate_errors
 from pigwav.devstack.ports import ReservedPorts
-from pigwav.devstack.signed_request import answers
+from pigwav.devstack.signed_request import SignedRequest
 from pigwav.devstack.sockets import seaweed_socket
 from pigwav.errors import NotConfigured
 from pigwav.private_json import write_private_json
-from pigwav.settings import StoreSettings
-from pigwav.telemetry.logs import log
 
 BUCKET: Final = "pigwav"
 
-_READY_KEY: Final = ".ready"
+_READY_PATH: Final = f"/{BUCKET}/.ready"
 _ANSWERS_WITHIN_S: Final = 5.0
 _IDENTITY_FILE: Final = "identity.json"
 
@@ -135,19 +132,15 @@ class SeaweedFS:
         return False
 
     def _accepts(self, method: str, body: bytes = b"") -> bool:
-        settings = StoreSettings(
-            endpoint=self.endpoint,
-            region=REGION,
-            bucket=BUCKET,
-            access_key=self.access_key,
-            secret_key=SecretStr(self.secret_key),
+        request = SignedRequest(
+            self.endpoint, REGION, self.access_key, self.secret_key, method, _READY_PATH, body
         )
-        return answers(settings, method, _READY_KEY, body, timeout_s=_ANSWERS_WITHIN_S)
+        return request.succeeds(timeout_s=_ANSWERS_WITHIN_S)
 
     def _renewed(self) -> Program:
         """The program for the next start. Ports that another program has taken are replaced."""
         if self._reserved.replace_taken():
-            log.warning("seaweedfs_ports_changed", ports=self.ports)
+            warn("seaweedfs_ports_changed", ports=self.ports)
         return self._program()
 
     def _program(self) -> Program:

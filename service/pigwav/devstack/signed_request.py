@@ -3,46 +3,53 @@
 import hashlib
 import hmac
 import http.client
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import reduce
+from typing import Final
 from urllib.parse import quote, urlsplit
 
-from pigwav.settings import StoreSettings
+_ALGORITHM: Final = "AWS4-HMAC-SHA256"
 
 
-def answers(settings: StoreSettings, method: str, key: str, body: bytes = b"", *, timeout_s: float) -> bool:
-    """Whether the server accepts this request for an object. `settings` has an endpoint, a region and keys."""
-    address = urlsplit(settings.endpoint or "")
-    path = quote(f"/{settings.bucket}/{key}")
-    headers = _signed(settings, method, address.netloc, path, body)
-    connection = http.client.HTTPConnection(address.netloc, timeout=timeout_s)
-    try:
-        connection.request(method, path, body, headers)
-        return connection.getresponse().status < http.client.BAD_REQUEST
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+@dataclass(frozen=True)
+class SignedRequest:
+    """A request for an object. The key signs it (signature version 4):
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
+    """
 
+    endpoint: str
+    region: str
+    access_key: str
+    secret_key: str = field(repr=False)
+    method: str
+    path: str
+    body: bytes = b""
 
-def _signed(settings: StoreSettings, method: str, host: str, path: str, body: bytes) -> dict[str, str]:
-    """Signature version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html"""
-    access_key, secret_key = settings.key_pair() or ("", "")
-    time = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    headers = {"host": host, "x-amz-content-sha256": hashlib.sha256(body).hexdigest(), "x-amz-date": time}
-    names = ";".join(headers)
-    lines = [f"{name}:{value}" for name, value in headers.items()]
-    request = "\n".join([method, path, "", *lines, "", names, headers["x-amz-content-sha256"]])
-    scope = [time[:8], settings.region or "", "s3", "aws4_request"]
-    text = "\n".join(
-        ["AWS4-HMAC-SHA256", time, "/".join(scope), hashlib.sha256(request.encode()).hexdigest()]
-    )
-    signing_key = reduce(_hmac, scope, f"AWS4{secret_key}".encode())
-    credential = "/".join([access_key, *scope])
-    signature = _hmac(signing_key, text).hex()
-    return headers | {
-        "authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}"
-    }
+    def succeeds(self, *, timeout_s: float) -> bool:
+        host = urlsplit(self.endpoint).netloc
+        connection = http.client.HTTPConnection(host, timeout=timeout_s)
+        try:
+            connection.request(self.method, quote(self.path), self.body, self._headers(host))
+            return connection.getresponse().status < http.client.BAD_REQUEST
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _headers(self, host: str) -> dict[str, str]:
+        digest = hashlib.sha256(self.body).hexdigest()
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        signed = {"host": host, "x-amz-content-sha256": digest, "x-amz-date": now}
+        names = ";".join(signed)
+        lines = (f"{name}:{value}" for name, value in signed.items())
+        canonical = "\n".join((self.method, quote(self.path), "", *lines, "", names, digest))
+        scope = (now[:8], self.region, "s3", "aws4_request")
+        text = "\n".join((_ALGORITHM, now, "/".join(scope), hashlib.sha256(canonical.encode()).hexdigest()))
+        signature = _hmac(reduce(_hmac, scope, f"AWS4{self.secret_key}".encode()), text).hex()
+        credential = "/".join((self.access_key, *scope))
+        value = f"{_ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={signature}"
+        return {**signed, "authorization": value}
 
 
 def _hmac(key: bytes, text: str) -> bytes:

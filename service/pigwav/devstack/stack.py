@@ -14,7 +14,7 @@ from pigwav.devstack.stale_processes import StaleProcesses
 from pigwav.devstack.waiting import Sleeper, Waiter
 from pigwav.devstack.watch import Watch
 from pigwav.errors import FolderUnusable
-from pigwav.settings import DEFAULT_EMBEDDED_PORTS, read_port_range
+from pigwav.port_range import DEFAULT_EMBEDDED_PORTS, read_port_range
 
 CONNECTIONS: Final = 100
 DEFAULT_PORTS: Final = read_port_range(DEFAULT_EMBEDDED_PORTS)

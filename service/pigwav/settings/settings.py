@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from pigwav.allocator import read_jemalloc
 from pigwav.errors import NotConfigured
-from pigwav.settings.port_range import DEFAULT_EMBEDDED_PORTS, PortRange
+from pigwav.port_range import DEFAULT_EMBEDDED_PORTS, EMBEDDED_PORTS, read_port_range
 from pigwav.settings.quantities import Seconds, Threads
 from pigwav.settings.section import Section
 from pigwav.settings.sections import (
@@ -56,6 +56,13 @@ class LogLevel(Choice):
     ERROR = "ERROR"
 
 
+def _large_enough(text: str) -> str:
+    if len(read_port_range(text)) < EMBEDDED_PORTS:
+        raise ValueError(f"{text!r} has fewer than the {EMBEDDED_PORTS} ports of the embedded S3 server")
+    return text
+
+
+PortRange: TypeAlias = Annotated[str, AfterValidator(_large_enough)]
 Jemalloc: TypeAlias = Annotated[str, AfterValidator(read_jemalloc)]
 
 
