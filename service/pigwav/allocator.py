@@ -1,16 +1,18 @@
-"""The memory allocator of `pigwav serve`: jemalloc if the machine has it, else glibc's with other settings.
+"""The memory allocator of `pigwav serve`: jemalloc if the machine has it, else glibc's with a timer (decision 16).
 
-Audio comes in large blocks. glibc either returns a freed block to the kernel at once, and then gets and clears other
-pages for the next one, or it keeps the block for good. jemalloc keeps it for a second (decision 16).
+Audio comes in large blocks. A freed block should stay for the next one, because the kernel clears each page that it
+gives, but not for long. jemalloc keeps it for a second. glibc keeps it for good, or, above a threshold, not at all.
 """
 
 import ctypes
 import os
 import platform
 import sys
+import threading
+import time
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 SETTING: Final = "PIGWAV_JEMALLOC"
 
@@ -60,6 +62,18 @@ def allocator() -> str:
     if _has("mallctl"):
         return "jemalloc"
     return "glibc" if _has("gnu_get_libc_version") else "system"
+
+
+def trim_every_second() -> None:
+    """Makes glibc return the free pages of all its heaps to the kernel every second, as jemalloc does."""
+    trim = ctypes.CDLL(None).malloc_trim
+
+    def run() -> NoReturn:
+        while True:
+            time.sleep(1)
+            trim(0)
+
+    threading.Thread(target=run, name="pigwav-trim", daemon=True).start()
 
 
 def find_jemalloc(setting: str) -> str | None:

@@ -1,18 +1,14 @@
 """`pigwav serve`: only the API, on a configured database and object store."""
 
 import asyncio
-import ctypes
 import gc
 import signal
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from pigwav.allocator import allocator, use_jemalloc
+from pigwav.allocator import allocator, trim_every_second, use_jemalloc
 from pigwav.cli.configured import settings_with_logs
-
-_M_MMAP_THRESHOLD: Final = -3  # malloc.h
-_M_TRIM_THRESHOLD: Final = -1
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -40,7 +36,7 @@ def serve(
     from pigwav.worker.loop import working  # noqa: PLC0415
 
     if allocator() == "glibc":
-        release_memory()
+        trim_every_second()
     disable_core_dumps()
     settings = fit_connections(
         settings_with_logs(warn=fd is None), raise_limit()
@@ -60,20 +56,6 @@ def serve(
         _collect_seldom()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve(sockets=[listeners.public]))
-
-
-def release_memory() -> None:
-    """Fixes glibc's M_MMAP_THRESHOLD at 64 KiB, from which blocks are returned to the kernel when they are freed.
-    Smaller free blocks at the end of an arena are returned from 1 MiB on: the measurement of levels would otherwise
-    fetch and return the same pages for each frame, which took longer than its arithmetic.
-
-    By default glibc raises the threshold when large blocks are freed, and then keeps such blocks; audio comes in large
-    blocks. The fixed threshold halves the memory of an open upload (tests/bench/memory.py).
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc only
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, 64 * 1024)
-        mallopt(_M_TRIM_THRESHOLD, 1024 * 1024)
 
 
 def _collect_seldom() -> None:

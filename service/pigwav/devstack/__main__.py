@@ -25,9 +25,7 @@ def _print_ready(url: str) -> None:
 
 
 def _print_stopping(grace_s: float) -> None:
-    sys.stderr.write(
-        f"Stopping; open uploads get up to {grace_s:g} s. Press Ctrl-C again to stop at once.\n"
-    )
+    sys.stderr.write(f"Stopping; open uploads get up to {grace_s:g} s. Press Ctrl-C again to stop at once.\n")
     sys.stderr.flush()
 
 

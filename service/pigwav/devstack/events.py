@@ -1,5 +1,5 @@
-"""The supervisor's log lines. It has few, and waits for as long as the service runs: it loads settings and structlog (20
-MiB) only for the first of them.
+"""The supervisor's log lines. There are few, and it waits for as long as the service runs: it loads structlog and the
+settings (20 MiB) for the first one.
 """
 
 from typing import Any

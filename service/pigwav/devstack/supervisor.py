@@ -160,7 +160,9 @@ class Up:
         self, watch: Watch, signals: Signals, listeners: Listeners, environment: Environment
     ) -> Iterator[list[ChildProcess]]:
         """Runs the API's processes during the block. At its end, open uploads get the grace period."""
-        programs = [partial(self._worker, number, listeners, environment) for number in range(self.plan.workers)]
+        programs = [
+            partial(self._worker, number, listeners, environment) for number in range(self.plan.workers)
+        ]
         workers = [ChildProcess(program(), renewed=program) for program in programs]
         try:
             for worker in workers:
