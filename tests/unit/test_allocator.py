@@ -5,15 +5,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from jemalloc import jemalloc
-from pigwav.allocator import CONFIGURATION, find_jemalloc, read_jemalloc
+from pigwav.allocator import CONFIGURATION, allocator, find_jemalloc, read_jemalloc
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux preloads libraries")
 
-PROGRAM = """
+PROGRAM: Final = """
 import json, os, subprocess, sys
 from pigwav.allocator import allocator, use_jemalloc
 
@@ -28,6 +29,22 @@ print(json.dumps({
     "child": child.stdout,
     "arguments": sys.argv[1:],
 }))
+"""
+
+FREED: Final = """
+import os, sys, time
+from pigwav.allocator import trim_every_second
+
+def resident_mib():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+trim_every_second()
+blocks = [b"x" * 60_000 for _ in range(2000)]
+held = resident_mib()
+last = blocks.pop()  # above all others, so that glibc by itself returns none of them
+blocks.clear()
+while resident_mib() > held - 100:
+    time.sleep(0.1)
 """
 
 
@@ -102,3 +119,8 @@ def test_a_path_that_the_loader_would_split_is_refused(tmp_path: Path, name: str
     (tmp_path / name).touch()
     with pytest.raises(ValueError, match="colon or a blank"):
         read_jemalloc(str(tmp_path / name))
+
+
+@pytest.mark.skipif(allocator() != "glibc", reason="only glibc is trimmed")
+def test_glibc_returns_what_was_freed() -> None:
+    subprocess.run([sys.executable, "-c", FREED], env=os.environ, check=True, timeout=100)
