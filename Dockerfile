@@ -16,6 +16,7 @@ RUN python -m venv --without-pip /opt/pigwav && python -m venv --without-pip /op
 COPY constraints.lock build.lock ./
 # Every package that is fetched has its hash in a lock, also those that build our wheel. pip, Python and Debian are those
 # of the base image; a tag may be built anew, so pin its digest if you need the same bytes: PYTHON_IMAGE=python@sha256:...
+# libjemalloc2 is Debian's, too, with Debian's signature.
 RUN pip --python /opt/pigwav/bin/python install --no-cache-dir --require-hashes --only-binary=:all: -r constraints.lock
 RUN pip --python /opt/build/bin/python install --no-cache-dir --require-hashes --only-binary=:all: -r build.lock
 COPY pyproject.toml README.md LICENSE ./
@@ -29,6 +30,10 @@ LABEL org.opencontainers.image.title="PigWav" \
       org.opencontainers.image.source="https://github.com/pigwav/pigwav" \
       org.opencontainers.image.documentation="https://github.com/pigwav/pigwav/tree/main/service/docs" \
       org.opencontainers.image.licenses="MIT"
+# `pigwav serve` finds it there (service/docs/decisions/0016).
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends libjemalloc2 \
+ && rm -rf /var/lib/apt/lists/*
 # The embedded Postgres needs a user with a name.
 RUN groupadd --gid 10001 pigwav \
  && useradd --uid 10001 --gid pigwav --home-dir /data --no-create-home --shell /usr/sbin/nologin pigwav \

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from pigwav.devstack.ports import ReservedPorts
-from pigwav.settings import DEFAULT_EMBEDDED_PORTS, read_port_range
+from pigwav.port_range import DEFAULT_EMBEDDED_PORTS, read_port_range
 
 
 def _of_this_process() -> range:

@@ -17,7 +17,6 @@ from pigwav.audio.card import card
 from pigwav.audio.lame import LameEncoder
 from pigwav.audio.mp3 import Mp3Format
 from pigwav.audio.waveform import MAX_POINTS, Waveform
-from pigwav.cli.serve import release_memory
 from pigwav.settings import EncoderSettings
 
 RUNS = 20
@@ -25,7 +24,6 @@ RATE_HZ = 44_100
 
 
 def main() -> None:
-    release_memory()  # as in the service
     print(f"one second of noise, encoded: {_encoding_ms():.1f} ms\n")
     print("| Waveform | CPU | of that second | PNG |\n| --- | --- | --- | --- |")
     before = psutil.Process().memory_info().rss

@@ -20,7 +20,6 @@ from pigwav.audio.levels import LevelMeter
 from pigwav.audio.mp3 import Mp3Format
 from pigwav.audio.pcm import PcmFormat
 from pigwav.audio.waveform import WaveformMeter
-from pigwav.cli.serve import release_memory
 from pigwav.settings import EncoderSettings
 from unit.test_audio_levels import FACTS
 
@@ -28,7 +27,6 @@ BLOCK_BYTES = 128 * 1024
 
 
 def main(*paths: str) -> None:
-    release_memory()  # as in the service
     print("| WAV | LAME | levels | waveform | LUFS | ffmpeg | LU | ffmpeg |\n| --- |" + " --- |" * 7)
     for path in paths:
         with wave.open(path) as opened:

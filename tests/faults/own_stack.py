@@ -10,6 +10,7 @@ from typing import Final
 from pigwav.db.migrate import upgrade
 from pigwav.devstack.address import StackAddress
 from pigwav.devstack.child_process import ChildProcess
+from pigwav.devstack.database_preparation import make_database
 from pigwav.devstack.folder import DataFolder
 from pigwav.devstack.postgres import Postgres
 from pigwav.devstack.restarts import Restarts
@@ -80,7 +81,7 @@ def own_stack(data: Path) -> Iterator[OwnStack]:
         postgres.initialise(watch)
         watch.start(postgres.child, restarts=_at_once())
         watch.until(postgres.is_ready, what="Postgres", within_s=_READY_WITHIN_S)
-        postgres.make_database()
+        make_database(postgres.postgres_url)
         upgrade(postgres.owner_url)
         ServiceRole(postgres.owner_url, postgres.url).make()
         watch.until(seaweed.is_ready, what="the S3 server", within_s=_READY_WITHIN_S)

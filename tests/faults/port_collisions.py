@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from pigwav.settings import read_port_range
+from pigwav.port_range import read_port_range
 from running_up import plain_environment
 
 FOREIGN_STAYS_S: Final = 0.5

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pigwav.errors import NotConfigured
-from pigwav.settings import DiskSettings, read_port_range, read_settings
+from pigwav.port_range import read_port_range
+from pigwav.settings import DiskSettings, read_settings
 
 RATES = [
     "PIGWAV_RATE_REQUESTS_PER_ADDRESS",

@@ -25,6 +25,7 @@ from longer import long
 from pigwav.db.engine import open_engine
 from pigwav.db.migrate import upgrade
 from pigwav.devstack import StackAddress, running, stack_for
+from pigwav.devstack.database_preparation import make_database
 from pigwav.devstack.folder import DataFolder
 from pigwav.devstack.postgres import Postgres
 from pigwav.devstack.restarts import Restarts
@@ -290,7 +291,7 @@ def postgres_on(path: Path) -> Iterator[str]:
         postgres.initialise(watch)
         watch.start(postgres.child)
         watch.until(postgres.is_ready, what="Postgres", within_s=60)
-        postgres.make_database()
+        make_database(postgres.postgres_url)
         yield postgres.owner_url
 
 

@@ -116,6 +116,7 @@ VALID = {
     "PIGWAV_DISK_FOLDERS": "/srv",
     "PIGWAV_EMBEDDED_PORTS": "20000-20100",
     "PIGWAV_FFMPEG": "/usr/bin/ffmpeg",
+    "PIGWAV_JEMALLOC": "off",
     "PIGWAV_MIGRATE_DATABASE_PASSWORD": "s3cret",
     "PIGWAV_MIGRATE_DATABASE_URL": "postgresql://owner@h/d",
     "PIGWAV_OPERATOR_BIND": "127.0.0.1:9100",

@@ -55,6 +55,7 @@ NORMAL = [
     ("PIGWAV_LOG_LEVEL", "debug", "DEBUG"),
     ("PIGWAV_REGISTRATION", "Closed\r", "closed"),
     ("PIGWAV_PAGE", "Off", "off"),
+    ("PIGWAV_JEMALLOC", " OFF ", "off"),
     ("PIGWAV_SWEEP_EVERY_S", " 5 ", "5"),
     ("PIGWAV_S3_ENDPOINT", " \t", ""),
 ]
@@ -77,6 +78,8 @@ def test_a_secret_key_loses_its_line_end(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 WRONG = [
+    ("PIGWAV_JEMALLOC", "jemalloc", "'jemalloc' is not auto, off or the path of a file"),
+    ("PIGWAV_JEMALLOC", "/no/such/library", "is not auto, off or the path of a file"),
     (
         "PIGWAV_PUBLIC_URL",
         "voice.example.org",

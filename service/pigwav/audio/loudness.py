@@ -22,8 +22,8 @@ FRAMES_PER_SECOND: Final = 10
 _FADES_PER_SECOND: Final = 60  # at most: the fade is longer if the transform is faster then
 
 MOST_SAMPLES: Final = 12_000
-"""Of all channels, in one call of `LoudnessMeter.feed`: with more, its arrays exceed 64 KiB, and those come from the
-kernel each time (`serve` fixes glibc's threshold), which takes longer than the Fourier transform.
+"""Of all channels, in one call of `LoudnessMeter.feed`, whose arrays then have up to 64 KiB: with twice as many, the
+measurement of levels takes a fifth longer, with four times as many twice as long.
 """
 _MOST_PIECE_SAMPLES: Final = 2_400
 """A longer frame is transformed in two pieces: numpy makes tables for each call, and they have 16 bytes a sample."""

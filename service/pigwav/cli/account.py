@@ -17,8 +17,9 @@ from pigwav.cli.credentials_file import (
     remembered_credentials,
 )
 from pigwav.cli.display import say
-from pigwav.cli.failures import plain_failures, print_error, print_waiting
+from pigwav.cli.failures import plain_failures, print_waiting
 from pigwav.cli.session import TokenOption, UrlOption, UserOption, holding, naming
+from pigwav.cli.standard_error import print_error
 from pigwav.client import ClientError, CredentialsMissing, PigWavClient
 
 ForceOption = Annotated[

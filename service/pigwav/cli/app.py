@@ -3,29 +3,12 @@
 import os
 import sys
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from pigwav.cli import (
-    account,
-    doctor,
-    download,
-    library,
-    measure,
-    operate,
-    provision,
-    serve,
-    settings,
-    up,
-    upload,
-    users,
-)
-from pigwav.cli.failures import exit_status, print_error, sentence
-from pigwav.client import ClientError
-from pigwav.embedded import embedded_versions, version_of_postgres
+from pigwav.cli.lazy_commands import LazyCommands, add_stubs, new_app
 from pigwav.errors import PigWavError
 
 EXIT_FAILED = 1
@@ -43,6 +26,10 @@ def _versions() -> Iterator[str]:
 
     Settings are not loaded, because that takes 0.2 s.
     """
+    from importlib.metadata import version  # noqa: PLC0415 - takes as long as all that `--help` needs
+
+    from pigwav.embedded import embedded_versions, version_of_postgres  # noqa: PLC0415
+
     yield version("pigwav")
     for name, number in embedded_versions():
         yield f"{name} {number}"
@@ -51,13 +38,7 @@ def _versions() -> Iterator[str]:
 
 
 def build_app() -> typer.Typer:
-    app = typer.Typer(
-        name="pigwav",
-        no_args_is_help=True,
-        context_settings={"help_option_names": ["-h", "--help"]},
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-    )
+    app = new_app(LazyCommands)
 
     @app.callback()
     def program(
@@ -74,21 +55,7 @@ def build_app() -> typer.Typer:
     ) -> None:
         """Upload WAV recordings and download them as MP3, on your own object storage."""
 
-    for part in (
-        account,
-        upload,
-        download,
-        library,
-        up,
-        serve,
-        operate,
-        doctor,
-        measure,
-        provision,
-        users,
-        settings,
-    ):
-        part.add_commands(app)
+    add_stubs(app)
     return app
 
 
@@ -101,9 +68,6 @@ def main() -> NoReturn:
         if (error.name or "").startswith("pigwav"):
             raise
         sys.exit(_failed("The server is not installed. Install it with: pip install 'pigwav[embedded]'"))
-    except ClientError as error:  # raised by the parser of an argument
-        print_error(sentence(error))
-        sys.exit(exit_status(error))
     sys.exit(0)
 
 

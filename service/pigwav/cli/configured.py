@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from pigwav.cli.failures import print_error
+from pigwav.cli.standard_error import print_error
 
 if TYPE_CHECKING:
     from pigwav.devstack import StackAddress
@@ -58,7 +58,7 @@ def settings_without_logs() -> "Settings":
 def _stack_on(data: Path, settings: "Settings") -> "AbstractContextManager[StackAddress]":
     """The embedded stack on a data folder that already holds data. Raises CannotStart."""
     from pigwav.devstack import stack_for  # noqa: PLC0415 - boto3 takes 0.2 s, and the base install has no server
-    from pigwav.settings import read_port_range  # noqa: PLC0415
+    from pigwav.port_range import read_port_range  # noqa: PLC0415
 
     ports = read_port_range(settings.embedded_ports)
     return stack_for(data, new=False, postgres_bin=settings.postgres_bin, ports=ports)

@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 import typer
 
 from pigwav.cli.display import printable
+from pigwav.cli.standard_error import print_error
 from pigwav.client import (
     ClientError,
     CredentialsMissing,
@@ -100,12 +101,6 @@ def sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{printable(str(error.filename))}: {reason(error)}"
     return printable(str(error)) if isinstance(error, Refused) else reason(error)
-
-
-def print_error(text: str) -> None:
-    """Prints a line on standard error. The progress display replaces `sys.stderr` and so prints it above the bars."""
-    sys.stderr.write(f"pigwav: {text}\n")
-    sys.stderr.flush()
 
 
 def print_waiting(error: ClientError, wait_s: float) -> None:

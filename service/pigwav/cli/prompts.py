@@ -7,7 +7,8 @@ from uuid import UUID
 import typer
 
 from pigwav.cli.credentials import token_of
-from pigwav.cli.failures import ExitStatus, UsageError, print_error
+from pigwav.cli.failures import ExitStatus, UsageError
+from pigwav.cli.standard_error import print_error
 
 
 def confirm(question: str, *, yes: bool) -> None:

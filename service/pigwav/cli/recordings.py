@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from pigwav.cli.display import length, local_time, printable, shortened, size
-from pigwav.cli.failures import UsageError
+from pigwav.cli.failures import UsageError, plain_failures
 from pigwav.client import Levels, Recording
 
 HEADS: Final = ("TITLE", "LENGTH", "SIZE", "WHEN", "LUFS", "WARNINGS", "LINK")
@@ -32,11 +32,16 @@ def recording_id(text: str) -> UUID:
 
 
 IdArgument = Annotated[
-    UUID, typer.Argument(parser=recording_id, metavar="ID|LINK", help="The recording's id, or its link.")
+    UUID,
+    typer.Argument(
+        parser=plain_failures()(recording_id), metavar="ID|LINK", help="The recording's id, or its link."
+    ),
 ]
 IdsArgument = Annotated[
     list[UUID],
-    typer.Argument(parser=recording_id, metavar="ID|LINK...", help="The recordings' ids or links."),
+    typer.Argument(
+        parser=plain_failures()(recording_id), metavar="ID|LINK...", help="The recordings' ids or links."
+    ),
 ]
 
 

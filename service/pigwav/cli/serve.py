@@ -1,17 +1,14 @@
 """`pigwav serve`: only the API, on a configured database and object store."""
 
 import asyncio
-import ctypes
 import gc
 import signal
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
+from pigwav.allocator import allocator, trim_every_second, use_jemalloc
 from pigwav.cli.configured import settings_with_logs
-
-_M_MMAP_THRESHOLD: Final = -3  # malloc.h
-_M_TRIM_THRESHOLD: Final = -1
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -25,6 +22,8 @@ def serve(
     operator_fd: Annotated[int | None, typer.Option(hidden=True, help="The same, for operators.")] = None,
 ) -> None:
     """Serve the API on your own database and object store. Needs at least PIGWAV_DATABASE_URL and PIGWAV_S3_BUCKET."""
+    use_jemalloc()
+
     import uvloop  # noqa: PLC0415 - the base install has no server
 
     from pigwav.api.app import create_app  # noqa: PLC0415 - the base install has no server
@@ -32,14 +31,17 @@ def serve(
     from pigwav.cli.core_dumps import disable_core_dumps  # noqa: PLC0415
     from pigwav.cli.file_descriptors import fit_connections, raise_limit  # noqa: PLC0415
     from pigwav.listening import Listeners  # noqa: PLC0415
+    from pigwav.telemetry.logs import log  # noqa: PLC0415
     from pigwav.wiring import open_services  # noqa: PLC0415
     from pigwav.worker.loop import working  # noqa: PLC0415
 
-    release_memory()
+    if allocator() == "glibc":
+        trim_every_second()
     disable_core_dumps()
     settings = fit_connections(
         settings_with_logs(warn=fd is None), raise_limit()
     )  # with `fd`, `up` has warned
+    log.info("starting", allocator=allocator())
     if fd is None:
         listeners = Listeners.open(host, port, settings.http.operator_address())
     else:
@@ -54,20 +56,6 @@ def serve(
         _collect_seldom()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve(sockets=[listeners.public]))
-
-
-def release_memory() -> None:
-    """Fixes glibc's M_MMAP_THRESHOLD at 64 KiB, from which blocks are returned to the kernel when they are freed.
-    Smaller free blocks at the end of an arena are returned from 1 MiB on: the measurement of levels would otherwise
-    fetch and return the same pages for each frame, which took longer than its arithmetic.
-
-    By default glibc raises the threshold when large blocks are freed, and then keeps such blocks; audio comes in large
-    blocks. The fixed threshold halves the memory of an open upload (tests/bench/memory.py).
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc only
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, 64 * 1024)
-        mallopt(_M_TRIM_THRESHOLD, 1024 * 1024)
 
 
 def _collect_seldom() -> None:

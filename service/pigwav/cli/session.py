@@ -12,7 +12,7 @@ import typer
 from pigwav.cli.credentials import Credentials, GivenCredentials, credentials, token_of
 from pigwav.cli.credentials_file import remembered_credentials
 from pigwav.cli.display import printable
-from pigwav.cli.failures import UsageError, print_waiting
+from pigwav.cli.failures import UsageError, plain_failures, print_waiting
 from pigwav.client import NotAuthenticated, OnWait, PigWavClient
 from pigwav.domain import LARGEST_USER_ID
 
@@ -33,7 +33,7 @@ UrlOption = Annotated[
     str | None,
     typer.Option(
         envvar="PIGWAV_URL",
-        parser=service_address,
+        parser=plain_failures()(service_address),
         metavar="URL",
         help="URL of the service.",
         show_default=False,
@@ -54,7 +54,7 @@ TokenOption = Annotated[
     UUID | None,
     typer.Option(
         envvar="PIGWAV_TOKEN",
-        parser=token_of,
+        parser=plain_failures()(token_of),
         metavar="TOKEN",
         help="Your token. Others on this machine can see options: prefer `pigwav login` or the environment.",
         show_default=False,

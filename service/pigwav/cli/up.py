@@ -1,11 +1,15 @@
 """`pigwav up`: the service with its own database and object store, in one command."""
 
+import os
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from pigwav.cli.configured import DEFAULT_DATA, settings_with_logs
+
+if TYPE_CHECKING:
+    from pigwav.settings import Settings
 
 DATA: Final = typer.Option(
     help="Data folder of the embedded Postgres and S3 server.",
@@ -28,23 +32,38 @@ def up(
     Starts the API and, if no database and no object store are configured, an embedded Postgres and S3 server.
     """
     from pigwav.cli.core_dumps import disable_core_dumps  # noqa: PLC0415 - Windows has no such limit
-    from pigwav.devstack.supervisor import Up  # noqa: PLC0415 - the base install has no server
+    from pigwav.devstack.supervisor import Plan  # noqa: PLC0415 - the base install has no server
 
     disable_core_dumps()
-    Up(settings_with_logs(), host, port, data, workers, on_ready=_print_ready, on_stop=_print_stopping).run()
+    settings = settings_with_logs()
+    configured = settings.configured()
+    _check(settings, configured=configured)
+    argv = Plan(
+        host=host,
+        port=port,
+        data=str(data),
+        workers=workers,
+        embedded=not configured,
+        operator=settings.http.operator_address(),
+        grace_s=settings.http.grace_s,
+        drain_s=settings.http.drain_s,
+        pool_size=settings.database.pool_size,
+        postgres_bin=str(settings.postgres_bin) if settings.postgres_bin else None,
+        embedded_ports=settings.embedded_ports,
+        watches_disk=not settings.disk.folders,
+    ).argv()
+    os.execv(argv[0], argv)  # noqa: S606 - its process keeps no more than it needs
 
 
-def _print_ready(url: str) -> None:
-    """Prints three commands to copy; each needs values from the output of the one before."""
-    typer.echo(
-        f"PigWav is ready: {url}\n\n"
-        f"curl {url}/users -d name=NAME\n"
-        f"curl {url}/records -F user_id=USER_ID -F token=TOKEN -F file=@recording.wav\n"
-        f"curl -o recording.mp3 '{url}/record?id=RECORDING_ID&user=USER_ID'"
-    )
+def _check(settings: "Settings", *, configured: bool) -> None:
+    """Reports errors once that would otherwise end every API process. Raises NotConfigured."""
+    from pigwav.audio.ffmpeg import find_ffmpeg  # noqa: PLC0415 - the base install has no server
 
+    find_ffmpeg(settings.encoder.ffmpeg)
+    settings.disk.paths()
+    if configured:
+        from pigwav.db.session import Database  # noqa: PLC0415 - only needed here
+        from pigwav.store.s3 import open_s3  # noqa: PLC0415
 
-def _print_stopping(grace_s: float) -> None:
-    typer.echo(
-        f"Stopping; open uploads get up to {grace_s:g} s. Press Ctrl-C again to stop at once.", err=True
-    )
+        Database.open(settings.database).close()
+        open_s3(settings.store).close()

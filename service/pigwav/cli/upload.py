@@ -13,10 +13,11 @@ import typer
 
 from pigwav.cli.credentials import Credentials, GivenCredentials
 from pigwav.cli.display import at_terminal, printable
-from pigwav.cli.failures import Attempts, UsageError, plain_failures, print_error, print_waiting
+from pigwav.cli.failures import Attempts, UsageError, plain_failures, print_waiting
 from pigwav.cli.progress import Transfers, transfers
 from pigwav.cli.session import TokenOption, UrlOption, UserOption, holding, naming
 from pigwav.cli.sources import STANDARD_INPUT, SUFFIXES, NoWavFound, Source, total_bytes, wavs_in
+from pigwav.cli.standard_error import print_error
 from pigwav.cli.uploaded import JsonLines, Links, NotSent, Report, Summary
 from pigwav.client import AsyncPigWavClient, OnWait, Recording, wait_silently
 

@@ -5,13 +5,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING, Any, Final
 
 from pigwav.devstack.ownership import read_private
 from pigwav.private_json import write_private_json
-from pigwav.settings import StoreSettings
+
+if TYPE_CHECKING:
+    from pigwav.settings import StoreSettings
 
 REGION: Final = "us-east-1"
 LOOPBACK: Final = "127.0.0.1"
@@ -29,7 +29,11 @@ class StackAddress:
     s3_access_key: str = field(repr=False)
     s3_secret_key: str = field(repr=False)
 
-    def store_settings(self) -> StoreSettings:
+    def store_settings(self) -> "StoreSettings":
+        from pydantic import SecretStr  # noqa: PLC0415 - the supervisor does not need it
+
+        from pigwav.settings import StoreSettings  # noqa: PLC0415
+
         return StoreSettings(
             endpoint=self.s3_endpoint,
             region=REGION,

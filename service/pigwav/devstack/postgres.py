@@ -7,16 +7,12 @@ accessible to every user.
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool
-
-from pigwav.db.engine import open_engine
 from pigwav.devstack.child_process import ChildProcess, Program
 from pigwav.devstack.folder import DataFolder, translate_errors
 from pigwav.devstack.identity import AS_IS, USERNS, owners_of_cluster, postgres_identity
@@ -89,6 +85,11 @@ class Postgres:
     def owner_url(self) -> str:
         return self._url(OWNER, DATABASE)
 
+    @property
+    def postgres_url(self) -> str:
+        """The database that every cluster has, as the superuser."""
+        return self._url(OWNER, "postgres")
+
     def initialise(self, watch: Watch) -> None:
         """Creates the cluster if it does not exist. An incomplete one (we were killed) is removed and created again."""
         if self._folder.postgres.exists():
@@ -112,16 +113,15 @@ class Postgres:
         except (OSError, ValueError, IndexError):
             return False
 
-    def make_database(self) -> None:
-        """Creates the database if it does not exist. Raises ChildProcessFailed."""
-        engine = open_engine(self._url(OWNER, "postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
-        there = text("SELECT count(*) FROM pg_database WHERE datname = :name")
-        try:
-            with engine.connect() as connection:
-                if not connection.scalar(there, {"name": DATABASE}):
-                    connection.execute(text(f"CREATE DATABASE {DATABASE}"))
-        except OperationalError as error:
-            raise ChildProcessFailed(f"Postgres does not answer: {error.orig}") from error
+    def prepare_database(self, watch: Watch) -> None:
+        """Creates the database if it does not exist, applies the schema, and makes the service's role.
+
+        Postgres must be ready. Raises ChildProcessFailed, StopRequested.
+        """
+        preparation = ChildProcess(self._preparation())
+        watch.run(preparation)
+        if preparation.exit_code:
+            raise ChildProcessFailed(preparation.exit_summary())
 
     def _url(self, role: str, database: str) -> str:
         # The port is explicit, because PGPORT in the environment would select another socket.
@@ -137,6 +137,15 @@ class Postgres:
             folder=self._folder.path,
             log=self._folder.log("postgres"),
             identity=self._identity,
+        )
+
+    def _preparation(self) -> Program:
+        module = "pigwav.devstack.database_preparation"
+        return Program(
+            name="The preparation of the database",
+            argv=[sys.executable, "-P", "-m", module, self.postgres_url, self.owner_url, self.url],
+            environment=os.environ,
+            stop_by=((signal.SIGKILL, 5),),  # each of its transactions takes effect or does not
         )
 
     def _server(self, connections: int) -> Program:

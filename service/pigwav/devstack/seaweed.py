@@ -11,24 +11,20 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
 
-from pydantic import SecretStr
-
 from pigwav.devstack.address import LOOPBACK, REGION, no_proxy_environment
 from pigwav.devstack.child_process import ChildProcess, Program
+from pigwav.devstack.events import warn
 from pigwav.devstack.folder import DataFolder, translate_errors
 from pigwav.devstack.ports import ReservedPorts
+from pigwav.devstack.signed_request import SignedRequest
 from pigwav.devstack.sockets import seaweed_socket
-from pigwav.domain import ObjectKey
-from pigwav.errors import NotConfigured, StoreUnavailable
+from pigwav.errors import NotConfigured
 from pigwav.private_json import write_private_json
-from pigwav.settings import StoreSettings
-from pigwav.store.base import ObjectHeaders
-from pigwav.store.s3 import S3Store, open_s3
-from pigwav.telemetry.logs import log
 
 BUCKET: Final = "pigwav"
 
-_READY_KEY: Final = ObjectKey(".ready")
+_READY_PATH: Final = f"/{BUCKET}/.ready"
+_ANSWERS_WITHIN_S: Final = 5.0
 _IDENTITY_FILE: Final = "identity.json"
 
 _FLAGS: Final = {
@@ -106,10 +102,7 @@ class SeaweedFS:
             for election in self._folder.glob("m[0-9]*"):
                 shutil.rmtree(election)
         self._reserved = ReservedPorts(len(_PORTS), candidates)
-        os.environ.update(
-            no_proxy_environment()
-        )  # before the first client: boto3 reads it when it creates one
-        self._store = self._open_store()
+        os.environ.update(no_proxy_environment())  # boto3 reads it when it creates a client
         self.child = ChildProcess(self._program(), renewed=self._renewed)
 
     @property
@@ -124,15 +117,11 @@ class SeaweedFS:
         """Whether a real write with the service's key succeeds. A connect would succeed a second too early."""
         if not self.child.is_running:
             return False
-        try:
-            self._store.put(_READY_KEY, b"ready" * 100, ObjectHeaders())
-            self._store.delete(_READY_KEY)
-        except StoreUnavailable:
-            if self._has_lost_admin_port():
-                self.child.kill()  # the next start uses another port
-            return False
-        self._store.close()
-        return True
+        if self._accepts("PUT", b"ready" * 100) and self._accepts("DELETE"):
+            return True
+        if self._has_lost_admin_port():
+            self.child.kill()  # the next start uses another port
+        return False
 
     def _has_lost_admin_port(self) -> bool:
         """Whether the log of this start has the error. If the log is shorter than before, it is a new file."""
@@ -142,28 +131,17 @@ class SeaweedFS:
             return _ADMIN_FAILED in file.read()
         return False
 
-    def _open_store(self) -> S3Store:
-        settings = StoreSettings(
-            endpoint=self.endpoint,
-            region=REGION,
-            bucket=BUCKET,
-            access_key=self.access_key,
-            secret_key=SecretStr(self.secret_key),
-            timeout_s=5,
+    def _accepts(self, method: str, body: bytes = b"") -> bool:
+        request = SignedRequest(
+            self.endpoint, REGION, self.access_key, self.secret_key, method, _READY_PATH, body
         )
-        return open_s3(settings, attempts=1)
+        return request.succeeds(timeout_s=_ANSWERS_WITHIN_S)
 
     def _renewed(self) -> Program:
         """The program for the next start. Ports that another program has taken are replaced."""
         if self._reserved.replace_taken():
-            log.warning("seaweedfs_ports_changed", ports=self.ports)
-            self._store.close()
-            self._store = self._open_store()
+            warn("seaweedfs_ports_changed", ports=self.ports)
         return self._program()
-
-    def _close(self) -> None:
-        self._store.close()
-        self._reserved.close()
 
     def _program(self) -> Program:
         ports = {name: str(port) for name, port in self.ports.items()}
@@ -181,7 +159,7 @@ class SeaweedFS:
             log=self._log_file,
             leftovers=self._leftovers(),
             before_start=self._before_start,
-            after_stop=self._close,
+            after_stop=self._reserved.close,
         )
 
     def _leftovers(self) -> list[Path]:

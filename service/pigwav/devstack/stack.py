@@ -14,7 +14,7 @@ from pigwav.devstack.stale_processes import StaleProcesses
 from pigwav.devstack.waiting import Sleeper, Waiter
 from pigwav.devstack.watch import Watch
 from pigwav.errors import FolderUnusable
-from pigwav.settings import DEFAULT_EMBEDDED_PORTS, read_port_range
+from pigwav.port_range import DEFAULT_EMBEDDED_PORTS, read_port_range
 
 CONNECTIONS: Final = 100
 DEFAULT_PORTS: Final = read_port_range(DEFAULT_EMBEDDED_PORTS)
@@ -54,14 +54,8 @@ class Stack:
         watch.start(self._seaweed.child)
         self._postgres.initialise(watch)
         watch.start(self._postgres.child)
-        # Alembic takes 0.2 s to import, in which both servers start.
-        from pigwav.db.migrate import upgrade  # noqa: PLC0415
-        from pigwav.provisioning.service_role import ServiceRole  # noqa: PLC0415
-
         self._until_ready(watch, self._postgres)
-        self._postgres.make_database()
-        upgrade(self._postgres.owner_url)
-        ServiceRole(self._postgres.owner_url, self._postgres.url).make()
+        self._postgres.prepare_database(watch)
 
     def wait(self, watch: Watch) -> None:
         """Returns when the object store accepts writes."""

@@ -1,6 +1,12 @@
-"""`pigwav up`: runs the API and, unless a database and an object store are configured, the embedded stack."""
+"""`pigwav up`: runs the API and, unless a database and an object store are configured, the embedded stack.
+
+This process waits for as long as the service runs, so it imports only the standard library: `pigwav up` reads options
+and settings, and then becomes `python -m pigwav.devstack`. What needs the database's driver runs in a process that
+ends (`database_preparation`).
+"""
 
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -9,16 +15,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, NoReturn, TypeAlias
+from typing import Final, NoReturn, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from prometheus_client import multiprocess
-
-from pigwav.audio.ffmpeg import find_ffmpeg
-from pigwav.db.session import Database
 from pigwav.devstack.address import RunFile
 from pigwav.devstack.child_process import ChildProcess, Program
 from pigwav.devstack.folder import DataFolder, translate_errors
@@ -29,8 +31,7 @@ from pigwav.devstack.stale_processes import StaleProcesses
 from pigwav.devstack.waiting import Signals, StopRequested
 from pigwav.devstack.watch import Watch
 from pigwav.listening import Listeners, reachable_url_of, url_of
-from pigwav.settings import Settings, read_port_range
-from pigwav.store.s3 import open_s3
+from pigwav.port_range import read_port_range
 
 READY_WITHIN_S: Final = 120.0
 """Long enough for a busy machine."""
@@ -66,36 +67,59 @@ Environment: TypeAlias = Callable[[], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What `pigwav up` runs. `embedded`: a database and an object store of its own. `watches_disk`: the API checks the
+    data folder's disk.
+    """
+
+    host: str
+    port: int
+    data: str
+    workers: int
+    embedded: bool
+    operator: tuple[str, int] | None
+    grace_s: float
+    drain_s: float
+    pool_size: int
+    postgres_bin: str | None
+    embedded_ports: str
+    watches_disk: bool
+
+    def argv(self) -> list[str]:
+        """The command of the process that carries it out."""
+        # -P: do not import modules from the current folder, such as a file json.py.
+        return [sys.executable, "-P", "-m", "pigwav.devstack", json.dumps(asdict(self))]
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True)
 class Up:
     """One run of `pigwav up`. `on_ready` and `on_stop` print messages for the user."""
 
-    settings: Settings
-    host: str
-    port: int
-    data: Path
-    workers: int
+    plan: Plan
     on_ready: Callable[[str], None]
     on_stop: Callable[[float], None]
 
     def run(self) -> None:
         """Serves until a signal asks to stop; returns when all child processes have ended. Raises CannotStart."""
-        configured = self.settings.configured()
-        _check(self.settings, configured=configured)
         with Signals() as signals:
             try:
-                if configured:
-                    self._run_alone(signals)
-                else:
+                if self.plan.embedded:
                     self._run_on_own_stack(signals)
+                else:
+                    self._run_alone(signals)
             except StopRequested:
                 return
 
     def _run_on_own_stack(self, signals: Signals) -> None:
-        folder = DataFolder(self.data.absolute())
-        programs = find_postgres(self.settings.postgres_bin)
+        folder = DataFolder(Path(self.plan.data).absolute())
+        programs = find_postgres(Path(self.plan.postgres_bin) if self.plan.postgres_bin else None)
         with watching(folder, signals) as watch, self._listeners() as listeners:
-            ports = read_port_range(self.settings.embedded_ports)
-            connections = self.workers * (self.settings.database.pool_size + 2) + SPARE_CONNECTIONS
+            ports = read_port_range(self.plan.embedded_ports)
+            connections = self.plan.workers * (self.plan.pool_size + 2) + SPARE_CONNECTIONS
             stack = Stack(folder, connections=max(100, connections), programs=programs, ports=ports)
             stack.start(watch)
             unchanging = {**self._watch_disk(folder.path), **self._share_metrics(folder.metrics)}
@@ -129,14 +153,16 @@ class Up:
                 self._serve(watch, listeners.public)
 
     def _listeners(self) -> Listeners:
-        return Listeners.open(self.host, self.port, self.settings.http.operator_address())
+        return Listeners.open(self.plan.host, self.plan.port, self.plan.operator)
 
     @contextmanager
     def _api(
         self, watch: Watch, signals: Signals, listeners: Listeners, environment: Environment
     ) -> Iterator[list[ChildProcess]]:
         """Runs the API's processes during the block. At its end, open uploads get the grace period."""
-        programs = [partial(self._worker, number, listeners, environment) for number in range(self.workers)]
+        programs = [
+            partial(self._worker, number, listeners, environment) for number in range(self.plan.workers)
+        ]
         workers = [ChildProcess(program(), renewed=program) for program in programs]
         try:
             for worker in workers:
@@ -146,7 +172,7 @@ class Up:
             yield workers
         finally:
             if signals.stops:
-                self.on_stop(self.settings.http.grace_s)
+                self.on_stop(self.plan.grace_s)
             listeners.close()  # new connections are refused instead of waiting in the queue
             watch.stop(workers)
 
@@ -171,12 +197,11 @@ class Up:
             watch.pause(CHECK_EVERY_S)
 
     def _worker(self, number: int, listeners: Listeners, environment: Environment) -> Program:
-        http = self.settings.http
         ours = {name: text for name, text in os.environ.items() if not name.startswith(OF_THE_OPERATOR)}
-        stop_within_s = http.drain_s + http.grace_s + AFTER_GRACE_S
+        stop_within_s = self.plan.drain_s + self.plan.grace_s + AFTER_GRACE_S
         return Program(
-            name="The API" if self.workers == 1 else f"API worker {number + 1}",
-            # -P: do not import modules from the current folder, such as a file json.py.
+            name="The API" if self.plan.workers == 1 else f"API worker {number + 1}",
+            # -P: as in `Plan.argv`.
             argv=[sys.executable, "-P", "-m", "pigwav", "serve", *_descriptors(listeners)],
             environment={**NO_DRAIN, **ours, **environment()},
             stop_by=((signal.SIGTERM, stop_within_s), (signal.SIGKILL, 5)),
@@ -185,7 +210,7 @@ class Up:
 
     def _share_metrics(self, folder: Path) -> dict[str, str]:
         """The environment with which several workers share their metrics in one answer of /metrics."""
-        if self.workers == 1 or METRICS_VARIABLE in os.environ:
+        if self.plan.workers == 1 or METRICS_VARIABLE in os.environ:
             return {}
         with translate_errors(folder):
             if folder.exists():
@@ -197,18 +222,9 @@ class Up:
         """The environment that makes the API watch the data folder's disk. Empty if PIGWAV_DISK_FOLDERS is set, or if
         the folder's path contains the list separator.
         """
-        if self.settings.disk.folders or os.pathsep in str(data):
+        if not self.plan.watches_disk or os.pathsep in str(data):
             return {}
         return {"PIGWAV_DISK_FOLDERS": str(data)}
-
-
-def _check(settings: Settings, *, configured: bool) -> None:
-    """Reports errors once that would otherwise end every API process. Raises NotConfigured."""
-    find_ffmpeg(settings.encoder.ffmpeg)
-    settings.disk.paths()
-    if configured:
-        Database.open(settings.database).close()
-        open_s3(settings.store).close()
 
 
 def _descriptors(listeners: Listeners) -> list[str]:
@@ -250,4 +266,6 @@ def _answers(url: str) -> bool:
 def _forget_gauges(dead: ChildProcess) -> None:
     """Removes a dead worker's gauges from the shared metrics: it has no open uploads any more."""
     if folder := dead.program.environment.get(METRICS_VARIABLE):
+        from prometheus_client import multiprocess  # noqa: PLC0415 - needed only by several workers
+
         multiprocess.mark_process_dead(dead.pid, folder)  # type: ignore[no-untyped-call] # it has no annotations

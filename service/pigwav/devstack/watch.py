@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from pigwav.devstack.child_process import ChildProcess
+from pigwav.devstack.events import warn
 from pigwav.devstack.restarts import Restarts
 from pigwav.devstack.stale_processes import StaleProcesses
 from pigwav.devstack.waiting import POLL_S, StopRequested, Waiter
 from pigwav.errors import ChildProcessFailed
-from pigwav.telemetry.logs import log
 
 
 @dataclass
@@ -39,7 +39,7 @@ class _Supervised:
         delay_s = self.restarts.delay_s(now_s)
         if delay_s is None:
             raise ChildProcessFailed(f"{self.child.exit_summary()} (restarting it did not help)")
-        log.warning(
+        warn(
             "child_process_died",
             process=self.child.program.name,
             exit_code=self.child.exit_code,

@@ -3,7 +3,6 @@
 from pigwav.settings.addresses import read_http_url
 from pigwav.settings.effective import Effective, effective
 from pigwav.settings.misspelled import misspelled
-from pigwav.settings.port_range import DEFAULT_EMBEDDED_PORTS, read_port_range
 from pigwav.settings.reading import read_settings
 from pigwav.settings.sections import (
     AddressSettings,
@@ -20,7 +19,6 @@ from pigwav.settings.sections import (
 from pigwav.settings.settings import LogFormat, LogLevel, Page, Registration, Settings
 
 __all__ = [
-    "DEFAULT_EMBEDDED_PORTS",
     "AddressSettings",
     "DatabaseSettings",
     "DiskSettings",
@@ -40,6 +38,5 @@ __all__ = [
     "effective",
     "misspelled",
     "read_http_url",
-    "read_port_range",
     "read_settings",
 ]

@@ -3,12 +3,13 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from pigwav.allocator import read_jemalloc
 from pigwav.errors import NotConfigured
-from pigwav.settings.port_range import DEFAULT_EMBEDDED_PORTS, PortRange
+from pigwav.port_range import DEFAULT_EMBEDDED_PORTS, EMBEDDED_PORTS, read_port_range
 from pigwav.settings.quantities import Seconds, Threads
 from pigwav.settings.section import Section
 from pigwav.settings.sections import (
@@ -55,6 +56,16 @@ class LogLevel(Choice):
     ERROR = "ERROR"
 
 
+def _large_enough(text: str) -> str:
+    if len(read_port_range(text)) < EMBEDDED_PORTS:
+        raise ValueError(f"{text!r} has fewer than the {EMBEDDED_PORTS} ports of the embedded S3 server")
+    return text
+
+
+PortRange: TypeAlias = Annotated[str, AfterValidator(_large_enough)]
+Jemalloc: TypeAlias = Annotated[str, AfterValidator(read_jemalloc)]
+
+
 class Settings(Section):
     """The whole configuration. Sections are read from the same environment."""
 
@@ -92,6 +103,11 @@ class Settings(Section):
     embedded_ports: PortRange = Field(
         DEFAULT_EMBEDDED_PORTS,
         description="Range of TCP ports on 127.0.0.1; the embedded S3 server uses ten free ones.",
+    )
+    jemalloc: Jemalloc = Field(
+        "auto",
+        description="auto: the service's processes use jemalloc if the system has it; off: never; or the path of the "
+        "library, such as /usr/lib/libjemalloc.so.2. MALLOC_CONF configures it.",
     )
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     migrate: MigrateSettings = Field(default_factory=MigrateSettings)

@@ -1,8 +1,6 @@
 """The notation of a range of TCP ports: `20000-31999`, both inclusive."""
 
-from typing import Annotated, Final, TypeAlias
-
-from pydantic import AfterValidator
+from typing import Final
 
 DEFAULT_EMBEDDED_PORTS: Final = "20000-31999"
 """Below the ports that Linux and macOS use for outgoing connections, so that after a restart the ports are still free.
@@ -18,12 +16,3 @@ def read_port_range(text: str) -> range:
     if not (first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65_536):
         raise ValueError(f"{text!r} is not a range of ports; write it as {DEFAULT_EMBEDDED_PORTS}")
     return range(int(first), int(last) + 1)
-
-
-def _large_enough(text: str) -> str:
-    if len(read_port_range(text)) < EMBEDDED_PORTS:
-        raise ValueError(f"{text!r} has fewer than the {EMBEDDED_PORTS} ports of the embedded S3 server")
-    return text
-
-
-PortRange: TypeAlias = Annotated[str, AfterValidator(_large_enough)]
