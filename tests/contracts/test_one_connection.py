@@ -1,4 +1,4 @@
-"""boto3 writes and obstore reads through one Connection: both work, or both fail and the error names the setting."""
+"""boto3 and obstore use one Connection: both work, or both fail and the error names the setting."""
 
 import json
 import os
