@@ -7,6 +7,7 @@ from pigwav.domain import ObjectKey
 from pigwav.errors import StoreUnavailable
 from pigwav.store.base import ObjectHeaders
 from pigwav.store.s3 import S3Store, open_s3
+from pigwav.store.small_puts import SMALL_BYTES
 
 KEY = ObjectKey("recordings/1/2026/11/a.mp3")
 BODY, MD5 = b"a", "0cc175b9c0f1b6a831c399e269772661"
@@ -66,3 +67,16 @@ def test_under_kms_encryption_only_the_first_object_is_sent_twice() -> None:
     with answering(lambda _: answers.pop(0)) as endpoint:
         put(open_s3(fictional(endpoint)), times=3)
     assert answers == []
+
+
+def test_an_object_that_may_take_longer_than_the_timeout_is_left_to_boto3() -> None:
+    requests: list[bytes] = []
+
+    def refuse(request: bytes) -> bytes:
+        requests.append(request)
+        return xml_error(403, "AccessDenied")
+
+    with answering(refuse) as endpoint, pytest.raises(StoreUnavailable):
+        open_s3(fictional(endpoint), attempts=1).put(KEY, bytes(SMALL_BYTES + 1), ObjectHeaders())
+    [only] = requests
+    assert b"content-md5" in only.lower()

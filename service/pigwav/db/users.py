@@ -31,7 +31,7 @@ def add(db: Session, name: str, token_sha256: bytes) -> UserId | None:
 
 def by_token(db: Session, token_sha256: bytes) -> User | None:
     """The token's user, or None. The query returns one row in both cases, so that its time does not reveal which."""
-    row = db.execute(_BY_TOKEN, {"token_sha256": token_sha256}).one()
+    row = db.connection().execute(_BY_TOKEN, {"token_sha256": token_sha256}).one()
     return None if row.id is None else User(UserId(row.id), row.name)
 
 
