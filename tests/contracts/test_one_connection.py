@@ -255,7 +255,7 @@ def test_proxies(
     configured(monkeypatch, variables, proxy=proxy.url, **hosts)
 
     assert expected in outcome(elsewhere)
-    assert proxy.accepted == (2 if proxied else 0), "one connection of each driver"
+    assert proxy.accepted == (3 if proxied else 0), "boto3's, and those of obstore for puts and for reads"
 
 
 def test_no_proxy_is_asked_for_this_machine(
