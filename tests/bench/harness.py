@@ -40,6 +40,10 @@ class RunningPigWav:
         children = self.process.children(recursive=True)
         return [self.process, *(child for child in children if "serve" in child.cmdline())]
 
+    def settings(self) -> dict[str, str]:
+        """The environment of an API process: its database and its store, among others."""
+        return self.own_processes()[1].environ()
+
     def pss_bytes(self) -> int:
         return sum(process.memory_full_info().pss for process in self.own_processes())
 

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from databases import fresh_database
 from pgbouncer import pgbouncer_before
-from pigwav.db import recordings, users
+from pigwav.db import recordings, uploading, users
 from pigwav.db.engine import limits, open_engine
 from pigwav.db.session import Database
 from pigwav.devstack import stack_for
@@ -73,7 +73,7 @@ def read(database: Database) -> None:
 def write(database: Database) -> None:
     with database.begin() as db:
         users.lock(db, UserId(1))
-        recordings.renew_leases(db, [LeaseId(uuid4())], 60)
+        uploading.renew_leases(db, [LeaseId(uuid4())], 60)
 
 
 def _compare(title: str, ways: dict[str, Database], call: Callable[[Database], None], calls: int) -> None:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import pytest
 from pydantic import SecretStr
@@ -35,20 +36,25 @@ def store(settings: StoreSettings) -> S3Store:
     return open_s3(settings, attempts=3)
 
 
-RefusedAtOnce = Callable[[str], AbstractContextManager[None]]
+class RefusedAtOnce(Protocol):
+    def __call__(self, code: str, *, requests: int = 1) -> AbstractContextManager[None]: ...
+
+
+OF_EACH_DRIVER = 2
+"""Requests for a small put that is refused."""
 
 
 @pytest.fixture
 def refused_at_once(caplog: pytest.LogCaptureFixture) -> RefusedAtOnce:
-    """`with refused_at_once(code)`: the block makes one request, gets this code, and raises StoreUnavailable."""
+    """`with refused_at_once(code)`: the block makes `requests`, gets this code, and raises StoreUnavailable."""
     caplog.set_level(logging.INFO, REQUEST_LOGGER)
 
     @contextmanager
-    def refused(code: str) -> Iterator[None]:
+    def refused(code: str, *, requests: int = 1) -> Iterator[None]:
         caplog.clear()
         with pytest.raises(StoreUnavailable, match=code):
             yield
-        assert [record.name for record in caplog.records] == [REQUEST_LOGGER]
+        assert [record.name for record in caplog.records] == [REQUEST_LOGGER] * requests
 
     return refused
 
@@ -138,7 +144,7 @@ class TestRefusals:
     ) -> None:
         moto.deny(settings, "s3:PutObject")
 
-        with refused_at_once("AccessDenied"):
+        with refused_at_once("AccessDenied", requests=OF_EACH_DRIVER):
             store.put(KEY, b"x", PLAIN)
 
     @pytest.mark.parametrize(
@@ -154,7 +160,7 @@ class TestRefusals:
     ) -> None:
         store = open_s3(settings.model_copy(update=changed), attempts=3)
 
-        with refused_at_once(code):
+        with refused_at_once(code, requests=OF_EACH_DRIVER):
             store.put(KEY, b"x", PLAIN)
 
     def test_a_bucket_that_is_gone(
@@ -162,7 +168,7 @@ class TestRefusals:
     ) -> None:
         moto.s3.delete_bucket(Bucket=settings.bucket)
 
-        with refused_at_once("NoSuchBucket"):
+        with refused_at_once("NoSuchBucket", requests=OF_EACH_DRIVER):
             store.put(KEY, b"x", PLAIN)
 
     def test_a_part_number_above_10_000(self, store: S3Store, refused_at_once: RefusedAtOnce) -> None:

@@ -1,4 +1,4 @@
-"""boto3 writes and obstore reads through one Connection: both work, or both fail and the error names the setting."""
+"""boto3 and obstore use one Connection: both work, or both fail and the error names the setting."""
 
 import json
 import os
@@ -255,7 +255,7 @@ def test_proxies(
     configured(monkeypatch, variables, proxy=proxy.url, **hosts)
 
     assert expected in outcome(elsewhere)
-    assert proxy.accepted == (2 if proxied else 0), "one connection of each driver"
+    assert proxy.accepted == (3 if proxied else 0), "boto3's, and those of obstore for puts and for reads"
 
 
 def test_no_proxy_is_asked_for_this_machine(

@@ -18,11 +18,11 @@ class FaultyDatabase:
         self._answer_lost = answer_lost
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:
+    def begin(self, *, one_statement: bool = False) -> Iterator[Session]:
         self._to_go -= 1
         if self._to_go == 0 and not self._answer_lost:
             raise DatabaseUnavailable
-        with self._inner.begin() as db:
+        with self._inner.begin(one_statement=one_statement) as db:
             yield db
         if self._to_go == 0:
             raise DatabaseUnavailable

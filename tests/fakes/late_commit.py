@@ -24,10 +24,10 @@ class LateCommit:
         self._under_way = ExitStack()
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:
+    def begin(self, *, one_statement: bool = False) -> Iterator[Session]:
         self._to_go -= 1
         if self._to_go:
-            with self._inner.begin() as db:
+            with self._inner.begin(one_statement=one_statement) as db:
                 yield db
             return
         db = self._under_way.enter_context(self._inner.begin())

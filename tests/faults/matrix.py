@@ -12,7 +12,7 @@ from faults.dying_api import Died
 from faults.own_stack import OwnStack
 from faults.uploaders import Upload, Uploader, delete, make_upload, once, send, try_again
 from faults.world import World
-from pigwav.db import recordings
+from pigwav.db import uploading
 from pigwav.domain import LeaseId, RecordingId, UserId, object_key
 from pigwav.store.base import ObjectHeaders
 
@@ -179,7 +179,7 @@ def _vanished_upload(world: World, user: UserId) -> None:
     recording = RecordingId(uuid4())
     key = object_key(user, recording, now)
     with world.services.sweep.database.begin() as db:
-        recordings.add_pending(
+        uploading.add_pending(
             db, recording, user, key=key, title=None, created_at=now, lease=LeaseId(uuid4()), lease_s=-1
         )
     store.put_part(key, store.begin_multipart(key, ObjectHeaders()), 1, b"part one")

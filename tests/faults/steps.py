@@ -89,16 +89,17 @@ class SteppedDatabase(Database):
         return database
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:
+    def begin(self, *, one_statement: bool = False) -> Iterator[Session]:
         name = _caller()
         if name in _BY_THE_CLOCK:
             with super().begin() as db:
                 yield db
             return
         self.steps.take(f"before {name}")
-        with super().begin() as db:
+        with super().begin(one_statement=one_statement) as db:
             yield db
-            self.steps.take(f"before the commit of {name}")
+            if not one_statement:
+                self.steps.take(f"before the commit of {name}")
         self.steps.take(f"after {name}")
 
     @contextmanager

@@ -239,10 +239,10 @@ def test_when_the_answer_to_the_last_commit_is_lost_a_second_try_gets_it(service
 class DyingDatabase(FaultyDatabase):
     """A database that does not come back after it has failed."""
 
-    def begin(self) -> AbstractContextManager[Session]:
+    def begin(self, *, one_statement: bool = False) -> AbstractContextManager[Session]:
         if self.has_failed:
             raise DatabaseUnavailable
-        return super().begin()
+        return super().begin(one_statement=one_statement)
 
     def read(self) -> AbstractContextManager[Session]:
         if self.has_failed:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from pigwav.db import recordings
+from pigwav.db import uploading
 from pigwav.domain import LeaseId, RecordingId, UserId, object_key
 from pigwav.errors import UploadSuperseded
 from pigwav.wiring import Services
@@ -17,7 +17,7 @@ def declare(services: Services, user: UserId, lease: LeaseId) -> None:
     recording, now = RecordingId(uuid4()), datetime.now(UTC)
     key = object_key(user, recording, now)
     with services.sweep.database.begin() as db:
-        recordings.add_pending(
+        uploading.add_pending(
             db, recording, user, key=key, title=None, created_at=now, lease=lease, lease_s=60
         )
 

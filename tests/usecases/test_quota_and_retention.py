@@ -136,8 +136,8 @@ class HeldAtCommit:
         self._hold = OnCall(number, gate)
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:
-        with self._inner.begin() as db:
+    def begin(self, *, one_statement: bool = False) -> Iterator[Session]:
+        with self._inner.begin(one_statement=one_statement) as db:
             yield db
             self._hold()
 

@@ -8,7 +8,6 @@ and a recording of any length has 2,048 to 4,096 points, unless it is shorter th
 
 import struct
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final, Self
 
 import numpy as np
@@ -54,8 +53,13 @@ class Waveform:
         """The mean magnitude of each of `count` equal parts, 0 to 128; fewer if there are fewer points."""
         magnitude = np.abs(self.pairs.astype(np.int16)).max(axis=1)
         parts = min(count, magnitude.size)
-        edges = [number * magnitude.size // parts for number in range(parts + 1)] if parts else []
-        return [float(magnitude[start:end].mean()) for start, end in pairwise(edges)]
+        if not parts:
+            return []
+        edges = np.arange(parts + 1) * magnitude.size // parts
+        means: list[float] = (
+            np.add.reduceat(magnitude, edges[:-1], dtype=np.int64) / np.diff(edges)
+        ).tolist()
+        return means
 
 
 class WaveformMeter:

@@ -1,7 +1,6 @@
 """Queries for recordings."""
 
-from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -15,7 +14,6 @@ from pigwav.domain import (
     AudioFacts,
     AudioWarning,
     ChannelLevels,
-    LeaseId,
     Levels,
     MeasuredFrom,
     ObjectKey,
@@ -30,10 +28,10 @@ from pigwav.domain import (
 
 T = TypeVar("T", Tags, AudioWarning, ChannelLevels, Levels)
 
-_DOCUMENTS = ("source", "tags", "warnings", "levels")
-_AUDIO = tuple(field.name for field in fields(AudioFacts) if field.name not in _DOCUMENTS)
+_DOCUMENTS: Final = ("source", "tags", "warnings", "levels")
+AUDIO_FACTS: Final = tuple(field.name for field in fields(AudioFacts) if field.name not in _DOCUMENTS)
 """Facts with a column of the same name."""
-_SOURCE = tuple(field.name for field in fields(WavSource))
+SOURCE_FACTS: Final = tuple(field.name for field in fields(WavSource))
 """Facts in `AudioFacts.source`: each has a column with the prefix `source_`."""
 _COLUMNS = (
     RecordingRow.id,
@@ -46,8 +44,8 @@ _COLUMNS = (
     RecordingRow.tags,
     RecordingRow.warnings,
     RecordingRow.levels,
-    *(getattr(RecordingRow, name) for name in _AUDIO),
-    *(getattr(RecordingRow, f"source_{name}") for name in _SOURCE),
+    *(getattr(RecordingRow, name) for name in AUDIO_FACTS),
+    *(getattr(RecordingRow, f"source_{name}") for name in SOURCE_FACTS),
 )
 NEWEST_FIRST: Final = (RecordingRow.ready_at.desc(), RecordingRow.id.desc())
 
@@ -58,68 +56,6 @@ class StoredAmount:
 
     recordings: int
     size_bytes: int
-
-
-def add_pending(
-    db: Session,
-    recording: RecordingId,
-    user: UserId,
-    *,
-    key: ObjectKey,
-    title: str | None,
-    created_at: datetime,
-    lease: LeaseId,
-    lease_s: float,
-) -> None:
-    """Adds a pending row. The caller holds the user's lock."""
-    db.add(
-        RecordingRow(
-            id=recording,
-            user_id=user,
-            state=RecordingState.PENDING,
-            object_key=key,
-            title=title,
-            created_at=created_at,
-            lease_id=lease,
-            lease_until=func.now() + timedelta(seconds=lease_s),
-        )
-    )
-
-
-def note_upload(db: Session, lease: LeaseId, upload_id: str) -> bool:
-    """Stores the id of the multipart upload before its first part is sent. False if the lease is lost."""
-    return _changed(db, _held_by(lease), values={"upload_id": upload_id})
-
-
-def renew_leases(db: Session, leases: Collection[LeaseId], lease_s: float) -> set[LeaseId]:
-    """Renews those of `leases` that are still held for `lease_s` seconds from now, and returns them."""
-    statement = (
-        update(RecordingRow)
-        .where(RecordingRow.state == RecordingState.PENDING, RecordingRow.lease_id.in_(leases))
-        .values(lease_until=func.now() + timedelta(seconds=lease_s))
-        .returning(RecordingRow.lease_id)
-    )
-    return {LeaseId(lease) for lease in db.execute(statement).scalars() if lease is not None}
-
-
-def mark_ready(db: Session, lease: LeaseId, facts: RecordingFacts, *, title: str | None) -> Recording | None:
-    """Marks the recording ready: its object is complete. None if the lease is lost; then nothing is changed."""
-    statement = (
-        update(RecordingRow)
-        .where(_held_by(lease))
-        .values(
-            state=RecordingState.READY,
-            title=title,
-            ready_at=func.clock_timestamp(),
-            lease_id=None,
-            lease_until=None,
-            upload_id=None,
-            **_columns_of(facts),
-        )
-        .returning(*_COLUMNS)
-    )
-    row = db.execute(statement).one_or_none()
-    return None if row is None else _recording(row)
 
 
 def forget(db: Session, recording: RecordingId) -> None:
@@ -197,10 +133,6 @@ def stored_amount(db: Session, user: UserId) -> StoredAmount:
     return StoredAmount(count, int(size_bytes or 0))
 
 
-def _held_by(lease: LeaseId) -> ColumnElement[bool]:
-    return (RecordingRow.lease_id == lease) & (RecordingRow.state == RecordingState.PENDING)
-
-
 def _ready(recording: RecordingId, user: UserId) -> tuple[ColumnElement[bool], ...]:
     return (
         RecordingRow.id == recording,
@@ -214,23 +146,10 @@ def _changed(db: Session, *where: ColumnElement[bool], values: dict[str, Any]) -
     return db.execute(statement).scalar_one_or_none() is not None
 
 
-def _columns_of(facts: RecordingFacts) -> dict[str, Any]:
-    audio = facts.audio
-    return {
-        "size_bytes": facts.size_bytes,
-        "sha256": facts.sha256,
-        **{name: getattr(audio, name) for name in _AUDIO},
-        **{f"source_{name}": getattr(audio.source, name) for name in _SOURCE},
-        "tags": {name: said for name, said in asdict(audio.tags).items() if said is not None} or None,
-        "warnings": None if audio.warnings is None else [asdict(warning) for warning in audio.warnings],
-        "levels": None if audio.levels is None else asdict(audio.levels),
-    }
-
-
 def _recording(row: Row[Any]) -> Recording:
     audio = AudioFacts(
-        **{name: getattr(row, name) for name in _AUDIO},
-        source=WavSource(**{name: getattr(row, f"source_{name}") for name in _SOURCE}),
+        **{name: getattr(row, name) for name in AUDIO_FACTS},
+        source=WavSource(**{name: getattr(row, f"source_{name}") for name in SOURCE_FACTS}),
         tags=_from_json(Tags, row.tags or {}),
         warnings=None
         if row.warnings is None

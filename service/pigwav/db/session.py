@@ -42,10 +42,21 @@ class Database:
         return cls(engine)
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:
-        """One transaction, committed at the end of the block. Raises DatabaseUnavailable."""
-        with translate_errors(), Session(self._engine, expire_on_commit=False) as session, session.begin():
-            yield session
+    def begin(self, *, one_statement: bool = False) -> Iterator[Session]:
+        """One transaction, committed at the end of the block. Raises DatabaseUnavailable.
+
+        `one_statement`: the block executes one statement, and Postgres commits it, as in `read`.
+        """
+        if one_statement:
+            with self._autocommit() as session:
+                yield session
+        else:
+            with (
+                translate_errors(),
+                Session(self._engine, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -53,6 +64,11 @@ class Database:
 
         This saves two round trips on the hot read path.
         """
+        with self._autocommit() as session:
+            yield session
+
+    @contextmanager
+    def _autocommit(self) -> Iterator[Session]:
         with translate_errors(), Session(self._engine) as session:
             # Not with SQLAlchemy's isolation level: it sends statements to set and to reset it, and a connection that
             # dies before the second one is lost to the pool for ever.

@@ -1,11 +1,20 @@
 """Queries for users."""
 
-from sqlalchemy import delete, func, literal, select, update
+from typing import Final
+
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from pigwav.db.models import IdempotencyKeyRow, RecordingRow, UserRow
 from pigwav.domain import RecordingState, User, UserId, UserSummary
+
+_ASKED = select(bindparam("token_sha256", type_=UserRow.token_sha256.type).label("sha256")).subquery()
+_BY_TOKEN: Final = (
+    select(UserRow.id, UserRow.name)
+    .select_from(_ASKED)
+    .outerjoin(UserRow, UserRow.token_sha256 == _ASKED.c.sha256)
+)
 
 
 def add(db: Session, name: str, token_sha256: bytes) -> UserId | None:
@@ -22,9 +31,7 @@ def add(db: Session, name: str, token_sha256: bytes) -> UserId | None:
 
 def by_token(db: Session, token_sha256: bytes) -> User | None:
     """The token's user, or None. The query returns one row in both cases, so that its time does not reveal which."""
-    asked = select(literal(token_sha256).label("sha256")).subquery()
-    query = select(UserRow.id, UserRow.name).select_from(asked)
-    row = db.execute(query.outerjoin(UserRow, UserRow.token_sha256 == asked.c.sha256)).one()
+    row = db.connection().execute(_BY_TOKEN, {"token_sha256": token_sha256}).one()
     return None if row.id is None else User(UserId(row.id), row.name)
 
 

@@ -12,11 +12,6 @@ from pigwav.domain import RecordingId
 OVERVIEW_POINTS: Final = 96
 
 
-def add(db: Session, recording: RecordingId, *, dat: bytes, overview: bytes) -> None:
-    """In the transaction in which the recording becomes ready."""
-    db.add(WaveformRow(recording_id=recording, dat=dat, overview=overview))
-
-
 def find(db: Session, recording: RecordingId) -> bytes | None:
     """`dat`; None if the recording has no waveform."""
     return db.execute(

@@ -103,7 +103,7 @@ class Reader(Lookup, Protocol):
 
 class Writer(Protocol):
     def put(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
-        """Stores a whole object. The store checks the body against its MD5."""
+        """Stores a whole object. Its MD5 is checked: by the store, or by us against the ETag."""
 
     def begin_multipart(self, key: ObjectKey, headers: ObjectHeaders) -> UploadId: ...
 

@@ -1,7 +1,7 @@
 """How to reach the configured store. It is found once, as botocore finds it, and given to both drivers.
 
-Writes go through boto3, reads through obstore. If each looked for itself, they could find different servers: obstore
-reads other environment variables, another NO_PROXY and the system's certificates.
+Reads and small puts go through obstore, all other calls through boto3. If each looked for itself, they could find
+different servers: obstore reads other environment variables, another NO_PROXY and the system's certificates.
 """
 
 import os

@@ -1,4 +1,6 @@
-"""One bucket of an S3 server: obstore for reads, boto3 for all other calls. Converts their exceptions to ours."""
+"""One bucket of an S3 server: obstore for reads and small puts, boto3 for all other calls. Converts their exceptions to
+ours.
+"""
 
 import hashlib
 import re
@@ -22,6 +24,7 @@ from pigwav.store.base import Kept, ObjectHeaders, OldVersion, OpenUpload, Part,
 from pigwav.store.boto import error_code, first_line, open_client, translate_errors
 from pigwav.store.connection import Connection, connection_to
 from pigwav.store.retention import Retention, retention_from
+from pigwav.store.small_puts import SmallPuts
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, S3Config  # do not exist at run time
@@ -68,17 +71,21 @@ class S3Store:
         bucket: Bucket,
         name: str,
         *,
+        small_puts: SmallPuts,
         page_size: int = 1000,
         copy_part_bytes: int = COPY_PART_BYTES,
     ) -> None:
         self._s3 = client  # Any: boto3 makes a client's methods at run time
         self._reads = bucket
+        self._small_puts = small_puts
         self._bucket = name
         self._page_size = page_size
         self._copy_part_bytes = copy_part_bytes
 
     def put(self, key: ObjectKey, body: bytes, headers: ObjectHeaders) -> None:
         md5 = hashlib.md5(body, usedforsecurity=False)
+        if self._small_puts.put(key, body, headers, md5_hex=md5.hexdigest()):
+            return
         with translate_errors():
             answer = self._s3.put_object(
                 Bucket=self._bucket, Key=key, Body=body, ContentMD5=_base64(md5.digest()), **_as_s3(headers)
@@ -309,7 +316,8 @@ def open_s3(
     page_size: int = 1000,
     copy_part_bytes: int = COPY_PART_BYTES,
 ) -> S3Store:
-    """The bucket in `settings`; sends nothing yet. Each request is tried up to `attempts` times. Raises NotConfigured.
+    """The bucket in `settings`; sends nothing yet. Each request is tried up to `attempts` times; a small put once
+    more. Raises NotConfigured.
 
     Both drivers get the same Connection.
     """
@@ -319,9 +327,17 @@ def open_s3(
     client = open_client(connection, attempts=attempts)
     try:
         bucket = _open_bucket(connection, settings.bucket, attempts)
+        small_puts = SmallPuts(_open_bucket(connection, settings.bucket, attempts=1))
     except (ObstoreError, ValueError) as error:
         raise NotConfigured(f"The object store cannot be used as configured: {first_line(error)}") from error
-    return S3Store(client, bucket, settings.bucket, page_size=page_size, copy_part_bytes=copy_part_bytes)
+    return S3Store(
+        client,
+        bucket,
+        settings.bucket,
+        small_puts=small_puts,
+        page_size=page_size,
+        copy_part_bytes=copy_part_bytes,
+    )
 
 
 def _open_bucket(connection: Connection, name: str, attempts: int) -> Bucket:

@@ -6,7 +6,7 @@ one. If anything fails in between, the row says exactly what to clean up: here a
 
 import time
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -18,8 +18,9 @@ from pigwav.audio.id3_writer import id3_tag
 from pigwav.audio.waveform import Waveform
 from pigwav.capacity.open_uploads import OpenUploads
 from pigwav.capacity.quota import Quota
-from pigwav.db import idempotency_keys, recordings, users, waveforms
+from pigwav.db import idempotency_keys, recordings, uploading, users
 from pigwav.db.session import Database
+from pigwav.db.waveforms import OVERVIEW_POINTS
 from pigwav.disposition import content_disposition
 from pigwav.domain import (
     AudioFacts,
@@ -178,13 +179,10 @@ class AddRecording:
 
     def _declare(self, intent: Intent) -> Recording | None:
         """Write the `pending` row, or return the recording that another try has made meanwhile."""
-        with self.database.begin() as db:
-            if not users.lock(db, intent.user, alone=self.quota.is_bounded):
-                raise NotAuthenticated
-            if intent.idempotency_key and (made := claim(db, intent.user, intent.idempotency_key, intent.id)):
+        with self._transaction(intent) as db:
+            if self._is_shared(intent) and (made := self._reserve(db, intent)):
                 return made
-            self._check_quota(db, intent.user, more=1, more_bytes=intent.expected_bytes or 0)
-            recordings.add_pending(
+            added = uploading.add_pending(
                 db,
                 intent.id,
                 intent.user,
@@ -194,6 +192,23 @@ class AddRecording:
                 lease=intent.lease,
                 lease_s=self.leases.lease_s,
             )
+            if not added:
+                raise NotAuthenticated
+        return None
+
+    def _transaction(self, intent: Intent) -> AbstractContextManager[Session]:
+        return self.database.begin(one_statement=not self._is_shared(intent))
+
+    def _is_shared(self, intent: Intent) -> bool:
+        """Whether other uploads matter: those that use the same quota, or the same Idempotency-Key."""
+        return self.quota.is_bounded or intent.idempotency_key is not None
+
+    def _reserve(self, db: Session, intent: Intent) -> Recording | None:
+        if not users.lock(db, intent.user, alone=self.quota.is_bounded):
+            raise NotAuthenticated
+        if intent.idempotency_key and (made := claim(db, intent.user, intent.idempotency_key, intent.id)):
+            return made
+        self._check_quota(db, intent.user, more=1, more_bytes=intent.expected_bytes or 0)
         return None
 
     def _check_quota(self, db: Session, user: UserId, *, more: int, more_bytes: int) -> None:
@@ -206,30 +221,34 @@ class AddRecording:
 
     def _is_held(self, intent: Intent) -> bool:
         with self.database.begin() as db:
-            return bool(recordings.renew_leases(db, [intent.lease], self.leases.lease_s))
+            return bool(uploading.renew_leases(db, [intent.lease], self.leases.lease_s))
 
     def _note_upload(self, intent: Intent, upload_id: UploadId) -> None:
         with self.database.begin() as db:
-            if not recordings.note_upload(db, intent.lease, upload_id):
+            if not uploading.note_upload(db, intent.lease, upload_id):
                 raise UploadSuperseded
 
     def _acknowledge(
         self, intent: Intent, facts: RecordingFacts, title: str | None, waveform: Waveform
     ) -> Recording:
         """Make the recording ready, in one transaction. It locks in a fixed order: the user, the key, the recording."""
-        with self.database.begin() as db:
+        with self._transaction(intent) as db:
             if self.quota.is_bounded:
                 users.lock(db, intent.user, alone=True)
             self._check_quota(db, intent.user, more=0, more_bytes=facts.size_bytes)
             if intent.idempotency_key:
                 idempotency_keys.acknowledge(db, intent.user, intent.idempotency_key, intent.id)
-            recording = recordings.mark_ready(db, intent.lease, facts, title=title)
-            if recording is None:
-                raise UploadSuperseded  # also rolls back the key's acknowledgement
-            waveforms.add(
-                db, intent.id, dat=waveform.dat(), overview=waveform.magnitudes(waveforms.OVERVIEW_POINTS)
+            ready_at = uploading.mark_ready(
+                db,
+                intent.lease,
+                facts,
+                title=title,
+                dat=waveform.dat(),
+                overview=waveform.magnitudes(OVERVIEW_POINTS),
             )
-        return recording
+            if ready_at is None:
+                raise UploadSuperseded  # also rolls back the key's acknowledgement
+        return Recording(intent.id, intent.user, title, intent.key, ready_at, facts)
 
     async def _settle(self, intent: Intent, upload: StreamingUpload) -> Recording | None:
         """After a failure: return the recording if it was acknowledged nevertheless, else clean up and return None.

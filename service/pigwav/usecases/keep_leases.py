@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pigwav.db import recordings
+from pigwav.db import uploading
 from pigwav.db.session import Database
 from pigwav.domain import LeaseId
 from pigwav.errors import DatabaseUnavailable, UploadSuperseded
@@ -74,4 +74,4 @@ class KeepLeases:
 
     def _renew(self, leases: list[LeaseId]) -> set[LeaseId]:
         with self._database.begin() as db:
-            return recordings.renew_leases(db, leases, self.lease_s)
+            return uploading.renew_leases(db, leases, self.lease_s)
