@@ -3,13 +3,27 @@
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, or_, select, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from pigwav.db.lookups import Lookup, Lookups
 from pigwav.db.models import RecordingRow
 from pigwav.domain import (
     AudioFacts,
@@ -160,6 +174,12 @@ def find(db: Session, recording: RecordingId, user: UserId) -> Recording | None:
     return None if row is None else _recording(row)
 
 
+async def look_up(lookups: Lookups, recording: RecordingId, user: UserId) -> Recording | None:
+    """The same as `find`, on the event loop."""
+    row = await lookups.one(_ready_one(), recording=str(recording), user=user)
+    return None if row is None else _recording(row)
+
+
 def newest(
     db: Session, user: UserId, *, limit: int, before: tuple[datetime, RecordingId] | None = None
 ) -> list[Recording]:
@@ -201,12 +221,19 @@ def _held_by(lease: LeaseId) -> ColumnElement[bool]:
     return (RecordingRow.lease_id == lease) & (RecordingRow.state == RecordingState.PENDING)
 
 
-def _ready(recording: RecordingId, user: UserId) -> tuple[ColumnElement[bool], ...]:
+def _ready(
+    recording: RecordingId | BindParameter[UUID], user: UserId | BindParameter[int]
+) -> tuple[ColumnElement[bool], ...]:
     return (
         RecordingRow.id == recording,
         RecordingRow.user_id == user,
         RecordingRow.state == RecordingState.READY,
     )
+
+
+@cache
+def _ready_one() -> Lookup:
+    return Lookup(select(*_COLUMNS).where(*_ready(bindparam("recording"), bindparam("user"))))
 
 
 def _changed(db: Session, *where: ColumnElement[bool], values: dict[str, Any]) -> bool:

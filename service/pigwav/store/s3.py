@@ -208,6 +208,12 @@ class S3Store:
                 raise
 
     async def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
+        if stop - start <= READ_BLOCK_BYTES:
+            with _translate_read_errors():
+                block = bytes(await obstore.get_range_async(self._reads, key, start=start, end=stop))
+            _check_whole(stop - start - len(block))
+            yield block
+            return
         missing_bytes = stop - start
         blocks: obstore.BytesStream | None = None
         with _translate_read_errors():

@@ -5,10 +5,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from pigwav.db import recordings
-from pigwav.db.session import Database
+from pigwav.db.lookups import Lookups
 from pigwav.domain import ObjectKey, Recording, RecordingId, UserId
 from pigwav.errors import RecordingNotFound, StoreUnavailable
-from pigwav.executors import BoundedExecutor
 from pigwav.store.base import Reader
 
 
@@ -18,16 +17,11 @@ class FindRecording:
     or whether it ever existed.
     """
 
-    database: Database
-    db: BoundedExecutor
+    lookups: Lookups
 
     async def __call__(self, recording: RecordingId, user: UserId) -> Recording:
         """Raises RecordingNotFound."""
-        return await self.db(self._find, recording, user)
-
-    def _find(self, recording: RecordingId, user: UserId) -> Recording:
-        with self.database.read() as db:
-            found = recordings.find(db, recording, user)
+        found = await recordings.look_up(self.lookups, recording, user)
         if found is None:
             raise RecordingNotFound
         return found

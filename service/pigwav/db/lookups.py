@@ -1,0 +1,188 @@
+"""Queries that the event loop itself waits for: to look up a link takes no thread.
+
+psycopg2's asynchronous connections are always in autocommit mode. So a query with its limits in front is one message
+and one transaction, and leaves nothing in the session (docs/decisions/0014-limits-in-every-statement.md).
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, Final, Self
+
+import psycopg2
+from psycopg2.extensions import POLL_OK, POLL_READ, connection, cursor
+from psycopg2.extras import register_uuid
+from sqlalchemy import ColumnElement, Select, make_url
+
+from pigwav.db.driver_errors import is_lost, translate_errors
+from pigwav.db.engine import client_timeout_s, connect_asynchronously, limits
+from pigwav.errors import Limit, NotConfigured, Overloaded
+from pigwav.executors import BoundedExecutor
+from pigwav.settings import DatabaseSettings
+
+_DIALECT: Final = make_url("postgresql+psycopg2://").get_dialect()()
+
+
+class Lookup:
+    """A query for at most one row, compiled once. Its parameters are values that psycopg2 itself knows."""
+
+    def __init__(self, query: "Select[Any]") -> None:
+        compiled = query.compile(dialect=_DIALECT)
+        self.sql: Final = str(compiled)
+        self._constants = compiled.params
+        self._columns = [*query.selected_columns]
+        self._names = [str(column.key) for column in self._columns]
+        self._converters: list[tuple[int, Callable[[Any], Any]]] | None = None
+
+    def parameters(self, given: Mapping[str, object]) -> dict[str, object]:
+        return {**self._constants, **given}
+
+    def row(self, cursor: cursor) -> Any | None:
+        """The row that the cursor has, with the values by the names of their columns, as a session returns it."""
+        values = cursor.fetchone()
+        if values is None:
+            return None
+        if self._converters is None:
+            self._converters = [*_converters(self._columns, cursor)]
+        converted = [*values]
+        for position, convert in self._converters:
+            converted[position] = convert(converted[position])
+        return SimpleNamespace(**dict(zip(self._names, converted, strict=True)))
+
+
+def _converters(
+    columns: "Sequence[ColumnElement[Any]]", cursor: cursor
+) -> Iterator[tuple[int, Callable[[Any], Any]]]:
+    """SQLAlchemy's conversions of what psycopg2 returns, for the columns that need one."""
+    for position, (column, found) in enumerate(zip(columns, cursor.description, strict=True)):
+        convert = column.type.dialect_impl(_DIALECT).result_processor(_DIALECT, found.type_code)
+        if convert is not None:
+            yield position, convert
+
+
+class Lookups:
+    """A small pool of asynchronous connections. Used on the event loop only.
+
+    A connection is opened on a thread, because libpq blocks while it resolves a name. If a query is cancelled or fails,
+    its connection is closed.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], connection],
+        executor: BoundedExecutor,
+        *,
+        size: int,
+        timeout_s: float,
+        wait_s: float,
+    ) -> None:
+        """`timeout_s`: of a query. `wait_s`: how long a query waits for a connection, or for a thread to open one."""
+        self._connect = connect
+        self._executor = executor.within(wait_s, Limit.DATABASE)
+        self._limits = limits(timeout_s)
+        self._timeout_s = client_timeout_s(timeout_s)
+        self._wait_s = wait_s
+        self._idle: list[connection] = []
+        self._places = asyncio.Semaphore(size)
+        self._waiting_since: dict[object, float] = {}
+
+    @classmethod
+    def open(cls, settings: DatabaseSettings, executor: BoundedExecutor, *, wait_s: float) -> Self:
+        """Connects on first use. Raises NotConfigured."""
+        if settings.url is None:
+            raise NotConfigured("PIGWAV_DATABASE_URL is not set")
+        url, timeout_s = settings.url.get_secret_value(), settings.timeout_s
+        connect = partial(connect_asynchronously, url, timeout_s=timeout_s)
+        return cls(connect, executor, size=settings.lookup_connections, timeout_s=timeout_s, wait_s=wait_s)
+
+    async def one(self, lookup: Lookup, **parameters: object) -> Any | None:
+        """The row that the query finds. Raises DatabaseUnavailable, Overloaded.
+
+        A connection that the server has closed since its last query is replaced: a query that only reads may be sent
+        again.
+        """
+        with translate_errors():
+            async with self._place():
+                while self._idle:
+                    with suppress(_ConnectionLost):
+                        return await self._fetch(self._idle.pop(), lookup, parameters)
+                opened = await self._executor(self._connect)
+                register_uuid(conn_or_curs=opened)
+                return await self._fetch(opened, lookup, parameters)
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """Waits for a connection. Like the executors, refuses at once if others have been waiting for long."""
+        if self._places.locked():
+            await self._wait_for_place()
+        else:
+            await self._places.acquire()
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    async def _wait_for_place(self) -> None:
+        now_s = time.monotonic()
+        if now_s - next(iter(self._waiting_since.values()), now_s) > self._wait_s / 2:
+            raise Overloaded(Limit.DATABASE)
+        waiter = object()
+        self._waiting_since[waiter] = now_s
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await self._places.acquire()
+        except TimeoutError:
+            raise Overloaded(Limit.DATABASE) from None
+        finally:
+            del self._waiting_since[waiter]
+
+    async def _fetch(self, opened: connection, lookup: Lookup, given: Mapping[str, object]) -> Any | None:
+        try:
+            asking = opened.cursor()
+            asking.execute(self._limits + lookup.sql, lookup.parameters(given))
+            async with asyncio.timeout(self._timeout_s):
+                await _until_answered(opened)
+            row = lookup.row(asking)
+        except BaseException as error:
+            opened.close()
+            if isinstance(error, TimeoutError):
+                raise psycopg2.OperationalError(f"no answer within {self._timeout_s:g} seconds") from error
+            if isinstance(error, psycopg2.Error) and is_lost(error):
+                raise _ConnectionLost(*error.args) from error
+            raise
+        self._idle.append(opened)
+        return row
+
+
+class _ConnectionLost(psycopg2.OperationalError):  # type: ignore[misc] # psycopg2 ships no types
+    """The server has closed the connection."""
+
+
+async def _until_answered(opened: connection) -> None:
+    """Waits on the event loop until the statement is done."""
+    loop = asyncio.get_running_loop()
+    while (state := opened.poll()) != POLL_OK:
+        watch, unwatch = (
+            (loop.add_reader, loop.remove_reader)
+            if state == POLL_READ
+            else (loop.add_writer, loop.remove_writer)
+        )
+        ready = loop.create_future()
+        descriptor = opened.fileno()
+        watch(descriptor, _set_once, ready)
+        try:
+            await ready
+        finally:
+            unwatch(descriptor)
+
+
+def _set_once(ready: "asyncio.Future[None]") -> None:
+    if not ready.done():
+        ready.set_result(None)
