@@ -37,7 +37,7 @@ from pigwav.usecases.list_recordings import ListRecordings
 from pigwav.usecases.measure import Measure
 from pigwav.usecases.quarantine import Quarantine
 from pigwav.usecases.read_card import ReadCard
-from pigwav.usecases.read_recording import FindRecording, ReadRecording
+from pigwav.usecases.read_recording import FindMp3, FindRecording, ReadRecording
 from pigwav.usecases.read_waveform import ReadWaveform
 from pigwav.usecases.register_user import RegisterUser
 from pigwav.usecases.rename_recording import RenameRecording
@@ -69,6 +69,7 @@ class Services:
     delete_user: DeleteUser
     add_recording: AddRecording
     find_recording: FindRecording
+    find_mp3: FindMp3
     read_recording: ReadRecording
     read_waveform: ReadWaveform
     read_card: ReadCard
@@ -162,7 +163,8 @@ def _services(
             metrics,
             quota=Quota(limits.quota_recordings, limits.quota_bytes),
         ),
-        find_recording=FindRecording(lookups),
+        find_recording=FindRecording(database, brief.db),
+        find_mp3=FindMp3(lookups),
         read_recording=ReadRecording(store),
         read_waveform=read_waveform,
         read_card=ReadCard(read_waveform, brief.cards, lru_cache(_CARDS_IN_MEMORY)(card)),

@@ -14,7 +14,7 @@ from uploading import add
 
 def heard(services: Services, recording: Recording) -> bytes:
     async def run() -> bytes:
-        blocks = await services.read_recording(recording, 0, recording.facts.size_bytes)
+        blocks = await services.read_recording(recording.object_key, 0, recording.facts.size_bytes)
         return b"".join([block async for block in blocks])
 
     return asyncio.run(run())

@@ -7,7 +7,7 @@ from uuid import UUID
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pigwav.api import link, routes
-from pigwav.api.link import SendRecording
+from pigwav.api.link import SendMp3
 from pigwav.domain import RecordingId, UserId
 from pigwav.wiring import Services
 
@@ -36,7 +36,7 @@ class AnswerLinks:
         else:
             path, recording, user = asked
             scope["route"] = self._routes[path]  # for the log line and the metrics
-            await SendRecording(self._services, recording, user)(scope, receive, send)
+            await SendMp3(self._services, recording, user)(scope, receive, send)
 
 
 def asked_of(scope: Scope) -> tuple[str, RecordingId, UserId] | None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from starlette.datastructures import Headers
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pigwav.api.conditional import Answer, Conditions
 from pigwav.api.connections.client_presence import presence_of
@@ -18,7 +18,7 @@ from pigwav.api.openapi import problems
 from pigwav.api.rate_limits import rates_of
 from pigwav.api.routes import LINK, LINK_MP3
 from pigwav.disposition import content_disposition
-from pigwav.domain import LARGEST_USER_ID, Recording, RecordingId, UserId
+from pigwav.domain import LARGEST_USER_ID, ObjectKey, RecordingId, StoredMp3, UserId
 from pigwav.errors import (
     InvalidRequest,
     Overloaded,
@@ -55,7 +55,7 @@ async def play(
     user: UserQuery,
 ) -> Response:
     """Stream a recording's MP3. Supports range and conditional requests (RFC 9110)."""
-    return SendRecording(services, RecordingId(recording_id), UserId(user))
+    return _Sent(SendMp3(services, RecordingId(recording_id), UserId(user)))
 
 
 @router.head(LINK_MP3, response_class=Response, responses=_ANSWERS, operation_id="head_mp3")
@@ -66,7 +66,7 @@ async def play_mp3(
     user: UserQuery,
 ) -> Response:
     """The same as `/record`, for players that need the extension `.mp3` in the URL."""
-    return SendRecording(services, RecordingId(recording_id), UserId(user))
+    return _Sent(SendMp3(services, RecordingId(recording_id), UserId(user)))
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,10 @@ class LinkAnswer:
         return {"type": "http.response.start", "status": self.status, "headers": fields}
 
 
-def answer_of(recording: Recording, method: str, headers: Headers) -> LinkAnswer:
+def answer_of(mp3: StoredMp3, method: str, headers: Headers) -> LinkAnswer:
     """`headers`: the request's. Raises PreconditionFailed, RangeNotSatisfiable."""
-    fields = _fields(recording)
-    match Conditions(method, combined(headers), fields["ETag"], recording.ready_at).answer():
+    fields = _fields(mp3)
+    match Conditions(method, combined(headers), fields["ETag"], mp3.ready_at).answer():
         case Answer.NOT_MODIFIED:
             for_caches = ("ETag", "Last-Modified", "Cache-Control")  # RFC 9110 15.4.5
             return LinkAnswer(304, {name: fields[name] for name in for_caches})
@@ -97,8 +97,8 @@ def answer_of(recording: Recording, method: str, headers: Headers) -> LinkAnswer
         case Answer.WHOLE:
             selection: Selection = Whole()
         case Answer.RANGE:
-            selection = select(headers.get("range"), recording.facts.size_bytes)
-    return _with_bytes(selection, recording.facts.size_bytes, method, fields)
+            selection = select(headers.get("range"), mp3.size_bytes)
+    return _with_bytes(selection, mp3.size_bytes, method, fields)
 
 
 def _with_bytes(selection: Selection, size_bytes: int, method: str, fields: dict[str, str]) -> LinkAnswer:
@@ -111,35 +111,32 @@ def _with_bytes(selection: Selection, size_bytes: int, method: str, fields: dict
     return LinkAnswer(status, fields, None if method == "HEAD" else selected)
 
 
-class SendRecording(Response):
-    """Answers a request for a link. FastAPI takes it for a response; it is also an ASGI application of its own.
+@dataclass(frozen=True)
+class SendMp3:
+    """An ASGI application that answers a request for one link.
 
     If the client disconnects, the place among the open downloads and the connection to the store are released at once.
     """
 
-    def __init__(self, services: Services, recording: RecordingId, user: UserId) -> None:
-        super().__init__()
-        self._services = services
-        self._recording = recording
-        self._user = user
+    services: Services
+    recording: RecordingId
+    user: UserId
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         """Raises the errors in `_ANSWERS`, and StoreUnavailable also in the middle of the answer."""
         with presence_of(scope).while_connected():
-            recording = await self._services.find_recording(self._recording, self._user)
-            answer = answer_of(recording, scope["method"], Headers(scope=scope))
+            mp3 = await self.services.find_mp3(self.recording, self.user)
+            answer = answer_of(mp3, scope["method"], Headers(scope=scope))
             if answer.selected is None:
                 await send(answer.start())
                 await send({"type": "http.response.body"})
                 return
-            with self._services.open_downloads.one_more(rates_of(scope).address):
-                await self._send_bytes(recording, answer, answer.selected, send)
+            with self.services.open_downloads.one_more(rates_of(scope).address):
+                await self._send_bytes(mp3.object_key, answer, answer.selected, send)
 
-    async def _send_bytes(
-        self, recording: Recording, answer: LinkAnswer, selected: ByteSlice, send: Send
-    ) -> None:
+    async def _send_bytes(self, key: ObjectKey, answer: LinkAnswer, selected: ByteSlice, send: Send) -> None:
         missing_bytes = selected.length
-        blocks = await self._services.read_recording(recording, selected.start, selected.stop)
+        blocks = await self.services.read_recording(key, selected.start, selected.stop)
         async with aclosing(blocks):
             await send(answer.start())
             async for block in blocks:
@@ -147,13 +144,23 @@ class SendRecording(Response):
                 await send({"type": "http.response.body", "body": block, "more_body": missing_bytes > 0})
 
 
-def _fields(recording: Recording) -> dict[str, str]:
-    facts = recording.facts
+class _Sent(Response):
+    """Lets FastAPI run an ASGI application as the response of a route."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__()
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+def _fields(mp3: StoredMp3) -> dict[str, str]:
     return {
         "Accept-Ranges": "bytes",
-        "ETag": etag(facts.sha256),
-        "Repr-Digest": repr_digest(facts.sha256),
-        "Last-Modified": http_date(recording.ready_at),
-        "Content-Disposition": content_disposition(recording.download_name, inline=True),
+        "ETag": etag(mp3.sha256),
+        "Repr-Digest": repr_digest(mp3.sha256),
+        "Last-Modified": http_date(mp3.ready_at),
+        "Content-Disposition": content_disposition(mp3.download_name, inline=True),
         "Cache-Control": "private, no-cache",  # a cache must ask again: the recording may have been deleted
     }

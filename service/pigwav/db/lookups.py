@@ -6,15 +6,13 @@ and one transaction, and leaves nothing in the session (docs/decisions/0014-limi
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from types import SimpleNamespace
 from typing import Any, Final, Self
 
 import psycopg2
 from psycopg2.extensions import POLL_OK, POLL_READ, connection, cursor
-from psycopg2.extras import register_uuid
 from sqlalchemy import ColumnElement, Select, make_url
 
 from pigwav.db.driver_errors import is_lost, translate_errors
@@ -29,19 +27,18 @@ _DIALECT: Final = make_url("postgresql+psycopg2://").get_dialect()()
 class Lookup:
     """A query for at most one row, compiled once. Its parameters are values that psycopg2 itself knows."""
 
-    def __init__(self, query: "Select[Any]") -> None:
+    def __init__(self, query: "Select[*tuple[Any, ...]]") -> None:
         compiled = query.compile(dialect=_DIALECT)
         self.sql: Final = str(compiled)
         self._constants = compiled.params
         self._columns = [*query.selected_columns]
-        self._names = [str(column.key) for column in self._columns]
         self._converters: list[tuple[int, Callable[[Any], Any]]] | None = None
 
     def parameters(self, given: Mapping[str, object]) -> dict[str, object]:
         return {**self._constants, **given}
 
-    def row(self, cursor: cursor) -> Any | None:
-        """The row that the cursor has, with the values by the names of their columns, as a session returns it."""
+    def row(self, cursor: cursor) -> list[Any] | None:
+        """The row that the cursor has, with the values that a session would return."""
         values = cursor.fetchone()
         if values is None:
             return None
@@ -50,7 +47,7 @@ class Lookup:
         converted = [*values]
         for position, convert in self._converters:
             converted[position] = convert(converted[position])
-        return SimpleNamespace(**dict(zip(self._names, converted, strict=True)))
+        return converted
 
 
 def _converters(
@@ -98,38 +95,31 @@ class Lookups:
         connect = partial(connect_asynchronously, url, timeout_s=timeout_s)
         return cls(connect, executor, size=settings.lookup_connections, timeout_s=timeout_s, wait_s=wait_s)
 
-    async def one(self, lookup: Lookup, **parameters: object) -> Any | None:
+    async def one(self, lookup: Lookup, **parameters: object) -> list[Any] | None:
         """The row that the query finds. Raises DatabaseUnavailable, Overloaded.
 
         A connection that the server has closed since its last query is replaced: a query that only reads may be sent
         again.
         """
         with translate_errors():
-            async with self._place():
+            await self._take_place()
+            try:
                 while self._idle:
                     with suppress(_ConnectionLost):
                         return await self._fetch(self._idle.pop(), lookup, parameters)
-                opened = await self._executor(self._connect)
-                register_uuid(conn_or_curs=opened)
-                return await self._fetch(opened, lookup, parameters)
+                return await self._fetch(await self._executor(self._connect), lookup, parameters)
+            finally:
+                self._places.release()
 
     def close(self) -> None:
         while self._idle:
             self._idle.pop().close()
 
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
+    async def _take_place(self) -> None:
         """Waits for a connection. Like the executors, refuses at once if others have been waiting for long."""
-        if self._places.locked():
-            await self._wait_for_place()
-        else:
+        if not self._places.locked():
             await self._places.acquire()
-        try:
-            yield
-        finally:
-            self._places.release()
-
-    async def _wait_for_place(self) -> None:
+            return
         now_s = time.monotonic()
         if now_s - next(iter(self._waiting_since.values()), now_s) > self._wait_s / 2:
             raise Overloaded(Limit.DATABASE)
@@ -143,7 +133,9 @@ class Lookups:
         finally:
             del self._waiting_since[waiter]
 
-    async def _fetch(self, opened: connection, lookup: Lookup, given: Mapping[str, object]) -> Any | None:
+    async def _fetch(
+        self, opened: connection, lookup: Lookup, given: Mapping[str, object]
+    ) -> list[Any] | None:
         try:
             asking = opened.cursor()
             asking.execute(self._limits + lookup.sql, lookup.parameters(given))

@@ -37,6 +37,7 @@ from pigwav.domain import (
     RecordingFacts,
     RecordingId,
     RecordingState,
+    StoredMp3,
     Tags,
     UserId,
     WavSource,
@@ -174,10 +175,10 @@ def find(db: Session, recording: RecordingId, user: UserId) -> Recording | None:
     return None if row is None else _recording(row)
 
 
-async def look_up(lookups: Lookups, recording: RecordingId, user: UserId) -> Recording | None:
-    """The same as `find`, on the event loop."""
-    row = await lookups.one(_ready_one(), recording=str(recording), user=user)
-    return None if row is None else _recording(row)
+async def find_mp3(lookups: Lookups, recording: RecordingId, user: UserId) -> StoredMp3 | None:
+    """The MP3 of the ready recording of exactly this user."""
+    row = await lookups.one(_mp3(), recording=str(recording), user=user)
+    return None if row is None else StoredMp3(recording, *row)
 
 
 def newest(
@@ -232,8 +233,10 @@ def _ready(
 
 
 @cache
-def _ready_one() -> Lookup:
-    return Lookup(select(*_COLUMNS).where(*_ready(bindparam("recording"), bindparam("user"))))
+def _mp3() -> Lookup:
+    row = RecordingRow
+    columns = (row.title, row.object_key, row.ready_at, row.size_bytes, row.sha256)  # as in StoredMp3
+    return Lookup(select(*columns).where(*_ready(bindparam("recording"), bindparam("user"))))
 
 
 def _changed(db: Session, *where: ColumnElement[bool], values: dict[str, Any]) -> bool:
@@ -282,4 +285,9 @@ def _levels(document: dict[str, Any]) -> Levels:
 
 def _from_json(kind: type[T], document: dict[str, Any]) -> T:
     """A dataclass from a JSON column. A later release may have written more fields."""
-    return kind(**{field.name: document[field.name] for field in fields(kind) if field.name in document})
+    return kind(**{name: document[name] for name in _NAMES[kind] if name in document})
+
+
+_NAMES: Final = {
+    kind: tuple(field.name for field in fields(kind)) for kind in (Tags, AudioWarning, ChannelLevels, Levels)
+}

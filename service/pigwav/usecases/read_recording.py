@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from pigwav.db import recordings
 from pigwav.db.lookups import Lookups
-from pigwav.domain import ObjectKey, Recording, RecordingId, UserId
+from pigwav.db.session import Database
+from pigwav.domain import ObjectKey, Recording, RecordingId, StoredMp3, UserId
 from pigwav.errors import RecordingNotFound, StoreUnavailable
+from pigwav.executors import BoundedExecutor
 from pigwav.store.base import Reader
 
 
@@ -17,11 +19,30 @@ class FindRecording:
     or whether it ever existed.
     """
 
-    lookups: Lookups
+    database: Database
+    db: BoundedExecutor
 
     async def __call__(self, recording: RecordingId, user: UserId) -> Recording:
         """Raises RecordingNotFound."""
-        found = await recordings.look_up(self.lookups, recording, user)
+        return await self.db(self._find, recording, user)
+
+    def _find(self, recording: RecordingId, user: UserId) -> Recording:
+        with self.database.read() as db:
+            found = recordings.find(db, recording, user)
+        if found is None:
+            raise RecordingNotFound
+        return found
+
+
+@dataclass(frozen=True)
+class FindMp3:
+    """The same for a link, on the event loop: it waits for no thread, and reads a few columns."""
+
+    lookups: Lookups
+
+    async def __call__(self, recording: RecordingId, user: UserId) -> StoredMp3:
+        """Raises RecordingNotFound."""
+        found = await recordings.find_mp3(self.lookups, recording, user)
         if found is None:
             raise RecordingNotFound
         return found
@@ -31,12 +52,12 @@ class FindRecording:
 class ReadRecording:
     store: Reader
 
-    async def __call__(self, recording: Recording, start: int, stop: int) -> AsyncGenerator[bytes]:
+    async def __call__(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
         """The MP3's bytes [start, stop). The first block is read before this returns, so that errors can be answered.
 
         Raises ObjectMissing, StoreUnavailable.
         """
-        blocks = self._blocks(recording.object_key, start, stop)
+        blocks = self._blocks(key, start, stop)
         first = await anext(blocks)
         return _with_first(first, blocks)
 
