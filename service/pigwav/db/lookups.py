@@ -139,14 +139,11 @@ class Lookups:
         try:
             asking = opened.cursor()
             asking.execute(self._limits + lookup.sql, lookup.parameters(given))
-            async with asyncio.timeout(self._timeout_s):
-                await _until_answered(opened)
+            await _until_answered(opened, self._timeout_s)
             row = lookup.row(asking)
         except BaseException as error:
             opened.close()
-            if isinstance(error, TimeoutError):
-                raise psycopg2.OperationalError(f"no answer within {self._timeout_s:g} seconds") from error
-            if isinstance(error, psycopg2.Error) and is_lost(error):
+            if isinstance(error, psycopg2.Error) and is_lost(error) and not isinstance(error, _NoAnswer):
                 raise _ConnectionLost(*error.args) from error
             raise
         self._idle.append(opened)
@@ -157,24 +154,32 @@ class _ConnectionLost(psycopg2.OperationalError):  # type: ignore[misc] # psycop
     """The server has closed the connection."""
 
 
-async def _until_answered(opened: connection) -> None:
-    """Waits on the event loop until the statement is done."""
+class _NoAnswer(psycopg2.OperationalError):  # type: ignore[misc]
+    """The server does not answer in time."""
+
+
+async def _until_answered(opened: connection, timeout_s: float) -> None:
+    """Waits on the event loop until the statement is done. Raises psycopg2.Error, also if it takes too long."""
     loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_s
     while (state := opened.poll()) != POLL_OK:
+        is_ready = loop.create_future()
+        timer = loop.call_at(deadline, _settle, is_ready, False)  # noqa: FBT003 - the future's result
+        descriptor = opened.fileno()
         watch, unwatch = (
             (loop.add_reader, loop.remove_reader)
             if state == POLL_READ
             else (loop.add_writer, loop.remove_writer)
         )
-        ready = loop.create_future()
-        descriptor = opened.fileno()
-        watch(descriptor, _set_once, ready)
+        watch(descriptor, _settle, is_ready, True)  # noqa: FBT003
         try:
-            await ready
+            if not await is_ready:
+                raise _NoAnswer(f"no answer within {timeout_s:g} seconds")
         finally:
             unwatch(descriptor)
+            timer.cancel()
 
 
-def _set_once(ready: "asyncio.Future[None]") -> None:
-    if not ready.done():
-        ready.set_result(None)
+def _settle(future: "asyncio.Future[bool]", result: bool) -> None:  # noqa: FBT001
+    if not future.done():
+        future.set_result(result)
