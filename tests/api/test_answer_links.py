@@ -170,13 +170,23 @@ SCENARIOS: Mapping[str, tuple[Sections, Sequence[Asked], set[int]]] = {
     "rates": (
         {**TWICE, "http": {"cors_origins": "*"}},
         [Asked(), MP3, Asked(), headed(Origin=OWN), Asked("")],
+        {200, 429},
     ),
-    "two rates": ({"rates": {"requests_per_address": "2/second;9/9999 days"}}, [Asked(), Asked("")]),
-    "operators": ({"http": {"operator_bind": "127.0.0.1:0"}}, [Asked(), MP3, Asked("")]),
-    "no store": ({"store": {"endpoint": f"http://{NOBODY}"}}, [Asked(), MP3, Asked(method="HEAD")]),
+    "two rates": (
+        {"rates": {"requests_per_address": "9/5000 days;10/9999 days"}},
+        [Asked(), Asked("")],
+        {200, 422},
+    ),
+    "operators": ({"http": {"operator_bind": "127.0.0.1:0"}}, [Asked(), MP3, Asked("")], {200, 422}),
+    "no store": (
+        {"store": {"endpoint": f"http://{NOBODY}"}},
+        [Asked(), MP3, Asked(method="HEAD")],
+        {200, 503},
+    ),
     "no database": (
         {"database": {"url": SecretStr(f"postgresql://someone@{NOBODY}/none")}},
         [Asked(), MP3, Asked(method="HEAD"), Asked("")],
+        {422, 503},
     ),
 }
 
@@ -274,6 +284,8 @@ def _steady_line(line: Line, asked: Asked) -> Line:
     own = {"request": asked.headers.get("X-Request-ID", ""), "duration_ms": 0, "timestamp": ""}
     if line.get("request") != own["request"]:
         own["request"] = "..."
+    if "detail" in line:
+        own["detail"] = re.sub(r"in [\d.]+.?s\b", "in ...", line["detail"])  # how long the tries took
     return {name: own.get(name, value) for name, value in line.items()}
 
 
