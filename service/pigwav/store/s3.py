@@ -28,7 +28,10 @@ from pigwav.store.retention import Retention, retention_from
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, S3Config, S3Credential  # do not exist at run time
 
-READ_BLOCK_BYTES: Final = 256 * 1024
+READ_BLOCK_BYTES: Final = 64 * 1024
+WHOLE_BYTES: Final = 256 * 1024
+"""Up to this size, a read is one call and one block: a stream costs twice as much."""
+
 COPY_PART_BYTES: Final = 64 * 1024 * 1024
 """A larger object is copied in parts of this size, to keep each request within the timeout. 10,000 parts are 640 GB."""
 
@@ -210,7 +213,7 @@ class S3Store:
                 raise
 
     async def read(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
-        if stop - start <= READ_BLOCK_BYTES:
+        if stop - start <= WHOLE_BYTES:
             with _translate_read_errors():
                 block = bytes(await obstore.get_range_async(self._reads, key, start=start, end=stop))
             _check_whole(stop - start - len(block))

@@ -1,8 +1,10 @@
 """Finds a recording, and streams its MP3 from the store."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from pigwav.db import recordings
 from pigwav.db.lookups import Lookups
@@ -11,6 +13,11 @@ from pigwav.domain import ObjectKey, Recording, RecordingId, StoredMp3, UserId
 from pigwav.errors import RecordingNotFound, StoreUnavailable
 from pigwav.executors import BoundedExecutor
 from pigwav.store.base import Reader
+
+PAUSES_AFTER_S: Final = 1.0
+"""The store's connection of a reader that takes no block for so long is closed."""
+
+PIECE_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -62,17 +69,52 @@ class ReadRecording:
         return _with_first(first, blocks)
 
     async def _blocks(self, key: ObjectKey, start: int, stop: int) -> AsyncGenerator[bytes]:
-        """If the connection breaks, reads on from the same byte: the bytes under a key never change."""
+        """If the connection breaks, reads on from the same byte: the bytes under a key never change. A reader that
+        pauses holds no connection to the store; it then gets small pieces, until it is fast again.
+        """
+        end = stop
         while start < stop:
             began = start
+            pause = _Pause()
             try:
-                async with aclosing(self.store.read(key, start, stop)) as blocks:
+                async with aclosing(self.store.read(key, start, end)) as blocks:
                     async for block in blocks:
                         start += len(block)
-                        yield block
+                        with pause.unless_taken(blocks):
+                            yield block
+                        await pause.over()
             except StoreUnavailable:
                 if start == began:
                     raise
+            end = min(start + PIECE_BYTES, stop) if pause.happened else stop
+
+
+class _Pause:
+    """Closes a read whose last block the reader does not take in time."""
+
+    def __init__(self) -> None:
+        self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def happened(self) -> bool:
+        return self._closing is not None
+
+    @contextmanager
+    def unless_taken(self, blocks: AsyncGenerator[bytes]) -> Iterator[None]:
+        """For the time in which the reader has the last block."""
+        timer = asyncio.get_running_loop().call_later(PAUSES_AFTER_S, self._close, blocks)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    async def over(self) -> None:
+        """To be awaited before the read goes on."""
+        if self._closing is not None:
+            await self._closing
+
+    def _close(self, blocks: AsyncGenerator[bytes]) -> None:
+        self._closing = asyncio.ensure_future(blocks.aclose())
 
 
 async def _with_first(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
