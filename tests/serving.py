@@ -28,12 +28,14 @@ class ServedApi:
 
 
 @contextmanager
-def served(settings: Settings, *, store: ObjectStore | None = None) -> Iterator[ServedApi]:
+def served(
+    settings: Settings, *, store: ObjectStore | None = None, links_by_fastapi: bool = False
+) -> Iterator[ServedApi]:
     """Runs uvicorn in a thread; on exit, stops it as SIGTERM does. With `operator_bind`, operators have a listener, at
-    any free port.
+    any free port. `links_by_fastapi`: see `create_app`.
     """
     with open_services(settings, store=store) as services:
-        app = create_app(services, background=working(services))
+        app = create_app(services, background=working(services), links_by_fastapi=links_by_fastapi)
         config = server_config(app, services)
         config.timeout_graceful_shutdown = 5
         listening = socket.create_server(("127.0.0.1", 0))

@@ -14,11 +14,11 @@ class Traces:
 
     def of(self, user: int) -> list[str]:
         """The states of all rows of this user."""
-        with self.services.find_recording.database.read() as db:
+        with self.services.list_recordings.database.read() as db:
             return list(db.execute(select(RecordingRow.state).where(RecordingRow.user_id == user)).scalars())
 
     def rows(self) -> int:
-        with self.services.find_recording.database.read() as db:
+        with self.services.list_recordings.database.read() as db:
             return len(db.execute(select(RecordingRow.id)).all())
 
     def of_store(self, user: int) -> list[str]:

@@ -10,6 +10,9 @@ from pigwav.bidi import BIDI_CONTROLS
 _MAX_STEM_BYTES: Final = 200
 """File systems allow names of 255 bytes; an extension and a browser's " (1)" must fit as well."""
 
+_RESERVED: Final = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
+"""Characters that a file name may not have on some system."""
+
 _ATTR_CHARS: Final = "!#$&+-.^_`|~"  # RFC 8187, besides letters and digits
 
 
@@ -22,25 +25,27 @@ def content_disposition(name: str, *, inline: bool) -> str:
 
 def _file_name(text: str) -> str:
     """`text` as a file name that is valid on every system: no path, no control and no Bidi_Control characters."""
-    clean = "".join(_in_file_name(c) for c in unicodedata.normalize("NFC", text))
+    composed = unicodedata.normalize("NFC", text)
+    if not composed.isprintable():  # most names are, and have no character that must be removed
+        composed = "".join(map(_printable, composed))
+    clean = composed.translate(_RESERVED)
     stem, suffix = _split_suffix(clean.rstrip(" ."))
     short = stem.encode()[:_MAX_STEM_BYTES].decode(errors="ignore").strip(" .")
     return (short or "recording") + suffix
 
 
-def _in_file_name(char: str) -> str:
+def _printable(char: str) -> str:
     if char in BIDI_CONTROLS or unicodedata.category(char) in ("Cc", "Cs"):
         return ""
-    if unicodedata.category(char) in ("Zl", "Zp"):
-        return " "
-    return "_" if char in '/\\:*?"<>|' else char
+    return " " if unicodedata.category(char) in ("Zl", "Zp") else char
 
 
 def _ascii_name(name: str) -> str:
     """`name` without accents, and with `_` for other non-ASCII characters and for those that need quoting."""
     stem, suffix = _split_suffix(name)
-    bare = "".join(c for c in unicodedata.normalize("NFKD", stem) if not unicodedata.combining(c))
-    plain = re.sub(r"[^A-Za-z0-9 ._()+,@&=-]+", "_", bare).strip(" .")
+    if not stem.isascii():
+        stem = "".join(c for c in unicodedata.normalize("NFKD", stem) if not unicodedata.combining(c))
+    plain = re.sub(r"[^A-Za-z0-9 ._()+,@&=-]+", "_", stem).strip(" .")
     return (plain if re.search(r"[A-Za-z0-9]", plain) else "recording") + suffix
 
 

@@ -244,10 +244,22 @@ class Recording:
     ready_at: datetime
     facts: RecordingFacts
 
+
+@dataclass(frozen=True)
+class StoredMp3:
+    """What a link needs to know of a ready recording."""
+
+    recording: RecordingId
+    title: str | None
+    object_key: ObjectKey
+    ready_at: datetime
+    size_bytes: int
+    sha256: bytes
+
     @property
     def download_name(self) -> str:
         """The file name that a browser uses for the download."""
-        return mp3_name(self.title, self.id)
+        return mp3_name(self.title, self.recording)
 
 
 def mp3_name(title: str | None, recording: RecordingId) -> str:

@@ -16,6 +16,7 @@ from pigwav.capacity.open_downloads import OpenDownloads
 from pigwav.capacity.open_uploads import OpenUploads
 from pigwav.capacity.quota import Quota
 from pigwav.capacity.rate_limits import RateLimits
+from pigwav.db.lookups import Lookups
 from pigwav.db.session import Database
 from pigwav.executors import Executors
 from pigwav.settings import Settings
@@ -36,7 +37,7 @@ from pigwav.usecases.list_recordings import ListRecordings
 from pigwav.usecases.measure import Measure
 from pigwav.usecases.quarantine import Quarantine
 from pigwav.usecases.read_card import ReadCard
-from pigwav.usecases.read_recording import FindRecording, ReadRecording
+from pigwav.usecases.read_recording import FindMp3, FindRecording, ReadRecording
 from pigwav.usecases.read_waveform import ReadWaveform
 from pigwav.usecases.register_user import RegisterUser
 from pigwav.usecases.rename_recording import RenameRecording
@@ -68,6 +69,7 @@ class Services:
     delete_user: DeleteUser
     add_recording: AddRecording
     find_recording: FindRecording
+    find_mp3: FindMp3
     read_recording: ReadRecording
     read_waveform: ReadWaveform
     read_card: ReadCard
@@ -89,7 +91,7 @@ def open_services(
     settings: Settings, *, store: ObjectStore | None = None, database: Database | None = None
 ) -> Iterator[Services]:
     """Opens no connection yet: the service may start before its database and object store. `store` and `database`
-    replace the configured ones. Raises NotConfigured.
+    replace the configured ones; links are looked up in the configured database. Raises NotConfigured.
     """
     with ExitStack() as stack:
         metrics = Metrics()
@@ -97,14 +99,24 @@ def open_services(
         opened = stack.enter_context(closing(store or open_s3(settings.store)))
         executors = stack.enter_context(
             Executors.open(
-                db=settings.database.pool_size, store=settings.store.concurrency, cpu=settings.cpu_threads
+                db=settings.database.thread_connections,
+                store=settings.store.concurrency,
+                cpu=settings.cpu_threads,
             )
         )
-        yield _services(settings, metrics, database, MeteredStore(opened, metrics), executors)
+        lookups = stack.enter_context(
+            closing(Lookups.open(settings.database, executors.db, wait_s=settings.queue_timeout_s))
+        )
+        yield _services(settings, metrics, database, lookups, MeteredStore(opened, metrics), executors)
 
 
 def _services(
-    settings: Settings, metrics: Metrics, database: Database, store: ObjectStore, executors: Executors
+    settings: Settings,
+    metrics: Metrics,
+    database: Database,
+    lookups: Lookups,
+    store: ObjectStore,
+    executors: Executors,
 ) -> Services:
     limits = settings.limits
     leases = KeepLeases(database, executors.db, lease_s=limits.lease_s)
@@ -152,6 +164,7 @@ def _services(
             quota=Quota(limits.quota_recordings, limits.quota_bytes),
         ),
         find_recording=FindRecording(database, brief.db),
+        find_mp3=FindMp3(lookups),
         read_recording=ReadRecording(store),
         read_waveform=read_waveform,
         read_card=ReadCard(read_waveform, brief.cards, lru_cache(_CARDS_IN_MEMORY)(card)),

@@ -42,7 +42,7 @@ def long_wav() -> bytes:
 
 def stored_bytes(services: Services, recording: Recording) -> bytes:
     async def run() -> bytes:
-        read = await services.read_recording(recording, 0, recording.facts.size_bytes)
+        read = await services.read_recording(recording.object_key, 0, recording.facts.size_bytes)
         return b"".join([block async for block in read])
 
     return asyncio.run(run())

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from pigwav.api import health, limits, link, recordings, uploads, users, waveforms
+from pigwav.api.answer_links import AnswerLinks
 from pigwav.api.docs import add_docs
 from pigwav.api.drain_request_body import DrainRequestBody
 from pigwav.api.internal_errors import CatchUnexpectedErrors
@@ -54,10 +55,13 @@ _RESPONSE_HEADERS: Final = (
 )
 
 
-def create_app(services: Services, *, background: AbstractAsyncContextManager[None]) -> FastAPI:
+def create_app(
+    services: Services, *, background: AbstractAsyncContextManager[None], links_by_fastapi: bool = False
+) -> FastAPI:
     """Builds the ASGI app from open services; the caller closes them after the app has shut down.
 
-    The app enters `background` at start-up and exits it after the last upload has ended.
+    The app enters `background` at start-up and exits it after the last upload has ended. `links_by_fastapi`: without
+    AnswerLinks. The answers are the same; tests and benchmarks compare both.
     """
 
     @asynccontextmanager
@@ -87,6 +91,8 @@ def create_app(services: Services, *, background: AbstractAsyncContextManager[No
         add_page(app)
     plain = app.openapi
     app.openapi = lambda: describe_errors(plain())  # type: ignore[method-assign] # FastAPI's documented way
+    if not links_by_fastapi:
+        app.add_middleware(AnswerLinks, services)
     _add_middleware(app, services)
     return app
 

@@ -1,10 +1,10 @@
-"""Answers errors that no handler in `problems.py` answers, and requests that the stopping server cancels."""
+"""Answers errors that no handler of FastAPI answers, and requests that the stopping server cancels."""
 
 import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pigwav.api.problems import answer_for, internal_error
+from pigwav.api.problems import Problem, answer_for, answer_in, internal_error
 from pigwav.errors import PigWavError, ShuttingDown
 from pigwav.telemetry.logs import log
 
@@ -32,12 +32,20 @@ class CatchUnexpectedErrors:
                 raise
             await answer_for(ShuttingDown())(scope, receive, send)  # cancelled only after the grace period
         except Exception as error:
+            # Starlette makes another error of one that is raised after the response has started.
+            named = error if isinstance(error, PigWavError) else error.__cause__
             if not started and scope["type"] == "http":
-                log.error("unexpected_error", exc_info=error)
-                await internal_error()(scope, receive, send)
-            elif isinstance(error.__cause__, PigWavError):
+                await _answer_to(error, scope)(scope, receive, send)
+            elif isinstance(named, PigWavError):
                 # The store failed in the middle of a download. When we return here, uvicorn closes the connection,
                 # and the client sees that bytes are missing.
-                log.warning("download_interrupted", code=error.__cause__.code)
+                log.warning("download_interrupted", code=named.code)
             else:
                 raise
+
+
+def _answer_to(error: Exception, scope: Scope) -> Problem:
+    if isinstance(error, PigWavError):
+        return answer_in(scope, error)
+    log.error("unexpected_error", exc_info=error)
+    return internal_error()

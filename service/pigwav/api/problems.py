@@ -195,11 +195,16 @@ def add_handlers(app: FastAPI) -> None:
 
 async def _named(request: Request, error: Exception) -> Response:
     assert isinstance(error, PigWavError)  # noqa: S101 - registered for nothing else
+    return answer_in(request.scope, error)
+
+
+def answer_in(scope: Scope, error: PigWavError) -> Problem:
+    """The answer to the request of this scope. If the database or the store is not available, logs why."""
     if isinstance(error, errors.Unavailable):
         log.warning(
             "dependency_unavailable", code=error.code, detail=str(error), cause=type(error.__cause__).__name__
         )
-    return answer_for(error, for_operators=is_for_operators(request.scope))
+    return answer_for(error, for_operators=is_for_operators(scope))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's signature

@@ -34,7 +34,7 @@ class EnforceRateLimits:
         rates = scope[_RATES] = self._limits.of_request(address_of(scope.get("client")))
 
         async def send_with_fields(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and rates.standings:
                 MutableHeaders(scope=message).update(rate_fields(rates))
             await send(message)
 

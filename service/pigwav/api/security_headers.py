@@ -6,7 +6,6 @@ The proxy that terminates TLS must add `Strict-Transport-Security`: PigWav does 
 from collections.abc import Mapping
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pigwav.api.routes import LINK, path_of
@@ -49,6 +48,15 @@ CARD_HEADERS: Final[Mapping[str, str]] = {"Cross-Origin-Resource-Policy": "cross
 """A recording's picture, which messengers show in pages of their own."""
 
 
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+
+
+_RAW_HEADERS: Final = _raw(SECURITY_HEADERS)
+_RAW_LINK_HEADERS: Final = _raw(_LINK_HEADERS)
+_RAW_ASSET_HEADERS: Final = _raw(_ASSET_HEADERS)
+
+
 def policy_for(script_hashes: list[str]) -> str:
     """The Content-Security-Policy of our own pages: allows our files and inline scripts with these hashes (CSP 3)."""
     scripts = " ".join(["'self'", *(f"'{one}'" for one in script_hashes)])
@@ -70,15 +78,15 @@ class SecurityHeaders:
             return
         path = path_of(scope)
         if path == LINK or path.startswith(f"{LINK}/"):
-            safe = _LINK_HEADERS
+            safe = _RAW_LINK_HEADERS
         else:
-            safe = _ASSET_HEADERS if path.startswith("/docs/assets/") else SECURITY_HEADERS
+            safe = _RAW_ASSET_HEADERS if path.startswith("/docs/assets/") else _RAW_HEADERS
 
         async def send_safe(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in safe.items():
-                    headers.setdefault(name, value)
+                headers = [*message["headers"]]
+                present = {name for name, _ in headers}
+                message["headers"] = headers + [field for field in safe if field[0] not in present]
             await send(message)
 
         await self._app(scope, receive, send_safe)

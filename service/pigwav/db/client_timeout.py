@@ -25,12 +25,15 @@ def time_limited_connection(timeout_s: float) -> type[_TimeLimited]:
 
     After `timeout_s`, psycopg2 closes the connection and raises OperationalError.
     """
-    set_wait_callback(_wait)
+    set_wait_callback(wait)
     return type("TimeLimitedConnection", (_TimeLimited,), {"timeout_s": timeout_s})
 
 
-def _wait(waiting: connection) -> None:
-    """psycopg2's wait callback. Connections of other classes have no time limit."""
+def wait(waiting: connection) -> None:
+    """psycopg2's wait callback. Connections of other classes have no time limit.
+
+    psycopg2 does not call it for an asynchronous connection, whose owner waits.
+    """
     timeout_s = getattr(waiting, "timeout_s", inf)
     deadline = time.monotonic() + timeout_s
     while (state := waiting.poll()) != POLL_OK:

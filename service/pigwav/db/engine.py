@@ -12,13 +12,12 @@ import psycopg2
 from psycopg2.extensions import connection
 from sqlalchemy import Engine, create_engine, event
 
-from pigwav.db.client_timeout import time_limited_connection
+from pigwav.db.client_timeout import time_limited_connection, wait
 from pigwav.db.url import SERVICE, connection_parameters
 from pigwav.errors import DatabaseUnavailable
 
 _DEFAULTS: Final = {"application_name": "pigwav", "connect_timeout": "10"}
 _LONGER_THAN_THE_SERVER: Final = 1.5
-"""The client's timeout, in the server's: a server that works reports its own timeout first, which is a better error."""
 
 _FROZEN_AFTER: Final = 6
 """The idle timeout of a transaction, in statement timeouts: a client that is idle for so long is frozen, and other
@@ -34,15 +33,9 @@ def open_engine(
 
     Raises NotConfigured. Connecting raises DatabaseUnavailable if the database's encoding is not UTF-8.
     """
-    parameters = _DEFAULTS | connection_parameters(url, setting) | {"client_encoding": "utf8"}
-    limited = None
-    if timeout_s is not None:
-        limited = time_limited_connection(_LONGER_THAN_THE_SERVER * timeout_s)
-        hosts = parameters.get("host", "").count(",") + 1  # if one is down, there is time for the next
-        parameters = {"tcp_user_timeout": str(int(timeout_s * 1000 / hosts))} | parameters
     engine = create_engine(
         "postgresql+psycopg2://",
-        creator=partial(_connect, connection_factory=limited, **parameters),
+        creator=partial(_connect, **_parameters(url, setting, timeout_s)),
         use_native_hstore=False,  # it asks the database about hstore on each new connection
         hide_parameters=True,  # parameters hold token hashes and titles; errors are logged
         **options,
@@ -52,9 +45,39 @@ def open_engine(
     return engine
 
 
+def connect_asynchronously(url: str, *, timeout_s: float) -> connection:
+    """A connection whose queries the caller waits for. Returns when it is open: libpq blocks while it resolves a name.
+
+    Raises NotConfigured, psycopg2.Error, and DatabaseUnavailable if the database's encoding is not UTF-8.
+    """
+    return _connect(async_=True, **_parameters(url, SERVICE, timeout_s))
+
+
+def _parameters(url: str, setting: str, timeout_s: float | None) -> dict[str, Any]:
+    """The arguments of `psycopg2.connect`. Raises NotConfigured."""
+    parameters = _DEFAULTS | connection_parameters(url, setting) | {"client_encoding": "utf8"}
+    if timeout_s is None:
+        return parameters
+    hosts = parameters.get("host", "").count(",") + 1  # if one is down, there is time for the next
+    return {
+        "tcp_user_timeout": str(int(timeout_s * 1000 / hosts)),
+        **parameters,
+        "connection_factory": time_limited_connection(client_timeout_s(timeout_s)),
+    }
+
+
+def client_timeout_s(timeout_s: float) -> float:
+    """How long a client waits for a statement that the server ends after `timeout_s`: a server that works reports its
+    timeout first, which is a better error.
+    """
+    return _LONGER_THAN_THE_SERVER * timeout_s
+
+
 def _connect(**parameters: Any) -> connection:
     """Raises psycopg2.Error and DatabaseUnavailable."""
     opened = psycopg2.connect(**parameters)
+    if opened.async_:
+        wait(opened)
     encoding = opened.get_parameter_status("server_encoding")
     if encoding != "UTF8":
         name = opened.info.dbname

@@ -2,13 +2,27 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, or_, select, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from pigwav.db.lookups import Lookup, Lookups
 from pigwav.db.models import RecordingRow
 from pigwav.domain import (
     AudioFacts,
@@ -21,6 +35,7 @@ from pigwav.domain import (
     RecordingFacts,
     RecordingId,
     RecordingState,
+    StoredMp3,
     Tags,
     UserId,
     WavSource,
@@ -96,6 +111,12 @@ def find(db: Session, recording: RecordingId, user: UserId) -> Recording | None:
     return None if row is None else _recording(row)
 
 
+async def find_mp3(lookups: Lookups, recording: RecordingId, user: UserId) -> StoredMp3 | None:
+    """The MP3 of the ready recording of exactly this user."""
+    row = await lookups.one(_mp3(), recording=str(recording), user=user)
+    return None if row is None else StoredMp3(recording, *row)
+
+
 def newest(
     db: Session, user: UserId, *, limit: int, before: tuple[datetime, RecordingId] | None = None
 ) -> list[Recording]:
@@ -133,12 +154,21 @@ def stored_amount(db: Session, user: UserId) -> StoredAmount:
     return StoredAmount(count, int(size_bytes or 0))
 
 
-def _ready(recording: RecordingId, user: UserId) -> tuple[ColumnElement[bool], ...]:
+def _ready(
+    recording: RecordingId | BindParameter[UUID], user: UserId | BindParameter[int]
+) -> tuple[ColumnElement[bool], ...]:
     return (
         RecordingRow.id == recording,
         RecordingRow.user_id == user,
         RecordingRow.state == RecordingState.READY,
     )
+
+
+@cache
+def _mp3() -> Lookup:
+    row = RecordingRow
+    columns = (row.title, row.object_key, row.ready_at, row.size_bytes, row.sha256)  # as in StoredMp3
+    return Lookup(select(*columns).where(*_ready(bindparam("recording"), bindparam("user"))))
 
 
 def _changed(db: Session, *where: ColumnElement[bool], values: dict[str, Any]) -> bool:
@@ -174,4 +204,9 @@ def _levels(document: dict[str, Any]) -> Levels:
 
 def _from_json(kind: type[T], document: dict[str, Any]) -> T:
     """A dataclass from a JSON column. A later release may have written more fields."""
-    return kind(**{field.name: document[field.name] for field in fields(kind) if field.name in document})
+    return kind(**{name: document[name] for name in _NAMES[kind] if name in document})
+
+
+_NAMES: Final = {
+    kind: tuple(field.name for field in fields(kind)) for kind in (Tags, AudioWarning, ChannelLevels, Levels)
+}

@@ -34,7 +34,7 @@ class Database:
         engine = open_engine(
             settings.url.get_secret_value(),
             timeout_s=settings.timeout_s,
-            pool_size=settings.pool_size,
+            pool_size=settings.thread_connections,
             max_overflow=0,
             pool_timeout=settings.timeout_s,
         )

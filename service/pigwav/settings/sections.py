@@ -38,9 +38,23 @@ class DatabaseSettings(Section):
         "must be UTF8. PgBouncer may be in between.",
     )
     pool_size: int = Field(
-        8, ge=2, le=10_000, description="Database connections per process, and as many threads for queries."
+        8,
+        ge=2,
+        le=10_000,
+        description="Database connections per process: a quarter for links, the others for all else, each with a "
+        "thread.",
     )
     timeout_s: Seconds = Field(10, description="Seconds to wait for a database connection or a response.")
+
+    @property
+    def lookup_connections(self) -> int:
+        """The connections in `pool_size` that the event loop itself uses, without a thread."""
+        return max(1, self.pool_size // 4)
+
+    @property
+    def thread_connections(self) -> int:
+        """The other connections in `pool_size`, and as many threads."""
+        return self.pool_size - self.lookup_connections
 
 
 class StoreSettings(Section):

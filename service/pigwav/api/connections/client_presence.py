@@ -8,7 +8,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from pigwav.errors import UploadBroken
@@ -51,6 +51,12 @@ class ClientPresence:
             raise  # the server stops
         finally:
             self._required_by = None
+
+    @contextmanager
+    def while_connected(self) -> Iterator[None]:
+        """For a block that sends an answer. If the client disconnects, ends the block at once, without an error."""
+        with suppress(UploadBroken), self.required():
+            yield
 
 
 def presence_of(scope: Mapping[str, Any]) -> ClientPresence:
