@@ -48,6 +48,7 @@ class ParallelEncoder:
 
         Returns before the block is encoded if the next one can be used meanwhile.
         """
+        self._check_calls()
         if not self._is_at_work and not self._reads_ahead(calls=1):
             await self._cpu(self._encode_at_once, prepare, block)
             return self._ready()
@@ -70,10 +71,14 @@ class ParallelEncoder:
         return run.encoder.flush()
 
     async def aclose(self) -> None:
-        """When this returns, no call is under way, and no PCM is held."""
+        """When this ends, no call is under way, and no PCM is held."""
+        if self._calls:
+            await run_to_completion(self._cancel_calls())
+
+    async def _cancel_calls(self) -> None:
         for call in self._calls:
             call.cancel()
-        await run_to_completion(_ended(self._calls))
+        await asyncio.gather(*self._calls, return_exceptions=True)
         self._pcm.drop_before(self._pcm.end)
 
     def _encode_at_once(self, prepare: Prepare, block: bytes) -> None:
@@ -94,13 +99,17 @@ class ParallelEncoder:
         )
 
     async def _next_call_ends(self) -> None:
-        """Raises its error."""
-        done, _ = await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+        self._check_calls()
+        self._open_run_if_useful()
+        self._go_on()
+
+    def _check_calls(self) -> None:
+        """Raises the error of a call that has failed."""
+        done = {call for call in self._calls if call.done()}
         self._calls -= done
         for call in done:
             call.result()
-        self._open_run_if_useful()
-        self._go_on()
 
     def _open_run_if_useful(self) -> None:
         newest, segments = self._runs[-1], self._segments
@@ -228,7 +237,3 @@ class _Pcm:
         """Forgets the blocks that end before `position`."""
         count = bisect_right(self._starts, position) - 1 if position < self.end else len(self._blocks)
         del self._blocks[:count], self._starts[:count]
-
-
-async def _ended(calls: set[asyncio.Task[None]]) -> None:
-    await asyncio.gather(*calls, return_exceptions=True)
