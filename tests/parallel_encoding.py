@@ -1,11 +1,13 @@
-"""Encodes PCM by the service's ParallelEncoder with chosen cuts, and remembers every run and every seam."""
+"""Encodes PCM by the service's ParallelEncoder with chosen cuts, remembers its runs and seams, and checks them."""
 
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
+from mp3_walker import Walk, walk
 from pigwav.audio.lame import LameEncoder
-from pigwav.audio.mp3 import Mp3Format
+from pigwav.audio.mp3 import Mp3Format, Mp3Shape
 from pigwav.audio.parallel import ParallelEncoder
 from pigwav.audio.segments import Segments
 from pigwav.audio.splice import FrameBuffer, SeamRule, find_seam
@@ -130,3 +132,22 @@ def _cut(pcm: bytes, segments: Segments, blocks: Iterable[int]) -> Iterable[byte
         at += samples * sample_bytes
     step = block_frames(segments) * segments.frame_bytes
     yield from (pcm[start : start + step] for start in range(at, len(pcm), step))
+
+
+def check(done: Encoded, segments: Segments, samples: int) -> Walk:
+    """Whether a decoder can follow the frames, and each has the main data that its own run gave it."""
+    shape, found = Mp3Shape.of(samples, segments.mp3), walk(done.frames)
+    assert found.problems == []
+    assert (len(done.frames), len(found.frames)) == (shape.audio_bytes, shape.frames)
+    assert found.payloads == payloads_of_runs(done, shape.frames)
+    return found
+
+
+def payloads_of_runs(done: Encoded, frames: int) -> list[tuple[int, int]]:
+    """Of each run that was joined, from its seam to the next one."""
+    payloads: list[tuple[int, int]] = []
+    seams = [Seam(0, 0), *done.seams, Seam(frames, 0)]
+    for seam, next_seam in pairwise(seams):
+        own = walk(done.run_from(seam.later_first).frames, unfinished=True).payloads
+        payloads += own[seam.frame - seam.later_first : next_seam.frame - seam.later_first]
+    return payloads

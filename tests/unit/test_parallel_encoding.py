@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 from collections import Counter
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +14,11 @@ from numpy.typing import NDArray
 from converting import played
 from longer import long
 from materials import MATERIALS, material
-from mp3_walker import Walk, walk
 from needs import skip_or_fail
-from parallel_encoding import FAST, Eager, Encoded, Seam, eager, encoded, samples_for
+from parallel_encoding import FAST, Eager, Encoded, check, eager, encoded, samples_for
 from pigwav.audio.info import info_frame
 from pigwav.audio.lame import LameEncoder
 from pigwav.audio.mp3 import SAMPLE_RATES_HZ, Mp3Format, Mp3Shape, bit_rates_kbps
-from pigwav.audio.segments import Segments
 from pigwav.audio.splice import FrameBuffer, find_seam
 
 FORMATS = [
@@ -40,25 +37,6 @@ CD = Mp3Format(44_100, 2, 128)
 PHONE = Mp3Format(8_000, 1, 24)
 MOST_LOST_DB = 3.0
 """By a single stream, near its seams, in the mean; the worst measured is 0.5."""
-
-
-def check(done: Encoded, segments: Segments, samples: int) -> Walk:
-    """Whether a decoder can follow the frames, and each has the main data that its own run gave it."""
-    shape, found = Mp3Shape.of(samples, segments.mp3), walk(done.frames)
-    assert found.problems == []
-    assert (len(done.frames), len(found.frames)) == (shape.audio_bytes, shape.frames)
-    assert found.payloads == payloads_of_runs(done, shape.frames)
-    return found
-
-
-def payloads_of_runs(done: Encoded, frames: int) -> list[tuple[int, int]]:
-    """Of each run that was joined, from its seam to the next one."""
-    payloads: list[tuple[int, int]] = []
-    seams = [Seam(0, 0), *done.seams, Seam(frames, 0)]
-    for seam, next_seam in pairwise(seams):
-        own = walk(done.run_from(seam.later_first).frames, unfinished=True).payloads
-        payloads += own[seam.frame - seam.later_first : next_seam.frame - seam.later_first]
-    return payloads
 
 
 def serial(pcm: bytes, mp3: Mp3Format, *, quality: int = FAST) -> bytes:
