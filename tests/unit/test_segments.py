@@ -1,7 +1,7 @@
 """The rule: when an encoder run hands over, and how far an upload reads ahead."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pigwav.audio.mp3 import SAMPLE_RATES_HZ, Mp3Format, bit_rates_kbps
@@ -65,6 +65,7 @@ def test_memory_is_bounded(segments: Segments, mb: float) -> None:
     assert segments.most_held_bytes == pytest.approx(mb * 1e6, rel=0.02)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(FORMATS),
     st.integers(1, 2_000),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pigwav.audio.mp3 import Mp3Format
@@ -94,6 +94,7 @@ def test_the_best_seam_is_found(earlier: dict[int, Made], later: dict[int, Made]
 MADE = st.builds(Made, st.integers(0, 3), st.sampled_from([(NORMAL,) * 4, (START,) * 4]))
 
 
+@settings(deadline=None)
 @given(st.lists(MADE, min_size=8, max_size=16), st.lists(MADE, min_size=8, max_size=16))
 def test_a_seam_keeps_the_rules_and_there_is_no_better_one(earlier: list[Made], later: list[Made]) -> None:
     def unused(n: int) -> int:
