@@ -77,8 +77,10 @@ def _may_be_decoder(child: psutil.Process) -> bool:
 class a_converter:  # noqa: N801 - reads as a phrase: with a_converter() as converter
     """A context manager for a converter and its executor."""
 
-    def __init__(self, limits: UploadLimits | None = None, encoder: EncoderSettings | None = None) -> None:
-        self._cpu = BoundedExecutor("cpu", width=1)
+    def __init__(
+        self, limits: UploadLimits | None = None, encoder: EncoderSettings | None = None, *, threads: int = 1
+    ) -> None:
+        self._cpu = BoundedExecutor("cpu", width=threads)
         self._converter = open_converter(self._cpu, encoder or EncoderSettings(), limits or UploadLimits())
 
     def __enter__(self) -> Converter:

@@ -44,6 +44,7 @@ class BoundedExecutor:
             initializer=_give_way if gives_way else None,
         )
         self._queue: deque[tuple[float, Future[Any]]] = deque()
+        self._unfinished: set[Future[Any]] = set()
         self._queue_timeout: tuple[float, Limit] | None = None
 
     def within(self, wait_s: float, limit: Limit) -> Self:
@@ -61,6 +62,7 @@ class BoundedExecutor:
             raise Overloaded(self._queue_timeout[1])
         job: Future[T] = self._threads.submit(call, *args, **kwargs)
         self._queue.append((time.monotonic(), job))
+        self._unfinished.add(job)
         done = asyncio.wrap_future(job)
         try:
             if self._queue_timeout is not None:
@@ -73,6 +75,13 @@ class BoundedExecutor:
             if not job.cancel():
                 await _settled(done)
             raise
+        finally:
+            self._unfinished.discard(job)
+
+    @property
+    def idle_threads(self) -> int:
+        """How many more calls would begin at once. Negative: so many calls wait in the queue."""
+        return self.width - len(self._unfinished)
 
     def longest_wait_s(self) -> float:
         """How long the oldest call in the queue has been waiting, in seconds."""

@@ -187,6 +187,27 @@ def test_no_more_calls_run_at_a_time_than_the_executor_is_wide() -> None:
     assert most == 3
 
 
+def test_idle_threads_are_counted_and_below_zero_the_calls_that_wait() -> None:
+    wide, go = BoundedExecutor("wide", width=2), threading.Event()
+
+    async def run() -> list[int]:
+        found, calls = [wide.idle_threads], []
+        for _ in range(3):
+            calls.append(asyncio.create_task(wide(go.wait, 10)))
+            await asyncio.sleep(0)
+            found.append(wide.idle_threads)
+        calls.pop().cancel()
+        await asyncio.sleep(0)
+        found.append(wide.idle_threads)
+        go.set()
+        await asyncio.gather(*calls)
+        return [*found, wide.idle_threads]
+
+    found = asyncio.run(run())
+    wide.close()
+    assert found == [2, 1, 0, -1, 0, 2]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has nice values per thread")
 def test_only_encoding_threads_give_way_to_the_event_loop() -> None:
     def niceness() -> int:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from pigwav.audio.analysers import ANALYSERS, Analyser, AnalyserFactory
@@ -11,8 +12,12 @@ from pigwav.audio.decoder_process import decode, uncounted
 from pigwav.audio.decoders import Decoders
 from pigwav.audio.ffmpeg import clean_header, find_ffmpeg
 from pigwav.audio.intake import Intake, batches
-from pigwav.audio.lame import Encoder, EncoderFactory, LameEncoder, MeteredEncoder
+from pigwav.audio.lame import EncoderFactory, LameEncoder
+from pigwav.audio.mp3 import Mp3Shape
+from pigwav.audio.parallel import ParallelEncoder
 from pigwav.audio.plan import Plan, duration_ms
+from pigwav.audio.segments import Segments, SegmentsFactory
+from pigwav.audio.splice import SeamRule, find_seam
 from pigwav.audio.tags import charset_of, merged, read_tags
 from pigwav.audio.warnings import decoding_warnings, header_warnings, size_warnings, tail_warnings
 from pigwav.audio.wav import HeaderWalk, WavHeader
@@ -48,6 +53,8 @@ class Converter:
     decoders: Decoders
     open_encoder: EncoderFactory = LameEncoder
     analysers: Sequence[AnalyserFactory] = ANALYSERS
+    segments: SegmentsFactory = Segments.for_threads
+    seam_rule: SeamRule = find_seam
 
     async def open(
         self,
@@ -87,10 +94,17 @@ class Converter:
             batches(block, wav, BATCH_BYTES),
             charset=charset,
             cpu=self.cpu,
-            encoder=self.open_encoder(plan.mp3, quality=plan.lame_quality),
+            encoder=self._encoder(plan),
             analysers=[open_analyser(plan.pcm) for open_analyser in self.analysers],
             decoder=decoder,
         )
+
+    def _encoder(self, plan: Plan) -> ParallelEncoder:
+        segments = self.segments(plan.mp3, self.cpu.width)
+        if plan.predicted and plan.predicted.frames < segments.least:
+            segments = replace(segments, most_runs=1)
+        open_encoder = partial(self.open_encoder, plan.mp3, quality=plan.lame_quality)
+        return ParallelEncoder(segments, open_encoder, self.cpu, seam_rule=self.seam_rule)
 
     async def _header(self, wav: AsyncIterator[bytes], intake: Intake) -> tuple[WavHeader, bytes]:
         """The header, and the last bytes that were read, which `intake` has not taken yet."""
@@ -145,7 +159,7 @@ class Conversion:
         *,
         charset: str | None,
         cpu: BoundedExecutor,
-        encoder: Encoder,
+        encoder: ParallelEncoder,
         analysers: Sequence[Analyser] = (),
         decoder: "Decoder | None" = None,
     ) -> None:
@@ -166,7 +180,9 @@ class Conversion:
         self._batches = batches
         self._charset = charset
         self._wav_ended = False
-        self._encoder = MeteredEncoder(encoder, plan.mp3, max_samples=plan.max_samples)
+        self._encoder = encoder
+        self._samples = 0
+        self._mp3_bytes = 0
         self._analysers = analysers
         self._waveform = WaveformMeter(plan.pcm)
         self._cpu = cpu
@@ -185,6 +201,11 @@ class Conversion:
             raise RuntimeError("a conversion runs once")
         self._frames = self._run()
         return self._frames
+
+    @property
+    def held_bytes(self) -> int:
+        """PCM that is held so that several threads can encode it; 0 most of the time."""
+        return self._encoder.held_bytes
 
     def result(self) -> ConversionResult:
         if self._result is None:
@@ -209,39 +230,43 @@ class Conversion:
             async with aclosing(blocks):
                 async for frames in blocks:
                     if frames:
+                        self._mp3_bytes += len(frames)
                         yield frames
             yield await self._cpu(self._finish)
         finally:
+            await self._encoder.aclose()
             self._release_decoder()
 
     async def _unpacked_and_encoded(self) -> AsyncGenerator[bytes, None]:
-        """Hashes, cuts, unpacks and encodes each batch in one executor call."""
+        """Hashes, cuts, unpacks, analyses and encodes each batch."""
         async for batch in self._batches:
-            yield await self._cpu(self._take_and_encode, batch)
-
-    def _take_and_encode(self, batch: bytes) -> bytes:
-        return self._encode(self._take(batch))
-
-    def _take(self, batch: bytes) -> bytes:
-        return self._unpack(self._intake.take(batch))
+            yield await self._encoder.feed(self._unpacked, batch)
+        yield await self._encoder.drain()
 
     async def _decoded_and_encoded(self, decoders: Decoders) -> AsyncGenerator[bytes, None]:
-        """Hashes, cuts and cleans each batch, decodes it in a child process, and encodes the PCM."""
+        """Hashes, cuts and cleans each batch, decodes it in a child process, analyses and encodes the PCM."""
         plan = self._plan
         argv = decoders.argv(plan.header.format, plan.pcm, cpu_limit_s=plan.cpu_limit_s)
         header = clean_header(plan.header.format)
         async with aclosing(decode(argv, header, self._data(), on_end=decoders.on_end)) as decoded:
             async for pcm in decoded:
-                yield await self._cpu(self._encode, pcm[: self._due_bytes()])
+                yield await self._encoder.feed(self._analysed, pcm[: self._due_bytes()])
+        yield await self._encoder.drain()
 
-    def _encode(self, pcm: bytes) -> bytes:
-        """Encodes PCM and feeds it to the analysers, both for unpacked and for decoded audio."""
-        frames = self._encoder.encode(pcm)
-        self._plan.check_expansion(self._encoder.bytes, self._intake.wav_bytes)
+    def _unpacked(self, batch: bytes) -> bytes:
+        return self._analysed(self._take(batch))
+
+    def _take(self, batch: bytes) -> bytes:
+        return self._unpack(self._intake.take(batch))
+
+    def _analysed(self, pcm: bytes) -> bytes:
+        """Checks the limits, and feeds the analysers with what goes to the encoder."""
+        self._samples += len(pcm) // self._plan.pcm.sample_bytes
+        self._plan.check_samples(self._samples, self._intake.wav_bytes)
         for analyser in self._analysers:
             analyser.feed(pcm)
         self._waveform.feed(pcm)
-        return frames
+        return pcm
 
     async def _data(self) -> AsyncGenerator[bytes, None]:
         async for batch in self._batches:
@@ -254,20 +279,26 @@ class Conversion:
         """How much PCM is still accepted; None: no limit. The resampler's surplus comes only after the WAV's end."""
         if not self._wav_ended or not self._plan.resampled:
             return None
-        due = (
-            self._plan.pcm.samples_of(self._plan.header.format, self._intake.samples) - self._encoder.samples
-        )
+        due = self._plan.pcm.samples_of(self._plan.header.format, self._intake.samples) - self._samples
         return max(0, due) * self._plan.pcm.sample_bytes
 
     def _finish(self) -> bytes:
         """The last frames; sets the result."""
-        if self._encoder.samples == 0:
+        if self._samples == 0:
             raise UndecodableAudio if self._intake.samples else NoAudio
         last = self._encoder.flush()
-        shape = self._encoder.shape()
+        shape = self._shape(self._mp3_bytes + len(last))
         first_frame = self.first_frame if shape == self._plan.predicted else self._plan.first_frame(shape)
         self._result = ConversionResult(first_frame, self._facts(shape.samples), self._waveform.waveform())
         return last
+
+    def _shape(self, mp3_bytes: int) -> Mp3Shape:
+        """The shape of everything encoded. Raises RuntimeError if the size differs."""
+        shape = Mp3Shape.of(self._samples, self._plan.mp3)
+        if mp3_bytes != shape.audio_bytes:
+            # Seek points and length would be wrong: an error is better than a recording that players cannot seek in.
+            raise RuntimeError(f"the encoder made {mp3_bytes} bytes; expected {shape}")
+        return shape
 
     def _facts(self, samples: int) -> AudioFacts:
         plan, intake, tail = self._plan, self._intake, self._intake.tail()

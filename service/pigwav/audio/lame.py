@@ -4,8 +4,7 @@ from typing import Final, Protocol
 
 import lameenc
 
-from pigwav.audio.mp3 import Mp3Format, Mp3Shape
-from pigwav.errors import AudioTooLong
+from pigwav.audio.mp3 import Mp3Format
 
 _CALL_BYTES: Final = 16 * 1024
 """LAME holds a buffer for its longest call until the encoder is freed: twice these bytes for stereo."""
@@ -46,41 +45,3 @@ class LameEncoder:
 
     def flush(self) -> bytes:
         return bytes(self._lame.flush())
-
-
-class MeteredEncoder:
-    """An encoder that limits the number of samples per channel and checks the size of its output at the end."""
-
-    def __init__(self, encoder: Encoder, mp3: Mp3Format, *, max_samples: int) -> None:
-        self._encoder = encoder
-        self._mp3 = mp3
-        self._max_samples = max_samples
-        self.bytes = 0
-        self.samples = 0
-
-    def encode(self, pcm: bytes) -> bytes:
-        """Raises AudioTooLong if there are more than `max_samples`."""
-        if not pcm:
-            return b""
-        self.samples += len(pcm) // (2 * self._mp3.channels)
-        if self.samples > self._max_samples:
-            limit_s = self._max_samples // self._mp3.sample_rate_hz
-            raise AudioTooLong(f"The WAV plays longer than {limit_s} s.")
-        return self._counted(self._encoder.encode(pcm))
-
-    def flush(self) -> bytes:
-        return self._counted(self._encoder.flush())
-
-    def _counted(self, frames: bytes) -> bytes:
-        self.bytes += len(frames)
-        return frames
-
-    def shape(self) -> Mp3Shape:
-        """The shape of everything encoded; call it after `flush`. Raises RuntimeError if the output's size differs."""
-        shape = Mp3Shape.of(self.samples, self._mp3)
-        if self.bytes != shape.audio_bytes:
-            # Seek points and length would be wrong: an error is better than a recording that players cannot seek in.
-            raise RuntimeError(
-                f"the encoder made {self.bytes} bytes of {self.samples} samples; expected {shape}"
-            )
-        return shape

@@ -5,6 +5,7 @@ slots) and presets.c (gains).
 """
 
 from dataclasses import dataclass
+from math import gcd
 from typing import Final, Self
 
 from pigwav.errors import UnsupportedBitRate
@@ -56,9 +57,14 @@ class Mp3Format:
     bitrate_kbps: int
 
     @property
+    def is_mpeg1(self) -> bool:
+        """Otherwise, it is MPEG 2 or 2.5."""
+        return _VERSIONS[self.sample_rate_hz] == 3
+
+    @property
     def frame_samples(self) -> int:
         """Per channel: two granules of 576 in MPEG 1, one in MPEG 2 and 2.5."""
-        return 1152 if _VERSIONS[self.sample_rate_hz] == 3 else 576
+        return 1152 if self.is_mpeg1 else 576
 
     @property
     def gain(self) -> float:
@@ -67,9 +73,20 @@ class Mp3Format:
 
     @property
     def side_info_bytes(self) -> int:
-        if self.frame_samples == 1152:
+        if self.is_mpeg1:
             return 17 if self.channels == 1 else 32
         return 9 if self.channels == 1 else 17
+
+    @property
+    def max_reservoir_bytes(self) -> int:
+        """How far before a frame its main data may begin: `main_data_begin` has 9 bits in MPEG 1, else 8."""
+        return 511 if self.is_mpeg1 else 255
+
+    @property
+    def slot_period(self) -> int:
+        """After so many frames, the pattern of padded frames repeats (see `frame_offset`)."""
+        owed = self.frame_samples * 125 * self.bitrate_kbps % self.sample_rate_hz
+        return self.sample_rate_hz // gcd(owed, self.sample_rate_hz)
 
     def frame_bytes(self, bitrate_kbps: int) -> int:
         """The size of an unpadded frame."""

@@ -76,13 +76,15 @@ class Plan:
         return self.pcm.sample_rate_hz != self.header.format.sample_rate_hz
 
     @property
-    def max_samples(self) -> int:
-        return self.max_duration_s * self.pcm.sample_rate_hz
-
-    @property
     def cpu_limit_s(self) -> int:
         """Decoding takes a hundredth of the playing time; a decoder that takes all of it is stuck."""
         return max(60, self.max_duration_s)
+
+    def check_samples(self, samples: int, wav_bytes: int) -> None:
+        """Raises AudioTooLong or OutputTooLarge if `wav_bytes` of WAV must not become so many samples."""
+        if samples > self.max_duration_s * self.pcm.sample_rate_hz:
+            raise AudioTooLong(f"The WAV plays longer than {self.max_duration_s} s.")
+        self.check_expansion(Mp3Shape.of(samples, self.mp3).audio_bytes, wav_bytes)
 
     def check_expansion(self, mp3_bytes: int, wav_bytes: int) -> None:
         """Bounds storage and CPU time by what the client has sent. Raises OutputTooLarge."""

@@ -153,7 +153,8 @@ class UploadLimits(Section):
         1024 * MIB,
         ge=16 * MIB,
         le=LARGEST_BYTES,
-        description="Bytes of MP3 in memory for open uploads, per process, above which a new upload is refused.",
+        description="Bytes of audio in memory for open uploads (MP3 for the store, PCM for idle cores), per process, "
+        "above which a new upload is refused.",
     )
     max_decoders: Count = Field(
         32,

@@ -45,7 +45,9 @@ class Metrics:
         self.uploads_open = gauge("pigwav_uploads_open", "Uploads being received.")
         self.uploads_most = gauge("pigwav_uploads_limit", "Maximum of open uploads.")
         self.held_bytes = gauge(
-            "pigwav_upload_held_bytes", "Memory that open uploads hold for MP3 on its way to the store."
+            "pigwav_upload_held_bytes",
+            "Memory that open uploads hold for MP3 on its way to the store and for PCM that several cores "
+            "encode.",
         )
         self.overloaded = counter(
             "pigwav_overloaded_total",

@@ -329,7 +329,7 @@ async def _pour(
         async for block in frames:
             lease.check()
             await upload.write(block)
-            hold(upload.held_bytes)
+            hold(upload.held_bytes + conversion.held_bytes)
     return conversion.result()
 
 
