@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from accounts import Account, register
+from needs import skip_unless_required
 from page.chromium import FAKE_MICROPHONE, chromium_program, launched, playwright_chromium
 from page.visitor import Visitor
 from serving import ServedApi
@@ -26,7 +27,8 @@ def account(http: httpx2.Client) -> Account:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[BrowserType]:
-    chromium_program()  # skips before anything starts
+    skip_unless_required("browser")
+    chromium_program()  # fails before anything starts
     with playwright_chromium() as chromium:
         yield chromium
 
