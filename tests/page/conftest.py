@@ -34,9 +34,15 @@ def chromium() -> Iterator[BrowserType]:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: BrowserType) -> Iterator[Browser]:
+def browser_program() -> str:
+    """Chromium. A module whose tests do not record overrides it with the headless shell."""
+    return chromium_program()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: BrowserType, browser_program: str) -> Iterator[Browser]:
     """A Chromium with a microphone that beeps once a second."""
-    with launched(chromium, FAKE_MICROPHONE) as browser:
+    with launched(chromium, FAKE_MICROPHONE, program=browser_program) as browser:
         yield browser
 
 
