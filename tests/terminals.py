@@ -89,7 +89,7 @@ def at_terminal(
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     with subprocess.Popen(
-        [sys.executable, "-c", _TAKE_TERMINAL, *command],
+        [sys.executable, "-IS", "-c", _TAKE_TERMINAL, *command],
         stdin=slave,
         stdout=slave if standard_output is None else standard_output,
         stderr=slave,

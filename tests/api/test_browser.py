@@ -1,8 +1,6 @@
 """A link in a real browser."""
 
 import hashlib
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,17 +8,13 @@ import pytest
 
 from accounts import Account
 from factories import info_chunk, wav
-from needs import skip_or_fail
-from s3tools.browser import Browser, browsing
+from s3tools.browser import Browser, browsing, chromedriver
 from waiting import wait_until
 
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Browser]:
-    driver = os.environ.get("PIGWAV_CHROMEDRIVER") or shutil.which("chromedriver")
-    with browsing(
-        driver or skip_or_fail("browser", "there is no `chromedriver` on the PATH"), tmp_path
-    ) as browser:
+    with browsing(chromedriver(), tmp_path) as browser:
         yield browser
 
 

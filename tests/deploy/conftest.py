@@ -11,7 +11,7 @@ import pytest
 from accounts import Account, register
 from deploy.engine import CommandFailed, docker, run
 from deploy.project import ROOT, Project, clean_project, copy_of_the_repository, leftovers
-from needs import skip_or_fail
+from needs import skip_or_fail, skip_unless_required
 
 IMAGES = (
     "python:3.13-slim-trixie",
@@ -33,9 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def engine() -> None:
-    """Skips tests without a Docker engine with Compose v2. They take minutes and run only if PIGWAV_REQUIRE asks."""
-    if "docker" not in os.environ.get("PIGWAV_REQUIRE", ""):
-        skip_or_fail("docker", "container tests run only if PIGWAV_REQUIRE names docker")
+    """Skips tests without a Docker engine with Compose v2."""
+    skip_unless_required("docker")
     if shutil.which("docker") is None:
         skip_or_fail("docker", "there is no docker command")
     for what in (["version"], ["compose", "version"]):

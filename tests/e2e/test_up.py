@@ -17,10 +17,11 @@ import psutil
 import pytest
 
 from accounts import register
+from e2e.programs import run_pigwav
 from factories import wav
 from pigwav.devstack import running
 from ports import reserved_ports
-from running_up import RunningUp, gone, pigwav_up, plain_environment, up_command
+from running_up import RunningUp, gone, pigwav_up
 from waiting import wait_until
 
 pytestmark = pytest.mark.timeout(600)
@@ -80,9 +81,7 @@ def test_the_run_file_tells_other_commands_where_everything_is_and_is_private(up
 
 
 def test_a_second_up_on_the_folder_is_refused_in_one_sentence(up: RunningUp):
-    second = subprocess.run(
-        up_command(up.data), env=plain_environment(), capture_output=True, text=True, check=False, timeout=60
-    )
+    second = run_pigwav("up", "--data", up.data, "--port", "0")
     assert second.returncode == 1
     assert second.stderr == (
         f"pigwav: Another PigWav (process {up.process.pid}) runs on the data folder {up.data}.\n"
@@ -91,8 +90,7 @@ def test_a_second_up_on_the_folder_is_refused_in_one_sentence(up: RunningUp):
 
 
 def test_doctor_works_beside_it(up: RunningUp):
-    doctor = [sys.executable, "-m", "pigwav", "doctor", "--data", str(up.data)]
-    assert subprocess.run(doctor, env=plain_environment(), check=False).returncode == 0
+    assert run_pigwav("doctor", "--data", up.data).returncode == 0
 
 
 def test_nothing_but_the_api_listens_beyond_its_own_purpose(up: RunningUp):

@@ -13,9 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from e2e.programs import run_pigwav
 from pigwav.devstack.folder import DataFolder
 from pigwav.devstack.waiting import Sleeper
-from running_up import plain_environment, up_command
+from running_up import INSTALLED_HERE, plain_environment, up_command
 
 pytestmark = pytest.mark.usefixtures("embedded")
 
@@ -36,14 +37,19 @@ class Refusal:
 def refusal(
     data: Path, *options: str, environment: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
 ) -> Refusal:
-    ended = subprocess.run(
-        [*prefix, *up_command(data, *options)],
-        env=plain_environment(environment),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    """`prefix`: a program that starts `pigwav up` in another way."""
+    command = up_command(data, *options)
+    if prefix:
+        ended = subprocess.run(
+            [*prefix, *command],
+            env=plain_environment(environment),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    else:
+        ended = run_pigwav(*command[len(INSTALLED_HERE) :], **(environment or {}))
     assert not ended.stdout
     assert ended.stderr.count("\n") == 1, ended.stderr
     return Refusal(ended.returncode, ended.stderr.removeprefix("pigwav: ").rstrip())

@@ -37,17 +37,6 @@ def refuses(url: str) -> bool:
     return False
 
 
-def test_asked_to_stop_it_exits_0_and_leaves_nothing(running_up):
-    up = running_up()
-    family = up.family()
-    assert up.stop(signal.SIGTERM) == 0
-    assert gone(family, within_s=0)
-    assert refuses(up.url)
-    left = {path.name for path in up.data.iterdir()}
-    assert left == {"lock", "logs", "postgres", "s3", "socket"}
-    assert not list((up.data / "socket").iterdir())
-
-
 @pytest.fixture
 def hung_up_on() -> Iterator[None]:
     """Restores SIGHUP for child processes if the tests run under nohup."""
@@ -105,7 +94,7 @@ def open_uploads(up: RunningUp) -> float:
     return float(next(line.split()[1] for line in lines if line.startswith("pigwav_uploads_open")))
 
 
-def test_an_open_upload_gets_its_time(running_up):
+def test_an_open_upload_gets_its_time_and_nothing_else_is_left(running_up):
     up = running_up()
     with SlowUpload(up, wav(seconds=5)) as upload:
         up.press_ctrl_c()
@@ -113,7 +102,20 @@ def test_an_open_upload_gets_its_time(running_up):
         status, recording = upload.finish()
     assert status == 201
     assert up.process.wait(60) == 0
-    assert played(running_up().url, recording) == 200
+
+    again = running_up()
+    assert played(again.url, recording) == 200
+    assert_stops_without_leaving_anything(again)
+
+
+def assert_stops_without_leaving_anything(up: RunningUp) -> None:
+    family = up.family()
+    assert up.stop(signal.SIGTERM) == 0
+    assert gone(family, within_s=0)
+    assert refuses(up.url)
+    left = {path.name for path in up.data.iterdir()}
+    assert left == {"lock", "logs", "postgres", "s3", "socket"}
+    assert not list((up.data / "socket").iterdir())
 
 
 def played(url: str, recording: dict) -> int:

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from accounts import Account, register
+from needs import skip_unless_required
 from page.chromium import FAKE_MICROPHONE, chromium_program, launched, playwright_chromium
 from page.visitor import Visitor
 from serving import ServedApi
@@ -26,15 +27,22 @@ def account(http: httpx2.Client) -> Account:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[BrowserType]:
-    chromium_program()  # skips before anything starts
+    skip_unless_required("browser")
+    chromium_program()  # fails before anything starts
     with playwright_chromium() as chromium:
         yield chromium
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: BrowserType) -> Iterator[Browser]:
+def browser_program() -> str:
+    """Chromium. A module whose tests do not record overrides it with the headless shell."""
+    return chromium_program()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: BrowserType, browser_program: str) -> Iterator[Browser]:
     """A Chromium with a microphone that beeps once a second."""
-    with launched(chromium, FAKE_MICROPHONE) as browser:
+    with launched(chromium, FAKE_MICROPHONE, program=browser_program) as browser:
         yield browser
 
 

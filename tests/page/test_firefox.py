@@ -11,6 +11,7 @@ import pytest
 
 from accounts import Account
 from factories import wav
+from needs import skip_unless_required
 from page.firefox import Firefox, firefox_program, named, running_firefox
 from page.null_sink import pulseaudio_program
 from serving import ServedApi
@@ -22,7 +23,8 @@ RECORDED_S = 3
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
-    firefox_program()  # skips before anything starts
+    skip_unless_required("firefox")
+    firefox_program()  # fails before anything starts
     pulseaudio_program()
     with running_firefox(tmp_path_factory.mktemp("firefox")) as firefox:
         yield firefox

@@ -10,7 +10,7 @@ import pytest
 
 from accounts import Account
 from factories import wav
-from page.chromium import expect
+from page.chromium import expect, headless_shell_program
 from page.conftest import NewVisitor
 from page.many import many_recordings
 from page.visitor import Visitor
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 
 UNDO_MS = 6_000
+
+
+@pytest.fixture(scope="module")
+def browser_program() -> str:
+    return headless_shell_program()
 
 
 def row(page: Page, title: str) -> Locator:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accounts import Account
-from page.chromium import expect
+from page.chromium import expect, headless_shell_program
 from page.conftest import NewVisitor
 from page.visitor import Visitor
 from pigwav.settings import Registration, Settings
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 _names = (f"visitor {n}" for n in itertools.count())
+
+
+@pytest.fixture(scope="module")
+def browser_program() -> str:
+    return headless_shell_program()
 
 
 def registered(visitor: Visitor) -> str:

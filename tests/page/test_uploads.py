@@ -11,7 +11,7 @@ import pytest
 
 from accounts import Account, register
 from factories import chunk, fmt_chunk, riff, wav
-from page.chromium import expect
+from page.chromium import expect, headless_shell_program
 from page.conftest import NewVisitor
 from page.visitor import Visitor
 from pigwav.settings import Settings
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Route
 
 ID3 = b"ID3\3\0\0\0\0\0\x0a" + bytes(10)
+
+
+@pytest.fixture(scope="module")
+def browser_program() -> str:
+    return headless_shell_program()
 
 
 def choose(page: Page, files: dict[str, bytes]) -> None:

@@ -1,5 +1,7 @@
 """A browser session with W3C WebDriver, which chromedriver implements over HTTP."""
 
+import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from typing import Any
 
 import httpx2
 
+from needs import skip_or_fail, skip_unless_required
 from ports import reserved_ports
 from waiting import wait_until
 
@@ -51,6 +54,13 @@ class Browser:
 
     def _post(self, path: str, **body: object) -> httpx2.Response:
         return self.http.post(f"/session/{self.session}{path}", json=body)
+
+
+def chromedriver() -> str:
+    """Its path. Skips the test unless `browser` is required, and fails it if there is none."""
+    skip_unless_required("browser")
+    named = os.environ.get("PIGWAV_CHROMEDRIVER") or shutil.which("chromedriver")
+    return named or skip_or_fail("browser", "there is no `chromedriver` on the PATH")
 
 
 @contextmanager

@@ -1,8 +1,6 @@
 """A recording in MinIO's console, in a real browser."""
 
 import hashlib
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -10,8 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from minio_server import ROOT_KEY, ROOT_SECRET, MinioServer
-from needs import skip_or_fail
-from s3tools.browser import Browser, browsing
+from s3tools.browser import Browser, browsing, chromedriver
 from s3tools.stored import Stored
 from waiting import wait_until
 
@@ -19,10 +16,7 @@ from waiting import wait_until
 @pytest.fixture
 def console(minio: MinioServer, tmp_path: Path) -> Iterator[Browser]:
     """A browser that is signed in as the operator."""
-    driver = os.environ.get("PIGWAV_CHROMEDRIVER") or shutil.which("chromedriver")
-    with browsing(
-        driver or skip_or_fail("browser", "there is no `chromedriver` on the PATH"), tmp_path
-    ) as browser:
+    with browsing(chromedriver(), tmp_path) as browser:
         browser.open(f"{minio.console}/login")
         browser.write("//input[@id='accessKey']", ROOT_KEY)
         browser.write("//input[@id='secretKey']", ROOT_SECRET)

@@ -1,7 +1,5 @@
 """The effect of security headers in a real browser."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,17 +10,13 @@ import httpx2
 import pytest
 
 from accounts import Account
-from needs import skip_or_fail
-from s3tools.browser import Browser, browsing
+from s3tools.browser import Browser, browsing, chromedriver
 from waiting import wait_until
 
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Browser]:
-    driver = os.environ.get("PIGWAV_CHROMEDRIVER") or shutil.which("chromedriver")
-    with browsing(
-        driver or skip_or_fail("browser", "there is no `chromedriver` on the PATH"), tmp_path
-    ) as browser:
+    with browsing(chromedriver(), tmp_path) as browser:
         yield browser
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import ssl
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ import boto3
 import botocore.session
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import ProxyConfiguration, get_cert_path
+from botocore.loaders import Loader, create_loader
 from botocore.utils import get_environ_proxies
 
 from pigwav.errors import NotConfigured
@@ -63,6 +65,7 @@ def connection_to(settings: StoreSettings) -> Connection:
         region = _region(settings, core)
         core.set_config_variable("region", region)
         session = boto3.Session(access_key, secret_key, botocore_session=core)
+        core.register_component("data_loader", _models(core.get_config_variable("data_path")))
         source, endpoint = _endpoint(settings, session)
         found = session.get_credentials()
     except (BotoCoreError, ValueError) as error:
@@ -86,6 +89,12 @@ def connection_to(settings: StoreSettings) -> Connection:
         timeout_s=settings.timeout_s,
         concurrency=settings.concurrency,
     )
+
+
+@cache
+def _models(data_path: str | None) -> Loader:
+    """AWS's descriptions of its services, which all clients share: each would parse 0.1 s and hold some megabytes."""
+    return create_loader(data_path)
 
 
 def _region(settings: StoreSettings, core: botocore.session.Session) -> str:
