@@ -1,16 +1,14 @@
 """1-second clips of music, several clients at once: PigWav with raw bodies and with forms, the service that most people
 would write (peers/fastapi_pydub.py), and LAME alone on all cores, which is the limit.
 
-python tests/bench/clips.py WAV [CLIPS] [CLIENTS] [ROUNDS]
+python -m tests.bench --only clips
 
-WAV: 16-bit music; the clips are cut from it at random. In each round, each of the four gets CLIPS clips. The peer needs
-pydub, in a folder of its own: pip install --target /tmp/peers pydub
+The clips are cut from the music at random. In each round, each of the four gets the same clips. The peer needs pydub,
+in a folder of its own: pip install --target /tmp/peers pydub
 """
 
 import http.client
 import os
-import statistics
-import sys
 import time
 import wave
 from collections.abc import Callable, Iterator, Sequence
@@ -20,22 +18,24 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from itertools import cycle, islice
-from pathlib import Path
 from random import Random
 from typing import Final, Protocol
 
 import lameenc
 import psutil
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.harness import answered, running_pigwav
+from bench.material import LOOP_S, Material
 from bench.peer import running_peer
+from bench.results import Result, Target
 
 ALONE: Final = "LAME alone"
 RAW: Final = "PigWav, raw bodies"
 FORMS: Final = "PigWav, forms"
 PEER: Final = "FastAPI + pydub"
 
+CLIENTS: Final = 8
+CLIPS: Final = 200
 DIFFERENT_CLIPS: Final = 100
 _SEED: Final = 18
 _BOUNDARY: Final = "0123456789abcdef"
@@ -70,35 +70,34 @@ class Speed:
     cpu_ms_per_clip: float
 
 
-def main(music: str, clips: int = 200, clients: int = 8, rounds: int = 5) -> None:
-    different = clips_of(Path(music), DIFFERENT_CLIPS)
-    with contenders(clients) as (all_of_them, pool):
-        for contender in all_of_them:
-            measured(
-                contender, different[: 4 * clients], pool
-            )  # the first clips load modules and open connections
-        speeds: dict[str, list[Speed]] = {contender.name: [] for contender in all_of_them}
-        for _ in range(rounds):
+def results(material: Material, *, quick: bool) -> Iterator[Result]:
+    random = Random(_SEED)
+    different = [material.wav(1, skipped_s=random.uniform(0, LOOP_S - 1)) for _ in range(DIFFERENT_CLIPS)]
+    clips = [*islice(cycle(different), CLIPS)]
+    speeds: dict[str, list[Speed]] = {}
+    with contenders(CLIENTS) as (all_of_them, pool):
+        for contender in all_of_them:  # the first clips load modules and open connections
+            measured(contender, different[: 4 * CLIENTS], pool)
+        for _ in range(3 if quick else 7):
             for contender in all_of_them:
-                speeds[contender.name].append(measured(contender, [*islice(cycle(different), clips)], pool))
-    print(f"{clips} clips, {clients} clients, {os.cpu_count()} cores, medians of {rounds} rounds")
-    for name, measurements in speeds.items():
-        print(_line(name, measurements, speeds))
-
-
-def _line(name: str, measurements: Sequence[Speed], speeds: dict[str, list[Speed]]) -> str:
-    per_s = statistics.median(speed.clips_per_s for speed in measurements)
-    cpu_ms = statistics.median(speed.cpu_ms_per_clip for speed in measurements)
-    return (
-        f"{name:18} {per_s:6.1f} clips/s   CPU {cpu_ms:6.1f} ms   "
-        f"of {ALONE}: {_ratios(measurements, speeds[ALONE])}   of {PEER}: {_ratios(measurements, speeds[PEER])}"
-    )
-
-
-def _ratios(some: Sequence[Speed], others: Sequence[Speed]) -> str:
-    """Median, lowest and highest, round by round."""
-    ratios = [one.clips_per_s / other.clips_per_s for one, other in zip(some, others, strict=True)]
-    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+                speeds.setdefault(contender.name, []).append(measured(contender, clips, pool))
+    per_s = {name: [speed.clips_per_s for speed in found] for name, found in speeds.items()}
+    for name, other, target in (
+        (RAW, ALONE, 0.5),
+        (FORMS, ALONE, None),
+        (RAW, PEER, 8.0),
+        (FORMS, PEER, 8.0),
+    ):
+        yield Result.of(
+            f"1-second clips, {CLIENTS} clients ({name.removeprefix('PigWav, ')})",
+            "per second",
+            Target(target, at_least=True) if target else None,
+            **{"PigWav": per_s[name], other: per_s[other]},
+        )
+    for name, found in speeds.items():
+        yield Result.of(
+            f"CPU of a 1-second clip ({name})", "ms", PigWav=[speed.cpu_ms_per_clip for speed in found]
+        )
 
 
 @contextmanager
@@ -131,24 +130,6 @@ def measured(contender: Contender, clips: Sequence[bytes], pool: ThreadPoolExecu
     return Speed(len(clips) / seconds, 1000 * (contender.cpu_s() - cpu_s) / len(clips))
 
 
-def clips_of(music: Path, count: int) -> list[bytes]:
-    """WAVs of 1 s each."""
-    random = Random(_SEED)
-    with wave.open(str(music)) as source:
-        rate_hz = source.getframerate()
-        starts = [random.randrange(source.getnframes() - rate_hz) for _ in range(count)]
-        return [_second(source, start) for start in starts]
-
-
-def _second(source: wave.Wave_read, start: int) -> bytes:
-    source.setpos(start)
-    clip = BytesIO()
-    with wave.open(clip, "wb") as target:
-        target.setparams(source.getparams())
-        target.writeframes(source.readframes(source.getframerate()))
-    return clip.getvalue()
-
-
 def encode(clip: bytes) -> bytes:
     """As PigWav encodes it."""
     with wave.open(BytesIO(clip)) as source:
@@ -178,7 +159,3 @@ def _form(clip: bytes, **fields: object) -> bytes:
     parts.append(b'form-data; name="file"; filename="clip.wav"\r\nContent-Type: audio/wav\r\n\r\n' + clip)
     body = b"".join(b"--%b\r\nContent-Disposition: %b\r\n" % (_BOUNDARY.encode(), part) for part in parts)
     return body + f"--{_BOUNDARY}--\r\n".encode()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))

@@ -1,70 +1,51 @@
-"""Memory of PigWav's own processes (PSS) and CPU time of downloads, with each allocator: jemalloc, if there is one, and
-glibc's.
+"""Memory of PigWav's own processes (PSS), with each allocator.
 
-python tests/bench/memory.py [SLOW_UPLOADS] [LONG_SECONDS]
-
-PIGWAV_JEMALLOC=/path measures that library.
+python -m tests.bench --only memory
 """
 
-import os
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from bench.harness import BLOCK_BYTES, RunningPigWav, answered, mib, music, running_pigwav
-from pigwav.allocator import find_jemalloc
+from bench.harness import BLOCK_BYTES, RunningPigWav, answered, music, running_pigwav
+from bench.material import Material
+from bench.results import Result, Target
 
 SETTLED_S: Final = 1.0
 AFTER_S: Final = 3.0
 """Time in which both allocators return what they have freed."""
-
-LIMITS: Final = {"PIGWAV_MAX_OPEN_UPLOADS": "2000", "PIGWAV_IDLE_TIMEOUT_S": "3600"}
-"""All uploads come from one address, and on a busy machine it takes minutes until they are open."""
-
 AT_ONCE: Final = 8
 AT_ONCE_S: Final = 600  # 106 MB
-DOWNLOAD_S: Final = 328  # 5 MiB of MP3
-DOWNLOADS: Final = 300
-CONNECTIONS: Final = 4
+SLOW: Final = 500
+ROOM: Final = {"PIGWAV_MAX_OPEN_UPLOADS": "600"}
+MIB: Final = 2**20
 
 
-def main(slow: int = 500, long_s: float = 3600) -> None:
-    named = os.environ.pop("PIGWAV_JEMALLOC", "auto")
-    library = find_jemalloc(named)
-    allocators = {"glibc": "off", **({"jemalloc": library} if library else {})}
-    columns: list[list[tuple[str, str]]] = []
-    for name, choice in allocators.items():
-        columns.append([])
-        for what, value in _measured(slow, long_s, **LIMITS, PIGWAV_JEMALLOC=choice):
-            print(f"{name}: {what}: {value}", flush=True)
-            columns[-1].append((what, value))
-    print(_table(["", *allocators], columns))
+def results(material: Material, *, quick: bool) -> Iterator[Result]:
+    slow, long_s = (100, 600) if quick else (SLOW, 3600)
+    for name, environment in material.allocators.items():
+        with running_pigwav(**environment) as pigwav:
+            pigwav.upload(material.wav(5))  # the first upload loads the modules that every upload needs
+            time.sleep(AFTER_S)
+            idle = pigwav.pss_bytes()
+            yield _mib(f"idle, all own processes ({name})", idle, 140)
+            for seconds in (60, long_s):
+                peak = _peak_while_open(pigwav, material.wav(seconds))
+                yield _mib(f"one upload of {seconds} s open, over idle ({name})", peak - idle, 28)
+            yield _mib(f"{AT_ONCE} uploads of 106 MB at once ({name})", _peak_at_once(pigwav, material), 230)
+        with running_pigwav(**environment, **ROOM) as pigwav:
+            pigwav.upload(material.wav(5))
+            time.sleep(AFTER_S)
+            idle = pigwav.pss_bytes()
+            held = _held_by_slow_ones(pigwav, slow)
+            yield _mib(f"each of {slow} slow uploads ({name})", (held - idle) / slow, 0.8)
+            time.sleep(AFTER_S)
+            yield _mib(f"left of them, over idle ({name})", pigwav.pss_bytes() - idle, None)
 
 
-def _measured(slow: int, long_s: float, **environment: str) -> Iterator[tuple[str, str]]:
-    with running_pigwav(**environment) as pigwav:
-        pigwav.upload(music(5))  # the first upload loads the modules that every upload needs
-        time.sleep(AFTER_S)
-        idle = pigwav.pss_bytes()
-        yield "idle, all own processes", mib(idle)
-        for seconds in (60, long_s):
-            peak = _peak_while_open(pigwav, music(seconds))
-            yield f"one upload of {seconds:g} s open, over idle (the bound is 24 MiB)", mib(peak - idle)
-        yield f"CPU of a GET of 5 MiB, {CONNECTIONS} connections", f"{_download_cpu_ms(pigwav):.1f} ms"
-        yield f"{AT_ONCE} uploads of 106 MB at once", mib(_peak_at_once(pigwav))
-    with running_pigwav(**environment) as pigwav:
-        pigwav.upload(music(5))
-        time.sleep(AFTER_S)
-        idle = pigwav.pss_bytes()
-        held = _held_by_slow_ones(pigwav, slow)
-        yield f"{slow} slow uploads, half a minute of 16 kHz mono received, each", _kib((held - idle) / slow)
-        time.sleep(AFTER_S)
-        yield "left of them, over idle", mib(pigwav.pss_bytes() - idle)
+def _mib(name: str, count: float, most: float | None) -> Result:
+    return Result.of(name, "MiB", Target(most) if most is not None else None, PigWav=[count / MIB])
 
 
 def _peak_while_open(pigwav: RunningPigWav, audio: bytes) -> int:
@@ -80,9 +61,9 @@ def _peak_while_open(pigwav: RunningPigWav, audio: bytes) -> int:
     return peak
 
 
-def _peak_at_once(pigwav: RunningPigWav) -> int:
+def _peak_at_once(pigwav: RunningPigWav, material: Material) -> int:
     """The highest PSS during several fast uploads, in bytes."""
-    audio, peak = music(AT_ONCE_S), 0
+    audio, peak = material.wav(AT_ONCE_S), 0
     with ThreadPoolExecutor(AT_ONCE) as clients:
         uploads = [clients.submit(pigwav.upload, audio) for _ in range(AT_ONCE)]
         while not all(upload.done() for upload in uploads):
@@ -91,22 +72,6 @@ def _peak_at_once(pigwav: RunningPigWav) -> int:
     for upload in uploads:
         upload.result()
     return peak
-
-
-def _download_cpu_ms(pigwav: RunningPigWav) -> float:
-    link = urlsplit(pigwav.upload(music(DOWNLOAD_S)).recording["url"])
-
-    def download(count: int) -> None:
-        connection = pigwav.connect()
-        for _ in range(count):
-            connection.request("GET", f"{link.path}?{link.query}")
-            connection.getresponse().read()
-        connection.close()
-
-    with ThreadPoolExecutor(CONNECTIONS) as clients:
-        before_s = pigwav.cpu_s()
-        [*clients.map(download, [DOWNLOADS // CONNECTIONS] * CONNECTIONS)]
-    return (pigwav.cpu_s() - before_s) / DOWNLOADS * 1000
 
 
 def _held_by_slow_ones(pigwav: RunningPigWav, count: int) -> int:
@@ -135,17 +100,3 @@ def _until_quiet(pigwav: RunningPigWav) -> None:
     while (now := pigwav.cpu_s()) - before > 0.02:
         before = now
         time.sleep(SETTLED_S)
-
-
-def _kib(count: float) -> str:
-    return f"{count / 1024:.0f} KiB"
-
-
-def _table(head: Sequence[str], columns: Sequence[Sequence[tuple[str, str]]]) -> str:
-    rows = [(name, *(column[at][1] for column in columns)) for at, (name, _) in enumerate(columns[0])]
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-if __name__ == "__main__":
-    main(*(int(a) if i == 0 else float(a) for i, a in enumerate(sys.argv[1:])))

@@ -1,0 +1,66 @@
+"""Measures PigWav on this machine: speed against what else one would use, memory, and growth."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from bench import clips, downloads, growth, memory, uploads
+from bench.chart import chart
+from bench.material import Material
+from bench.results import CHECKOUT, Result, machine, table, written
+
+Measure = Callable[[Material, bool], Iterator[Result]]
+SECTIONS: Final[Mapping[str, Measure]] = {
+    "uploads": lambda material, quick: uploads.results(material, quick=quick),
+    "clips": lambda material, quick: clips.results(material, quick=quick),
+    "downloads": lambda material, quick: downloads.results(material, quick=quick),
+    "memory": lambda material, quick: memory.results(material, quick=quick),
+    "growth": lambda material, _: growth.results(material),
+}
+_NOT_QUICK: Final = ("growth",)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    material = Material.of(arguments.music)
+    sections = arguments.only or [name for name in SECTIONS if not (arguments.quick and name in _NOT_QUICK)]
+    results: list[Result] = []
+    for name in sections:
+        print(f"\n{name}", flush=True)
+        for result in SECTIONS[name](material, arguments.quick):
+            results.append(result)
+            print("  " + "   ".join(cell for cell in result.row() if cell), flush=True)
+    head = machine() | {"music": arguments.music.name if arguments.music else "synthetic"}
+    folder = arguments.to
+    folder.mkdir(parents=True, exist_ok=True)
+    written(folder / "performance.json", head, results)
+    compared = [result for result in results if result.is_ratio and result.target]
+    (folder / "performance.svg").write_text(chart(f"PigWav on {head['cores']} cores", compared))
+    print(f"\n{table(results)}\n\n{folder}/performance.json, {folder}/performance.svg")
+    missed = [result.name for result in results if result.target and not result.target.is_met(result.value)]
+    print(f"{len(missed)} targets missed" + "".join(f"\n  {name}" for name in missed))
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument(
+        "--music",
+        type=Path,
+        help="a WAV of some minutes, 44.1 kHz, 16 bits, stereo. Without it, the music is synthetic, which costs less.",
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, no hours, no 100,000 recordings")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument(
+        "--to",
+        type=Path,
+        default=CHECKOUT / "build" / "bench",
+        help="the folder for performance.json and performance.svg (build/bench)",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main(_arguments()))
