@@ -56,17 +56,23 @@ async def consumed(conversion: Conversion) -> None:
 
 
 class Counted:
-    """Opens encoders that wait in each call for `go`, and counts encoders and calls under way."""
+    """Opens encoders that wait in each call for `go`, and counts encoders and calls under way.
 
-    def __init__(self, *, fail: bool = False) -> None:
+    `go_at`: so many encoders open set `go`: until then, no encoder is faster than the sender.
+    """
+
+    def __init__(self, *, fail: bool = False, go_at: int | None = None) -> None:
         self.go = threading.Event()
         self.begun = threading.Semaphore(0)
         self.under_way = 0
         self.opened = 0
         self.fail = fail
+        self.go_at = go_at
 
     def __call__(self, mp3: Mp3Format, *, quality: int) -> "CountedEncoder":
         self.opened += 1
+        if self.opened == self.go_at:
+            self.go.set()
         return CountedEncoder(self, mp3, quality=quality)
 
 
@@ -103,8 +109,7 @@ async def converted(converter: Converter, body: bytes, block_bytes: int = 65_536
 def test_nothing_differs_but_the_bytes_of_frames(kind: dict[str, int], data_size: int | None) -> None:
     async def run() -> tuple[Converted, Converted, int]:
         body = wav(SECONDS, content="noise", data_size=data_size, **kind)
-        counted = Counted()
-        counted.go.set()
+        counted = Counted(go_at=2)
         with several_threads(segments=eager, open_encoder=counted) as several:
             parallel = await converted(several, body)
         with a_converter(encoder=FASTEST) as one:
@@ -206,8 +211,7 @@ def test_what_the_sender_raises_ends_all_runs() -> None:
             yield block
         raise ConnectionError("the client is gone")
 
-    counted = Counted()
-    counted.go.set()
+    counted = Counted(go_at=2)
 
     async def run() -> None:
         with several_threads(segments=eager, open_encoder=counted) as converter:
@@ -222,8 +226,7 @@ def test_what_the_sender_raises_ends_all_runs() -> None:
 
 
 def test_an_encoder_that_fails_fails_the_conversion() -> None:
-    counted = Counted(fail=True)
-    counted.go.set()
+    counted = Counted(fail=True, go_at=2)
 
     async def run() -> None:
         with several_threads(segments=eager, open_encoder=counted) as converter:
@@ -254,18 +257,25 @@ def test_an_mp3_that_is_too_large_for_its_wav_is_refused() -> None:
 
 
 def test_memory_is_bounded_for_a_sender_that_is_faster_than_all_threads() -> None:
-    async def run() -> int:
-        most = 0
-        with several_threads(segments=small) as converter:
-            conversion = await converter.open(in_blocks(music(30)))
-            async for _ in conversion.frames():
-                most = max(most, conversion.held_bytes)
-            assert conversion.held_bytes == 0
-            await conversion.aclose()
-        return most
+    held: list[int] = []
 
+    async def run() -> None:
+        opened: list[Conversion] = []
+
+        async def watched() -> AsyncIterator[bytes]:
+            async for block in in_blocks(music(30)):
+                held.extend(conversion.held_bytes for conversion in opened)
+                yield block
+
+        with several_threads(segments=small, open_encoder=Counted(go_at=2)) as converter:
+            opened.append(await converter.open(watched()))
+            await consumed(opened[0])
+            assert opened[0].held_bytes == 0
+            await opened[0].aclose()
+
+    asyncio.run(run())
     limit = small(Mp3Format(44_100, 2, 128), 3).most_held_bytes
-    assert 0 < asyncio.run(run()) <= limit + 2 * BATCH_BYTES
+    assert 0 < max(held) <= limit + 2 * BATCH_BYTES
 
 
 def test_many_parallel_conversions_do_not_mix() -> None:

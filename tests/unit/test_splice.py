@@ -37,13 +37,13 @@ def side_info(mp3: Mp3Format, made: Made) -> bytes:
     return int(bits, 2).to_bytes(mp3.side_info_bytes, "big")
 
 
-def run(mp3: Mp3Format, frames: list[Made], *, first: int = FIRST, fill: int = 0) -> FrameBuffer:
-    """Main data consist of the byte `fill`."""
-    buffer = FrameBuffer(mp3, first)
+def run(mp3: Mp3Format, frames: list[Made], *, fill: int = 0) -> FrameBuffer:
+    """The main data of frame n consist of the byte `fill` + n."""
+    buffer = FrameBuffer(mp3, FIRST)
     for number, made in enumerate(frames):
         size = mp3.frame_offset(number + 1) - mp3.frame_offset(number)
         head = mp3.header(mp3.bitrate_kbps) + side_info(mp3, made)
-        buffer.append(head.ljust(size, bytes([fill])))
+        buffer.append(head.ljust(size, bytes([fill + number])))
     return buffer
 
 
@@ -112,21 +112,25 @@ def test_a_seam_keeps_the_rules_and_there_is_no_better_one(earlier: list[Made], 
     assert found == (None if best is None else FIRST + best)
 
 
+def main_data(frames: bytes, mp3: Mp3Format) -> bytes:
+    """The main data of nine frames."""
+    area = 4 + mp3.side_info_bytes
+    return b"".join(frames[mp3.frame_offset(n) + area : mp3.frame_offset(n + 1)] for n in range(9))
+
+
 @pytest.mark.parametrize("mp3", [MONO, STEREO], ids=str)
 @pytest.mark.parametrize("back", [0, 1, 200, 255])
 def test_a_joined_stream_has_the_main_data_of_the_later_run_before_the_seam(
     mp3: Mp3Format, back: int
 ) -> None:
     frames = [Made(back) for _ in range(12)]
-    earlier, later = run(mp3, frames, fill=0xEE), run(mp3, frames, fill=0x11)
-    whole = earlier.main_data_before(FIRST + 9, 600)
-    seam, ends = FIRST + 9, mp3.frame_offset(9)
-    joined = join(earlier, later, seam)
-    assert len(joined) == ends
-    areas = b"".join(
-        joined[mp3.frame_offset(n) + 4 + mp3.side_info_bytes : mp3.frame_offset(n + 1)] for n in range(9)
-    )
-    assert areas[-600:] == whole[: 600 - back] + b"\x11" * back
+    earlier, later = run(mp3, frames, fill=0x40), run(mp3, frames, fill=0x80)
+    before = {
+        fill: main_data(run(mp3, frames, fill=fill).take_before(FIRST + 9), mp3) for fill in (0x40, 0x80)
+    }
+    joined = join(earlier, later, FIRST + 9)
+    kept = len(before[0x40]) - back
+    assert main_data(joined, mp3) == before[0x40][:kept] + before[0x80][kept:]
     rest = later.take_all()
     assert rest.startswith(mp3.header(mp3.bitrate_kbps) + side_info(mp3, Made(back)))
     assert len(joined) + len(rest) == mp3.frame_offset(12)

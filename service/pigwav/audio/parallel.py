@@ -87,6 +87,7 @@ class ParallelEncoder:
         self._pcm.append(prepare(block))
         while pcm := self._read(run):
             run.take(run.encoder.encode(pcm))
+        self._drop_pcm()
 
     @property
     def _is_at_work(self) -> bool:
@@ -130,6 +131,7 @@ class ParallelEncoder:
         for run in self._runs:
             if not run.is_busy and (pcm := self._read(run)):
                 self._calls.add(asyncio.create_task(self._encode(run, pcm)))
+        self._drop_pcm()
 
     def _join_first_two(self) -> bool:
         """Joins the two oldest runs, if both have encoded the overlap. Whether anything has changed.
@@ -167,8 +169,11 @@ class ParallelEncoder:
             return b""
         pcm = self._pcm.read(run.read_bytes, run.stop_bytes)
         run.read_bytes += len(pcm)
-        self._pcm.drop_before(min(run.read_bytes for run in self._runs))
         return pcm
+
+    def _drop_pcm(self) -> None:
+        """Drops what all runs have read."""
+        self._pcm.drop_before(min(run.read_bytes for run in self._runs))
 
     def _ready(self) -> bytes:
         """The frames that no later run can change: all of them, or those before the next run begins."""
