@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 READ_BLOCK_BYTES: Final = 64 * 1024
 WHOLE_BYTES: Final = 256 * 1024
-"""Up to this size, a read is one call and one block: a stream costs twice as much."""
+"""Up to this size, a read is one call and one block."""
 
 COPY_PART_BYTES: Final = 64 * 1024 * 1024
 """A larger object is copied in parts of this size, to keep each request within the timeout. 10,000 parts are 640 GB."""
