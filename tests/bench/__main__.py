@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench import clips, downloads, growth, memory, uploads
 from bench.chart import chart
 from bench.material import Material
-from bench.results import CHECKOUT, Result, machine, table, written
+from bench.results import CHECKOUT, Result, machine, written
 
 Measure = Callable[[Material, bool], Iterator[Result]]
 SECTIONS: Final[Mapping[str, Measure]] = {
@@ -23,11 +23,11 @@ SECTIONS: Final[Mapping[str, Measure]] = {
 _NOT_QUICK: Final = ("growth",)
 
 
-def main(arguments: argparse.Namespace) -> int:
+def main(arguments: argparse.Namespace) -> None:
     material = Material.of(arguments.music)
-    sections = arguments.only or [name for name in SECTIONS if not (arguments.quick and name in _NOT_QUICK)]
-    results: list[Result] = []
-    for name in sections:
+    names = arguments.only or [name for name in SECTIONS if not (arguments.quick and name in _NOT_QUICK)]
+    sections: dict[str, list[Result]] = {name: [] for name in names}
+    for name, results in sections.items():
         print(f"\n{name}", flush=True)
         for result in SECTIONS[name](material, arguments.quick):
             results.append(result)
@@ -35,13 +35,13 @@ def main(arguments: argparse.Namespace) -> int:
     head = machine() | {"music": arguments.music.name if arguments.music else "synthetic"}
     folder = arguments.to
     folder.mkdir(parents=True, exist_ok=True)
-    written(folder / "performance.json", head, results)
-    compared = [result for result in results if result.is_ratio and result.target]
+    written(folder / "performance.json", head, sections)
+    everything = [result for results in sections.values() for result in results]
+    compared = [result for result in everything if result.is_ratio and result.target]
     (folder / "performance.svg").write_text(chart(f"PigWav on {head['cores']} cores", compared))
-    print(f"\n{table(results)}\n\n{folder}/performance.json, {folder}/performance.svg")
-    missed = [result.name for result in results if result.target and not result.target.is_met(result.value)]
+    missed = [result.name for result in everything if result.is_missed]
+    print(f"\n{folder}/performance.json, {folder}/performance.svg")
     print(f"{len(missed)} targets missed" + "".join(f"\n  {name}" for name in missed))
-    return 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -63,4 +63,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main(_arguments()))
+    main(_arguments())

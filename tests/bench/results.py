@@ -6,7 +6,7 @@ import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,15 +76,18 @@ class Result:
     def value(self) -> float:
         return statistics.median(self.rounds)
 
+    @property
+    def is_missed(self) -> bool:
+        return self.target is not None and not self.target.is_met(self.value)
+
     def row(self) -> tuple[str, ...]:
         """What was measured, its value, its spread, its target, and the medians of all series."""
         unit = f" × {self.series[1].of}" if self.is_ratio else f" {self.unit}"
-        missed = bool(self.target) and not self.target.is_met(self.value)
         return (
             self.name,
             f"{rounded(self.value)}{unit}",
             f"{rounded(min(self.rounds))} to {rounded(max(self.rounds))}" if len(self.rounds) > 1 else "",
-            f"{self.target or ''}{': missed' if missed else ''}",
+            f"{self.target or ''}{': missed' if self.is_missed else ''}",
             ", ".join(f"{series.of} {rounded(series.median)} {self.unit}" for series in self.series)
             if self.is_ratio
             else "",
@@ -135,21 +138,26 @@ def _processor() -> str:
     return next(names, platform.processor())
 
 
-def written(path: Path, head: dict[str, Any], results: Sequence[Result]) -> None:
-    kept = [{**asdict(result), "value": result.value, "is_ratio": result.is_ratio} for result in results]
-    path.write_text(json.dumps({**head, "results": kept}, indent=1, ensure_ascii=False) + "\n")
+Sections = Mapping[str, Sequence[Result]]
+"""Results by the name of their part."""
 
 
-def read(path: Path) -> tuple[dict[str, Any], list[Result]]:
+def written(path: Path, head: Mapping[str, Any], sections: Sections) -> None:
+    kept = {
+        name: [{**asdict(result), "value": result.value} for result in results]
+        for name, results in sections.items()
+    }
+    path.write_text(json.dumps({**head, "sections": kept}, indent=1, ensure_ascii=False) + "\n")
+
+
+def read(path: Path) -> tuple[dict[str, Any], Sections]:
     """What `written` wrote."""
     document = json.loads(path.read_text())
-    results = [
-        Result(
-            kept["name"],
-            kept["unit"],
-            tuple(Series(series["of"], tuple(series["values"])) for series in kept["series"]),
-            Target(**kept["target"]) if kept["target"] else None,
-        )
-        for kept in document.pop("results")
-    ]
-    return document, results
+    sections = {name: [_read(kept) for kept in results] for name, results in document.pop("sections").items()}
+    return document, sections
+
+
+def _read(kept: Mapping[str, Any]) -> Result:
+    series = tuple(Series(one["of"], tuple(one["values"])) for one in kept["series"])
+    target = Target(**kept["target"]) if kept["target"] else None
+    return Result(kept["name"], kept["unit"], series, target)

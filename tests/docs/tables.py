@@ -5,11 +5,14 @@ python tests/docs/tables.py        # writes them into service/docs/, between the
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from bench.results import read, table
 from pigwav.api.openapi import leaves
 from pigwav.api.problems import status_of
 from pigwav.audio.foreign_formats import FORMATS
@@ -23,6 +26,7 @@ README: Final = ROOT / "README.md"
 ERRORS: Final = ROOT / "service" / "docs" / "errors.md"
 FORMATS_PAGE: Final = ROOT / "service" / "docs" / "formats.md"
 SETTINGS: Final = ROOT / "service" / "docs" / "settings.md"
+PERFORMANCE: Final = ROOT / "service" / "docs" / "performance.md"
 _FRAMEWORK_ERRORS: Final = (
     (404, "not-found", "Not Found"),
     (405, "method-not-allowed", "Method Not Allowed"),
@@ -59,10 +63,20 @@ def found_table() -> str:
     return _table(("`found`", "What it is", "What to do"), rows)
 
 
+def performance_table(section: str) -> str:
+    """What the last run of `python -m tests.bench` measured."""
+    _, sections = read(PERFORMANCE.with_suffix(".json"))
+    return table(sections[section]) + "\n"
+
+
 TABLES: Final[dict[Path, dict[str, Callable[[], str]]]] = {
     SETTINGS: {"settings": settings_table, "metrics": metrics_table},
     ERRORS: {"errors": errors_table},
     FORMATS_PAGE: {"found": found_table},
+    PERFORMANCE: {
+        section: partial(performance_table, section)
+        for section in ("uploads", "clips", "downloads", "memory", "growth")
+    },
 }
 
 
