@@ -111,6 +111,7 @@ def _become(files: list[int], words: list[str], folder: str, environment: dict[s
     if environment.get("PYTHONWARNINGS") == "error":
         warnings.simplefilter("error")
     sys.argv = ["pigwav", *words]
+    sys.orig_argv = [sys.executable, "-m", *sys.argv]  # `serve` restarts itself with jemalloc
     import_module("pigwav.cli.app").main()
     raise AssertionError("main ends the process")
 

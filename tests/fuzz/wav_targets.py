@@ -176,7 +176,7 @@ def _check_plan(plan: Plan) -> None:
     assert plan.pcm.channels in (1, 2)
     assert plan.mp3.bitrate_kbps in bit_rates_kbps(plan.pcm.sample_rate_hz)
     if shape := plan.predicted:
-        assert 0 < shape.samples <= plan.max_samples + 1
+        assert 0 < shape.samples <= plan.max_duration_s * plan.pcm.sample_rate_hz + 1
         tag = InfoTag.parse(plan.first_frame(shape))
         assert tag
         assert (tag.frames, tag.padding) == (shape.frames, shape.padding)

@@ -43,7 +43,7 @@ def test_pcm_counts_as_memory_of_the_upload_while_it_is_held(eager: Services) ->
 
     async def run() -> tuple[Recording, bytes]:
         recording = await eager.add_recording(await new_user(eager), watched(), bitrate_kbps=320)
-        read = await eager.read_recording(recording, 0, recording.facts.size_bytes)
+        read = await eager.read_recording(recording.object_key, 0, recording.facts.size_bytes)
         return recording, b"".join([block async for block in read])
 
     recording, stored = asyncio.run(run())

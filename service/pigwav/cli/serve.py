@@ -41,12 +41,12 @@ def serve(
     settings = fit_connections(
         settings_with_logs(warn=fd is None), raise_limit()
     )  # with `fd`, `up` has warned
-    log.info("starting", allocator=allocator())
     if fd is None:
         listeners = Listeners.open(host, port, settings.http.operator_address())
     else:
         listeners = Listeners.inherited(fd, operator_fd)
     with open_services(settings) as services:
+        log.info("starting", allocator=allocator())
         app = create_app(services, background=working(services))
         server = Server(server_config(app, services), services, operator=listeners.operator)
         # uvicorn sets these handlers too, but only when it runs, and at the end it raises the signals again: with the
