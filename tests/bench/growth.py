@@ -32,7 +32,10 @@ def results(material: Material) -> Iterator[Result]:
         kinds: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
             "upload of a 1-second clip": (lambda: few.upload(clip), lambda: many.upload(clip)),
             "download": (lambda: _get(few, links[0]), lambda: _get(many, links[1])),
-            "list, first page": (lambda: _get(few, "/records"), lambda: _get(many, "/records?limit=1")),
+            "list, first page": (
+                lambda: _get(few, "/records?limit=1"),
+                lambda: _get(many, "/records?limit=1"),
+            ),
         }
         for name, (with_few, with_many) in kinds.items():
             before, after = [], []

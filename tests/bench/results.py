@@ -105,7 +105,7 @@ def rounded(value: float) -> str:
 def table(results: Iterable[Result]) -> str:
     """Markdown."""
     rows = [HEAD, ("---",) * len(HEAD), *(result.row() for result in results)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return "\n".join("| " + " | ".join(cell or "-" for cell in row) + " |" for row in rows)
 
 
 def machine() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import SecretStr
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from bench.results import read, table
+from bench import results
 from pigwav.api.openapi import leaves
 from pigwav.api.problems import status_of
 from pigwav.audio.foreign_formats import FORMATS
@@ -65,8 +65,8 @@ def found_table() -> str:
 
 def performance_table(section: str) -> str:
     """What the last run of `python -m tests.bench` measured."""
-    _, sections = read(PERFORMANCE.with_suffix(".json"))
-    return table(sections[section]) + "\n"
+    _, sections = results.read(PERFORMANCE.with_suffix(".json"))
+    return results.table(sections[section]) + "\n"
 
 
 TABLES: Final[dict[Path, dict[str, Callable[[], str]]]] = {
