@@ -30,7 +30,7 @@ def test_settings_errors_and_metrics_are_documented_as_they_are(document: Path) 
 def test_no_table_is_empty_and_no_cell_of_it(table: Callable[[], str]) -> None:
     rows = table().splitlines()[2:]
 
-    assert len(rows) > 10
+    assert len(rows) > 3
     assert all(row.split("|")[-2].strip() for row in rows), "something has no description"
 
 
