@@ -49,5 +49,7 @@ def open_upload(
 
 
 def long_wav() -> bytes:
-    """At 320 kb/s its MP3 exceeds two parts of 5 MiB, so part 2 is stored before the upload ends."""
-    return wav(seconds=280, rate=32_000, channels=1)
+    """At 320 kb/s its MP3 exceeds two parts of 5 MiB by more than what stays in the encoders while an upload pauses, so
+    part 2 is stored before the upload ends.
+    """
+    return wav(seconds=380, rate=32_000, channels=1)

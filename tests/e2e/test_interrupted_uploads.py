@@ -112,7 +112,7 @@ def refuses(up: RunningUp) -> bool:
 
 
 def test_a_long_upload_that_ends_within_the_grace_after_ctrl_c_gets_its_link(stopped: Stopped) -> None:
-    assert (stopped.status, stopped.recording["duration_ms"]) == (201, 280_000)
+    assert (stopped.status, stopped.recording["duration_ms"]) == (201, 380_000)
     assert stopped.exit_code == 0
     assert processes_of(stopped.data) == []
 
