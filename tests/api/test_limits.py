@@ -170,16 +170,23 @@ def downloads_share(here: Situation) -> httpx2.Response:
 
 
 def connections(here: Situation) -> Answer:
-    here.serve(http={"max_connections": 2})  # the account's client holds one open
-    here.connection().sendall(HEALTHZ)
-    return Answer.read(here.connection())
+    here.serve(http={"max_connections": 2})
+    return _refused_connection(here)
 
 
 def connections_share(here: Situation) -> Answer:
-    here.serve(http={"max_connections": 8})  # the account's client holds one open
-    for _ in range(6):
-        here.connection()
-    return Answer.read(here.connection())
+    here.serve(http={"max_connections": 8})
+    return _refused_connection(here)
+
+
+def _refused_connection(here: Situation) -> Answer:
+    """Holds connections until one is refused."""
+    while True:
+        connection = here.connection()
+        connection.sendall(HEALTHZ)
+        answer = Answer.read(connection)
+        if answer.status != 200:
+            return answer
 
 
 def pipelined_requests(here: Situation) -> None:
