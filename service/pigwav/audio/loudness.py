@@ -21,9 +21,9 @@ import numpy.typing as npt
 FRAMES_PER_SECOND: Final = 10
 _FADES_PER_SECOND: Final = 60  # at most: the fade is longer if the transform is faster then
 
-MOST_SAMPLES: Final = 12_000
-"""Of all channels, in one call of `LoudnessMeter.feed`, whose arrays then have up to 64 KiB: with twice as many, the
-measurement of levels takes a fifth longer, with four times as many twice as long.
+MOST_SAMPLES: Final = 18_000
+"""Of all channels, in one call of `LoudnessMeter.feed`: two frames of 44.1 kHz stereo. With one frame, or with four,
+the measurement of levels takes a fifth longer.
 """
 _MOST_PIECE_SAMPLES: Final = 2_400
 """A longer frame is transformed in two pieces: numpy makes tables for each call, and they have 16 bytes a sample."""
