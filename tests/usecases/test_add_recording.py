@@ -31,6 +31,7 @@ from pigwav.titles import Titles
 from pigwav.wiring import Services, open_services
 from traces import Traces
 from uploading import add, blocks, fails, new_user
+from waiting import wait_until
 
 LONG_S = 300  # more than two parts at 320 kb/s
 
@@ -396,3 +397,25 @@ def test_an_upload_that_has_lost_its_lease_stops_in_the_middle(services: Service
     body = wav(seconds=60)
     asyncio.run(run(body))
     assert seen < len(body) // 2
+
+
+def test_an_upload_that_ends_acknowledges_no_other_that_is_open(services: Services) -> None:
+    async def run() -> None:
+        first, second, goes_on = await new_user(services), await new_user(services), asyncio.Event()
+
+        async def pauses() -> AsyncIterator[bytes]:
+            async for block in blocks(wav(seconds=2)):
+                yield block
+                await goes_on.wait()
+
+        open_one = asyncio.create_task(services.add_recording(first, pauses()))
+        await asyncio.to_thread(wait_until, lambda: Traces(services).of(first) == ["pending"])
+        ended = await services.add_recording(second, blocks(wav(seconds=1)))
+        assert (Traces(services).of(first), Traces(services).of(second)) == (["pending"], ["ready"])
+
+        goes_on.set()
+        assert (await open_one).facts.audio.duration_ms == 2000
+        assert ended.facts.audio.duration_ms == 1000
+        assert Traces(services).of(first) == ["ready"]
+
+    asyncio.run(run())
