@@ -1,4 +1,4 @@
-"""Who may change a path: PigWav uses only folders and files that no other user can prepare, replace or write.
+"""PigWav uses only folders and files that no other user can prepare, replace or write.
 
 `pigwav up` deletes files in its data folder, ends processes that a file there names, and runs Postgres on it. Another
 user who could write there, or put a link in its place, would do all that with our rights.
