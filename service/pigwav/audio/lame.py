@@ -6,15 +6,16 @@ import lameenc
 
 from pigwav.audio.mp3 import Mp3Format
 
-_CALL_BYTES: Final = 16 * 1024
-"""LAME holds a buffer for its longest call until the encoder is freed: twice these bytes for stereo."""
-
 
 class Encoder(Protocol):
     """Turns PCM (signed 16-bit little-endian, interleaved) into MP3 frames. One stream, one call at a time; blocks."""
 
     def encode(self, pcm: bytes) -> bytes:
-        """Takes whole samples, at least one. The frames may come later, several at a time."""
+        """Takes whole samples, at least one. The frames may come later, several at a time.
+
+        Longer calls are faster, but LAME holds a buffer for its longest call until the encoder is freed: twice the
+        bytes of that call for stereo.
+        """
 
     def flush(self) -> bytes:
         """The remaining frames. Called once, after the last `encode`."""
@@ -27,7 +28,7 @@ class EncoderFactory(Protocol):
 
 
 class LameEncoder:
-    """LAME at a constant bit rate. Releases the interpreter lock during a call; holds 0.2 MB after the first call."""
+    """LAME at a constant bit rate. Releases the interpreter lock during a call; holds 0.2 MB, and its buffer."""
 
     def __init__(self, mp3: Mp3Format, *, quality: int) -> None:
         lame = lameenc.Encoder()
@@ -40,8 +41,7 @@ class LameEncoder:
         self._lame: Final = lame
 
     def encode(self, pcm: bytes) -> bytes:
-        calls = range(0, len(pcm), _CALL_BYTES)
-        return b"".join([self._lame.encode(pcm[start : start + _CALL_BYTES]) for start in calls])
+        return bytes(self._lame.encode(pcm))
 
     def flush(self) -> bytes:
         return bytes(self._lame.flush())

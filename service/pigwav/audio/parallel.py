@@ -1,6 +1,7 @@
 """Encodes one stream of PCM with several encoders at a time, while threads are idle."""
 
 import asyncio
+import sys
 from bisect import bisect_right
 from collections.abc import Callable
 from typing import Final
@@ -12,6 +13,9 @@ from pigwav.executors import BoundedExecutor, run_to_completion
 
 Prepare = Callable[[bytes], bytes]
 """Makes the PCM of a block: whole samples, perhaps none. Called in the executor, in order, one call at a time."""
+
+_SERIAL_CALL_BYTES: Final = 16 * 1024
+"""For a stream with one encoder: a thousand slow uploads may each have one, and it holds twice these bytes."""
 
 
 class ParallelEncoder:
@@ -85,7 +89,7 @@ class ParallelEncoder:
         """Prepares and encodes in one call. Nothing else is under way."""
         [run] = self._runs
         self._pcm.append(prepare(block))
-        while pcm := self._read(run):
+        while pcm := self._read(run, most_bytes=_SERIAL_CALL_BYTES):
             run.take(run.encoder.encode(pcm))
         self._drop_pcm()
 
@@ -163,11 +167,12 @@ class ParallelEncoder:
     def _has_pcm(self, run: "_Run") -> bool:
         return run.read_bytes < self._pcm.end and run.read_bytes != run.stop_bytes
 
-    def _read(self, run: "_Run") -> bytes:
+    def _read(self, run: "_Run", *, most_bytes: int = sys.maxsize) -> bytes:
         """The next PCM for `run`, at most one block; empty if nothing has arrived."""
         if not self._has_pcm(run):
             return b""
-        pcm = self._pcm.read(run.read_bytes, run.stop_bytes)
+        stop = self._pcm.end if run.stop_bytes is None else run.stop_bytes
+        pcm = self._pcm.read(run.read_bytes, min(stop, run.read_bytes + most_bytes))
         run.read_bytes += len(pcm)
         return pcm
 
@@ -232,11 +237,11 @@ class _Pcm:
             self._starts.append(self.end)
             self.end += len(block)
 
-    def read(self, start: int, stop: int | None) -> bytes:
+    def read(self, start: int, stop: int) -> bytes:
         """From `start` to `stop`, or to the end of a block."""
         index = bisect_right(self._starts, start) - 1
         first = self._starts[index]
-        return self._blocks[index][start - first : None if stop is None else stop - first]
+        return self._blocks[index][start - first : stop - first]
 
     def drop_before(self, position: int) -> None:
         """Forgets the blocks that end before `position`."""
