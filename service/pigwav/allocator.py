@@ -16,7 +16,9 @@ from typing import Final, NoReturn
 
 SETTING: Final = "PIGWAV_JEMALLOC"
 
-CONFIGURATION: Final = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:2"
+CONFIGURATION: Final = (
+    "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:2,lg_tcache_max:13"
+)
 """For MALLOC_CONF, unless it is set: tests/bench/memory.py."""
 
 _RESTORED: Final = "PIGWAV_LD_PRELOAD"

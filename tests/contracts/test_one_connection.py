@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -21,6 +22,7 @@ from pigwav.domain import ObjectKey
 from pigwav.errors import NotConfigured, StoreUnavailable
 from pigwav.settings import StoreSettings
 from pigwav.store.base import ObjectHeaders, ObjectStore
+from pigwav.store.boto import open_client
 from pigwav.store.connection import connection_to
 from pigwav.store.s3 import open_s3
 from waiting import wait_until
@@ -382,3 +384,24 @@ def test_without_an_endpoint_it_is_aws_in_the_region() -> None:
         bucket="bucket", access_key="a", secret_key=SecretStr("s"), region="eu-central-1"
     )
     assert connection_to(settings).endpoint == "https://s3.eu-central-1.amazonaws.com"
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "cn-north-1", "garage"])
+@pytest.mark.parametrize("variable", [None, "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"])
+def test_without_the_table_of_awss_endpoints_the_same_is_signed(
+    region: str, variable: str | None, s3_settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table is left out if endpoint and keys are configured; the configured endpoint is used in any case."""
+    if variable:
+        monkeypatch.setenv(variable, "true")
+    settings = s3_settings.model_copy(update={"region": region, "endpoint": "http://store.example:9000"})
+    connection = connection_to(settings)
+    client = open_client(connection, attempts=1)
+    loader = connection.session._session.get_component("data_loader")  # noqa: SLF001 - so that the title is true
+    assert not loader.load_data_with_path("endpoints")[0]["partitions"][0]["regions"]
+    url = urlsplit(client.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"}))
+    query = parse_qs(url.query)
+    assert (url.scheme, url.netloc, url.path) == ("http", "store.example:9000", "/b/k")
+    assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+    [scope] = query["X-Amz-Credential"]
+    assert scope.split("/")[2:] == [region, "s3", "aws4_request"]

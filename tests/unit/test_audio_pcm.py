@@ -1,6 +1,8 @@
 """From the WAV's bytes to PCM."""
 
 import asyncio
+import os
+import tracemalloc
 from collections.abc import AsyncIterator
 from hashlib import sha256
 
@@ -152,3 +154,30 @@ def test_a_batch_is_handed_out_as_soon_as_it_is_full() -> None:
         return await anext(batches(b"", endless(), 2))
 
     assert asyncio.run(asyncio.wait_for(first_of_an_endless_source(), 30)) == bytes(2)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 7, 65_536])
+def test_only_what_is_less_than_a_batch_is_held_while_a_slow_client_sends(block_bytes: int) -> None:
+    size_bytes = 131_072
+
+    async def held_bytes() -> int:
+        reached = asyncio.Event()
+
+        async def slow() -> AsyncIterator[bytes]:
+            for _ in range(0, size_bytes + size_bytes // 2, block_bytes):
+                yield os.urandom(block_bytes)
+            reached.set()
+            await asyncio.Event().wait()
+
+        cut = batches(b"", slow(), size_bytes)
+        tracemalloc.start()
+        try:
+            await anext(cut)
+            waiting = asyncio.create_task(anext(cut))
+            await reached.wait()
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+            waiting.cancel()
+
+    assert asyncio.run(asyncio.wait_for(held_bytes(), 60)) < size_bytes

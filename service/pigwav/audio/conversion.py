@@ -240,7 +240,9 @@ class Conversion:
     async def _unpacked_and_encoded(self) -> AsyncGenerator[bytes, None]:
         """Hashes, cuts, unpacks, analyses and encodes each batch."""
         async for batch in self._batches:
-            yield await self._encoder.feed(self._unpacked, batch)
+            feeding = self._encoder.feed(self._unpacked, batch)
+            del batch  # a slow sender's next one may come in seconds
+            yield await feeding
         yield await self._encoder.drain()
 
     async def _decoded_and_encoded(self, decoders: Decoders) -> AsyncGenerator[bytes, None]:

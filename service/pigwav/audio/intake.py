@@ -2,10 +2,14 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from hashlib import sha256
+from typing import Final
 
 from pigwav.audio.chunks import Tail, TailWalk
 from pigwav.audio.fmt import WavFormat
 from pigwav.audio.wav import WavHeader
+
+_JOINED: Final = 64
+"""Blocks: each is an object with 40 bytes of its own, and a client may send single bytes."""
 
 
 class Intake:
@@ -73,17 +77,52 @@ class Intake:
 
 
 async def batches(first: bytes, rest: AsyncIterator[bytes], size_bytes: int) -> AsyncGenerator[bytes, None]:
-    """The same bytes in blocks of `size_bytes`; only the last may be shorter. Holds one such and one incoming block."""
-    held = bytearray(first)
+    """The same bytes in blocks of `size_bytes`; only the last may be shorter.
+
+    While it waits for `rest`, it holds less than one such block: a thousand slow uploads may wait.
+    """
+    held = _Blocks()
+    held.append(first)
     del first
     while True:
         while len(held) >= size_bytes:
-            batch = bytes(memoryview(held)[:size_bytes])
-            del held[:size_bytes]
-            yield batch
+            yield held.take(size_bytes)
         block = await anext(rest, None)
         if block is None:
             break
-        held += block
-    if held:
-        yield bytes(held)
+        held.append(block)
+        del block
+    if len(held):
+        yield held.take(len(held))
+
+
+class _Blocks:
+    """The bytes that have arrived and are not taken yet. A bytearray would hold up to twice as much."""
+
+    def __init__(self) -> None:
+        self._size_bytes = 0
+        self._older: list[bytes] = []
+        self._newest: list[bytes] = []
+
+    def __len__(self) -> int:
+        return self._size_bytes
+
+    def append(self, block: bytes) -> None:
+        self._size_bytes += len(block)
+        self._newest.append(block)
+        if len(self._newest) == _JOINED:
+            self._older.append(b"".join(self._newest))
+            self._newest.clear()
+
+    def take(self, count: int) -> bytes:
+        """Removes and returns the first `count` bytes."""
+        joined = b"".join((*self._older, *self._newest))
+        self.clear()
+        if rest := joined[count:]:
+            self.append(rest)
+        return joined[:count]
+
+    def clear(self) -> None:
+        self._size_bytes = 0
+        self._older.clear()
+        self._newest.clear()

@@ -10,7 +10,7 @@ import ssl
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import boto3
@@ -26,9 +26,28 @@ from pigwav.settings.redaction import shown
 
 DEFAULT_REGION: Final = "us-east-1"
 _CONNECT_TIMEOUT_S: Final = 5.0
-_ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+_ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _PROXY: Final = re.compile(r"(https?:)?(//)?([^/\s@]+@)?([\w.-]+|\[[0-9a-f:]+\])(:\d+)?/?", re.IGNORECASE)
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
+_ENDPOINTS: Final = {
+    "partitions": [
+        {
+            "partition": "aws",
+            "dnsSuffix": "amazonaws.com",
+            "regionRegex": ".*",
+            "regions": {},
+            "defaults": {"hostname": "{service}.{region}.{dnsSuffix}", "signatureVersions": ["v4"]},
+            "services": {
+                "s3": {
+                    "defaults": {"signatureVersions": ["s3v4"]},
+                    "endpoints": {"aws-global": {"credentialScope": {"region": "us-east-1"}}},
+                    "partitionEndpoint": "aws-global",
+                }
+            },
+        }
+    ]
+}
+"""In the format of botocore's endpoints.json."""
 _BUNDLES: Final = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 
 
@@ -65,7 +84,9 @@ def connection_to(settings: StoreSettings) -> Connection:
         region = _region(settings, core)
         core.set_config_variable("region", region)
         session = boto3.Session(access_key, secret_key, botocore_session=core)
-        core.register_component("data_loader", _models(core.get_config_variable("data_path")))
+        data_path = core.get_config_variable("data_path")
+        is_complete = bool(settings.endpoint and access_key)
+        core.register_component("data_loader", _s3_alone(data_path) if is_complete else _models(data_path))
         source, endpoint = _endpoint(settings, session)
         found = session.get_credentials()
     except (BotoCoreError, ValueError) as error:
@@ -97,6 +118,20 @@ def _models(data_path: str | None) -> Loader:
     return create_loader(data_path)
 
 
+@cache
+def _s3_alone(data_path: str | None) -> Loader:
+    """For a store whose endpoint and credentials are configured: without the table of all endpoints of AWS, which holds
+    7 MiB and would be asked only how S3 signs.
+    """
+    return _WithoutEndpoints(create_loader(data_path).search_paths, include_default_search_paths=False)
+
+
+class _WithoutEndpoints(Loader):
+    def load_data_with_path(self, name: str) -> Any:
+        data, path = super().load_data_with_path("partitions" if name == "endpoints" else name)
+        return (_ENDPOINTS if name == "endpoints" else data), path
+
+
 def _region(settings: StoreSettings, core: botocore.session.Session) -> str:
     """AWS sets AWS_REGION in its containers, which botocore does not read."""
     region = settings.region or os.environ.get("AWS_REGION") or core.get_config_variable("region")
@@ -109,7 +144,7 @@ def _endpoint(settings: StoreSettings, session: boto3.Session) -> tuple[str, str
     """
     if settings.endpoint:
         return "PIGWAV_S3_ENDPOINT", settings.endpoint
-    source = next(filter(os.environ.get, _ENDPOINTS), "PIGWAV_S3_ENDPOINT")
+    source = next(filter(os.environ.get, _ENDPOINT_VARIABLES), "PIGWAV_S3_ENDPOINT")
     try:
         return source, session.client("s3").meta.endpoint_url
     except ValueError:  # botocore's, for an invalid endpoint

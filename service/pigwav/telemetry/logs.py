@@ -2,8 +2,25 @@
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import structlog
+
+@contextmanager
+def _not_found(package: str) -> Iterator[None]:
+    """The package cannot be imported meanwhile."""
+    found = sys.modules.pop(package, None)
+    sys.modules[package] = None  # type: ignore[assignment] # as `import` documents it
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+        if found is not None:
+            sys.modules[package] = found
+
+
+with _not_found("rich"):  # structlog imports it for tracebacks that we do not use: 4 MiB in each API process
+    import structlog
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("pigwav")
 
