@@ -29,23 +29,25 @@ def results(material: Material, *, quick: bool) -> Iterator[Result]:
             pigwav.upload(material.wav(5))  # the first upload loads the modules that every upload needs
             time.sleep(AFTER_S)
             idle = pigwav.pss_bytes()
-            yield _mib(f"idle, all own processes ({name})", idle, 140)
+            yield _mib("idle, all own processes", name, idle, 140)
             for seconds in (60, long_s):
                 peak = _peak_while_open(pigwav, material.wav(seconds))
-                yield _mib(f"one upload of {seconds} s open, over idle ({name})", peak - idle, 28)
-            yield _mib(f"{AT_ONCE} uploads of 106 MB at once ({name})", _peak_at_once(pigwav, material), 230)
+                yield _mib(f"one upload of {seconds} s open, over idle", name, peak - idle, 28)
+            yield _mib(f"{AT_ONCE} uploads of 106 MB at once", name, _peak_at_once(pigwav, material), 230)
         with running_pigwav(**environment, **ROOM) as pigwav:
             pigwav.upload(material.wav(5))
             time.sleep(AFTER_S)
             idle = pigwav.pss_bytes()
             held = _held_by_slow_ones(pigwav, slow)
-            yield _mib(f"each of {slow} slow uploads ({name})", (held - idle) / slow, 0.8)
+            yield _mib(f"each of {slow} slow uploads", name, (held - idle) / slow, 0.8)
             time.sleep(AFTER_S)
-            yield _mib(f"left of them, over idle ({name})", pigwav.pss_bytes() - idle, None)
+            yield _mib("left of them, over idle", name, pigwav.pss_bytes() - idle, None)
 
 
-def _mib(name: str, count: float, most: float | None) -> Result:
-    return Result.of(name, "MiB", Target(most) if most is not None else None, PigWav=[count / MIB])
+def _mib(what: str, allocator: str, count: float, most: float | None) -> Result:
+    """`most`: the target with jemalloc; without it, memory is only reported."""
+    target = Target(most) if most is not None and allocator == "jemalloc" else None
+    return Result.of(f"{what} ({allocator})", "MiB", target, PigWav=[count / MIB])
 
 
 def _peak_while_open(pigwav: RunningPigWav, audio: bytes) -> int:

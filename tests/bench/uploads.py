@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -29,10 +29,11 @@ _SPIN: Final = "while True: pass"
 
 def results(material: Material, *, quick: bool) -> Iterator[Result]:
     yield from against_ffmpeg(material, rounds=3 if quick else 5)
-    yield from by_length(material, rounds=2 if quick else 3)
+    lengths = (1, 10, 60, SECONDS)
+    yield from by_length(material, lengths if quick else (*lengths, 3600), rounds=2 if quick else 3)
     yield from by_cores(material, rounds=2)
     yield from several_at_once(material, rounds=1 if quick else 3)
-    yield from paced(material, lengths=(60, SECONDS) if quick else (60, SECONDS, 3600))
+    yield from paced(material, {60: 3, SECONDS: 1} if quick else {60: 5, SECONDS: 2, 3600: 1})
 
 
 def against_ffmpeg(material: Material, *, rounds: int) -> Iterator[Result]:
@@ -60,9 +61,10 @@ def against_ffmpeg(material: Material, *, rounds: int) -> Iterator[Result]:
                 )
 
 
-def by_length(material: Material, *, rounds: int) -> Iterator[Result]:
+def by_length(material: Material, lengths: Sequence[int], *, rounds: int) -> Iterator[Result]:
+    """`lengths`: in seconds."""
     with running_pigwav() as pigwav, tempfile.TemporaryDirectory() as folder:
-        for seconds in (1, 10, 60, SECONDS, 3600):
+        for seconds in lengths:
             wav, ours, theirs = material.wav(seconds), [], []
             pigwav.upload(wav)
             for _ in range(rounds):
@@ -109,13 +111,12 @@ def several_at_once(material: Material, *, rounds: int) -> Iterator[Result]:
     )
 
 
-def paced(material: Material, *, lengths: tuple[int, ...]) -> Iterator[Result]:
-    """Seconds from the last byte to the link."""
+def paced(material: Material, rounds_of: Mapping[int, int]) -> Iterator[Result]:
+    """Milliseconds from the last byte to the link. `rounds_of`: how often each length, in seconds."""
     with running_pigwav() as pigwav:
-        for seconds in lengths:
+        for seconds, rounds in rounds_of.items():
             wav = material.wav(seconds)
             for mbit_per_s in PACES_MBIT_PER_S:
-                rounds = 5 if seconds < SECONDS else 2 if seconds == SECONDS else 1
                 waits = [pigwav.upload(wav, bits_per_s=mbit_per_s * 1e6).answer_s for _ in range(rounds)]
                 yield Result.of(
                     f"{seconds} s of music at {mbit_per_s} Mbit/s, last byte to link",
