@@ -26,16 +26,17 @@ _NOT_QUICK: Final = ("growth",)
 def main(arguments: argparse.Namespace) -> None:
     material = Material.of(arguments.music)
     names = arguments.only or [name for name in SECTIONS if not (arguments.quick and name in _NOT_QUICK)]
-    sections: dict[str, list[Result]] = {name: [] for name in names}
-    for name, results in sections.items():
-        print(f"\n{name}", flush=True)
-        for result in SECTIONS[name](material, arguments.quick):
-            results.append(result)
-            print("  " + "   ".join(cell for cell in result.row() if cell), flush=True)
+    sections: dict[str, list[Result]] = {}
     head = machine() | {"music": arguments.music.name if arguments.music else "synthetic"}
     folder = arguments.to
     folder.mkdir(parents=True, exist_ok=True)
-    written(folder / "performance.json", head, sections)
+    for name in names:
+        print(f"\n{name}", flush=True)
+        sections[name] = []
+        for result in SECTIONS[name](material, arguments.quick):
+            sections[name].append(result)
+            print("  " + "   ".join(cell for cell in result.row() if cell), flush=True)
+            written(folder / "performance.json", head, sections)  # what is measured outlives an interruption
     everything = [result for results in sections.values() for result in results]
     compared = [result for result in everything if result.is_ratio and result.target]
     (folder / "performance.svg").write_text(chart(f"PigWav on {head['cores']} cores", compared))
