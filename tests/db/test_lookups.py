@@ -33,6 +33,7 @@ SIZE = 2
 
 PID = Lookup(select(func.pg_backend_pid()))
 USERS = Lookup(select(func.count(UserRow.id)))
+READER_PID = Lookup(select(func.pg_backend_pid(), select(func.count(UserRow.id)).scalar_subquery()))
 NO_TABLE = Lookup(select(text("1 FROM nowhere")))
 LIMIT = Lookup(select(func.current_setting("statement_timeout")))
 DIES = Lookup(select(func.pg_terminate_backend(func.pg_backend_pid())))
@@ -125,14 +126,21 @@ async def until_waiting(owner: Engine) -> int:
 
 
 @without_pgbouncer("it has fewer sessions than connections")
-def test_look_ups_take_turns_on_few_connections(run: Run, lookups: Lookups) -> None:
-    async def scenario() -> None:
-        first, then = await all_pids(lookups), await all_pids(lookups)
+def test_look_ups_take_turns_on_few_connections(run: Run, url: str, owner: Engine) -> None:
+    async def sessions(lookups: Lookups) -> set[int]:
+        async with locked(owner):
+            asking = [asyncio.ensure_future(lookups.one(READER_PID)) for _ in range(3 * SIZE)]
+            await asyncio.to_thread(wait_until, lambda: len(waiting_for_lock(owner)) == SIZE)
+        return {found[0] for found in await asyncio.gather(*asking) if found}
+
+    async def scenario(lookups: Lookups) -> None:
+        first, then = await sessions(lookups), await sessions(lookups)
 
         assert first == then
         assert len(first) == SIZE
 
-    run(scenario())
+    with opened(url, timeout_s=20) as lookups:
+        run(scenario(lookups))
 
 
 @without_pgbouncer("it replaces a session without telling the client")
