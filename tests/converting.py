@@ -95,11 +95,15 @@ async def in_blocks(wav: bytes, block_bytes: int = 65_536) -> AsyncIterator[byte
         yield wav[start : start + block_bytes]
 
 
-def played(mp3: bytes, folder: Path, *, channels: int) -> bytes:
-    """The MP3 decoded to PCM without encoder delay and padding. Uses a file, because ffmpeg needs its size."""
+def played(mp3: bytes, folder: Path, *, channels: int, recognised: bool = True) -> bytes:
+    """The MP3 decoded to PCM without encoder delay and padding. Uses a file, because ffmpeg needs its size.
+
+    `recognised`: whether ffmpeg has to find out that it is an MP3. It takes three frames of noise for something else.
+    """
     path = folder / "played.mp3"
     path.write_bytes(mp3)
-    command = [FFMPEG, "-nostdin", "-v", "error", "-i", str(path), "-f", "s16le", "-ac", str(channels), "-"]
+    source = [*([] if recognised else ["-f", "mp3"]), "-i", str(path)]
+    command = [FFMPEG, "-nostdin", "-v", "error", *source, "-f", "s16le", "-ac", str(channels), "-"]
     done = subprocess.run(command, capture_output=True, check=True)
     assert done.stderr == b""
     return done.stdout
