@@ -10,7 +10,7 @@ import tempfile
 import time
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import pi, sin
 from pathlib import Path
@@ -37,8 +37,12 @@ class RunningPigWav:
 
     def own_processes(self) -> list[psutil.Process]:
         """`pigwav up` and its API processes, without Postgres and the S3 server."""
-        children = self.process.children(recursive=True)
-        return [self.process, *(child for child in children if "serve" in child.cmdline())]
+        own = [self.process]
+        for child in self.process.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):  # Postgres ends processes whenever it likes
+                if "serve" in child.cmdline():
+                    own.append(child)
+        return own
 
     def settings(self) -> dict[str, str]:
         """The environment of an API process: its database and its store, among others."""
