@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import os
 import struct
 import tracemalloc
 from array import array
@@ -586,3 +587,32 @@ def test_memory_held_does_not_grow_with_the_recording(kind: dict[str, int], seco
                 tracemalloc.stop()
 
     assert asyncio.run(run()) < 16 * BATCH_BYTES
+
+
+def test_what_is_encoded_is_not_held_while_a_slow_client_sends() -> None:
+    """A thousand slow uploads may wait for their next batch."""
+
+    async def held_bytes() -> int:
+        waits = asyncio.Event()
+
+        async def client() -> AsyncIterator[bytes]:
+            yield riff(fmt_chunk() + chunk(b"data", b"", size=10 * BATCH_BYTES))
+            for _ in range(4):
+                yield os.urandom(BATCH_BYTES)
+            waits.set()
+            await asyncio.Event().wait()
+
+        with a_converter() as converter:
+            conversion = await converter.open(client())
+            tracemalloc.start()
+            converting = asyncio.create_task(exhaust(conversion))
+            try:
+                await waits.wait()
+                return tracemalloc.get_traced_memory()[0]
+            finally:
+                tracemalloc.stop()
+                converting.cancel()
+                await asyncio.wait({converting})
+                await conversion.aclose()
+
+    assert asyncio.run(asyncio.wait_for(held_bytes(), 60)) < 2 * BATCH_BYTES
