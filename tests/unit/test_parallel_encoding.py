@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from converting import played
 from longer import long
 from materials import MATERIALS, material
+from mp3_walker import walk
 from needs import skip_or_fail
 from parallel_encoding import FAST, Eager, Encoded, check, eager, encoded, samples_for
 from pigwav.audio.info import info_frame
 from pigwav.audio.lame import LameEncoder
 from pigwav.audio.mp3 import SAMPLE_RATES_HZ, Mp3Format, Mp3Shape, bit_rates_kbps
-from pigwav.audio.splice import FrameBuffer, find_seam
+from pigwav.audio.splice import FrameBuffer, find_seam, join
 
 FORMATS = [
     Mp3Format(rate, channels, kbps)
@@ -135,6 +136,32 @@ def test_a_run_goes_on_until_there_is_a_seam(tries: int) -> None:
     check(done, segments, samples)
     assert len(done.seams) == 2
     assert all(seam.frame > seam.later_first + segments.overlap for seam in done.seams)
+
+
+@pytest.mark.parametrize("mp3", [CD, PHONE, Mp3Format(16_000, 1, 40), Mp3Format(8_000, 1, 8)], ids=str)
+def test_a_run_that_was_joined_late_is_joined_with_what_is_left_of_it(mp3: Mp3Format) -> None:
+    """If a run has no seam with the one before for a whole segment, its first frames are gone, also those beyond the
+    next run's beginning.
+    """
+    overlap, first = 60, -(-100 // mp3.slot_period) * mp3.slot_period
+    pcm = pcm_of("music", mp3, (first + 2 * overlap) * mp3.frame_samples)
+    earlier_run = serial(pcm, mp3)
+    later_run = serial(pcm[first * mp3.frame_samples * 2 * mp3.channels :], mp3)
+    own = [walk(run).payloads for run in (earlier_run, later_run)]
+    seams = []
+    for gone in range(overlap):
+        earlier, later = FrameBuffer(mp3, 0), FrameBuffer(mp3, first)
+        earlier.append(earlier_run[: mp3.frame_offset(first + overlap)])
+        later.append(later_run)
+        frames = earlier.take_before(first + gone)
+        seam = find_seam(earlier, later)
+        if seam is not None:
+            assert seam > first + gone
+            seams.append(seam)
+            found = walk(frames + join(earlier, later, seam) + later.take_all())
+            assert found.problems == []
+            assert found.payloads == own[0][:seam] + own[1][seam - first :]
+    assert seams
 
 
 EDGES = eager(CD)

@@ -33,11 +33,20 @@ class FrameBuffer:
         self._frames += frames
 
     @property
+    def start(self) -> int:
+        """The number of the first frame that is here as a whole."""
+        return self._frames_before(self._start - 1)
+
+    @property
     def end(self) -> int:
         """The number of the first frame whose side information is not complete yet."""
-        complete = self._start + len(self._frames) - _HEADER_BYTES - self.mp3.side_info_bytes
-        most = complete // self.mp3.frame_bytes(self.mp3.bitrate_kbps) + 2
-        return bisect_right(range(most), complete, key=self.mp3.frame_offset)
+        return self._frames_before(self._start + len(self._frames) - _HEADER_BYTES - self.mp3.side_info_bytes)
+
+    def main_data_room(self, frame: int) -> int:
+        """How many bytes of main data are here in front of the frame."""
+        start = self.start
+        overhead = (frame - start) * (_HEADER_BYTES + self.mp3.side_info_bytes)
+        return self.mp3.frame_offset(frame) - self.mp3.frame_offset(start) - overhead
 
     def main_data_begin(self, frame: int) -> int:
         """How many bytes before the frame, headers and side information not counted, its main data begin."""
@@ -90,6 +99,11 @@ class FrameBuffer:
             yield slice(start, stop)
             count -= stop - start
 
+    def _frames_before(self, offset: int) -> int:
+        """How many frames of the stream begin at this offset or before it."""
+        most = max(0, offset) // self.mp3.frame_bytes(self.mp3.bitrate_kbps) + 2
+        return bisect_right(range(most), offset, key=self.mp3.frame_offset)
+
     def _index(self, frame: int) -> int:
         return self.mp3.frame_offset(frame) - self._start
 
@@ -108,18 +122,21 @@ def find_seam(earlier: FrameBuffer, later: FrameBuffer) -> int | None:
     """The best frame from which on the frames of `later` can follow those of `earlier`; None if there is none.
 
     - The later run's main data must fit into the bytes that the earlier run has left for its own.
+    - These bytes, and the frame before, must still be here: if the earlier run itself was joined late, they are not.
     - Both runs must have the same windows in the frame and in the one before, so that their overlaps fit.
 
     A seam that leaves fewer bytes unused is better; of two equal ones the later, because its run has settled.
     """
     best: int | None = None
     least: int | None = None
-    first = later.first + _SETTLING_FRAMES
+    first = max(later.first + _SETTLING_FRAMES, earlier.start)
     for frame in range(min(earlier.end, later.end) - 1, first, -1):
-        unused = earlier.main_data_begin(frame) - later.main_data_begin(frame)
+        wanted = later.main_data_begin(frame)
+        unused = earlier.main_data_begin(frame) - wanted
         if (
             unused >= 0
             and (least is None or unused < least)
+            and wanted <= earlier.main_data_room(frame)
             and earlier.block_types(frame) == later.block_types(frame)
             and earlier.block_types(frame - 1) == later.block_types(frame - 1)
         ):
