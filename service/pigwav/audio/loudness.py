@@ -22,8 +22,9 @@ FRAMES_PER_SECOND: Final = 10
 _FADES_PER_SECOND: Final = 60  # at most: the fade is longer if the transform is faster then
 
 MOST_SAMPLES: Final = 36_000
-"""Of all channels, in one call of `LoudnessMeter.feed`: half of what a batch of 16-bit WAV has. Fewer take longer,
-because the encoder displaces this code from the processor's caches; more need more memory.
+"""The samples of all channels together in one call of `LoudnessMeter.feed`: half a batch of 16-bit WAV. Smaller calls
+take longer in all, because the encoder displaces numpy's code and data from the processor's caches. Larger calls need
+more memory.
 """
 _MOST_PIECE_SAMPLES: Final = 2_400
 """A longer frame is transformed in two pieces: numpy makes tables for each call, and they have 16 bytes a sample."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def _not_found(package: str) -> Iterator[None]:
-    """The package cannot be imported meanwhile."""
+    """During the block, an import of the package fails as if it were not installed."""
     found = sys.modules.pop(package, None)
     sys.modules[package] = None  # type: ignore[assignment] # as `import` documents it
     try:
